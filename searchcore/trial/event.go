@@ -1,0 +1,113 @@
+package trial
+
+import "litefront/searchcore/space"
+
+// EventVersion is the version of the event format that this program writes.
+const EventVersion = 1
+
+// Kind names what an Event tells.
+type Kind string
+
+// The kinds of Event. The first four and Setting change a study and are kept in
+// its journal; the others can be computed from those and are only shown.
+const (
+	KindStarted  Kind = "started"
+	KindAsked    Kind = "asked"
+	KindMeasured Kind = "measured"
+	KindFailed   Kind = "failed"
+	KindSetting  Kind = "setting"
+	KindFrontier Kind = "frontier"
+	KindProgress Kind = "progress"
+	KindDone     Kind = "done"
+)
+
+// Event is the one message of the program: the CLI prints it, workers and
+// devices send it, the journal is a list of it. Exactly one of the payloads is
+// set, the one that Kind names.
+type Event struct {
+	V    int  `json:"v"`
+	Kind Kind `json:"kind"`
+	// Seq numbers the events of a journal from 1; 0 in events that are not kept.
+	Seq int64 `json:"seq,omitempty"`
+
+	Started  *Started  `json:"started,omitempty"`
+	Asked    *Trial    `json:"asked,omitempty"`
+	Measured *Measured `json:"measured,omitempty"`
+	Failed   *Failed   `json:"failed,omitempty"`
+	Setting  *Setting  `json:"setting,omitempty"`
+	Frontier *Frontier `json:"frontier,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
+	Done     *Done     `json:"done,omitempty"`
+}
+
+// Setup is everything that determines which candidates a study proposes.
+type Setup struct {
+	Space       space.Space `json:"space"`
+	Workload    Workload    `json:"workload"`
+	Objectives  []string    `json:"objectives"`            // names from package objective
+	Constraints []string    `json:"constraints,omitempty"` // e.g. "peak_mb<=512"
+	Strategy    string      `json:"strategy"`              // "lts", "archai", "random"
+	Protocol    string      `json:"protocol"`              // "litefront" or "lts"
+	Seed        uint64      `json:"seed"`
+	MemoryLimit int64       `json:"memory_limit"` // bytes of linear memory a candidate may need
+}
+
+// Started opens a study.
+type Started struct {
+	Study string `json:"study"` // name of the study
+	Code  string `json:"code"`  // version of the program that started it
+	Setup
+}
+
+// Measured ends a trial with a result.
+type Measured struct {
+	Number int    `json:"trial"`
+	Token  string `json:"token"`
+	// Values are the study's objectives, in the order and the units of
+	// Setup.Objectives.
+	Values      []float64   `json:"values"`
+	Measurement Measurement `json:"measurement"`
+}
+
+// Failed ends a trial without a result.
+type Failed struct {
+	Number int    `json:"trial"`
+	Token  string `json:"token"`
+	Reason string `json:"reason"` // one line
+}
+
+// Setting records a change of something that may change during a study.
+type Setting struct {
+	Name  string `json:"name"` // "budget"
+	Value string `json:"value"`
+}
+
+// FrontierPoint is one member of the frontier.
+type FrontierPoint struct {
+	Number int       `json:"trial"`
+	ArchID string    `json:"arch_id"`
+	Values []float64 `json:"values"` // as in Measured
+}
+
+// Frontier is the whole frontier after it changed, sorted by the first
+// objective from worst to best.
+type Frontier struct {
+	Points []FrontierPoint `json:"points"`
+}
+
+// Progress says how far a study is.
+type Progress struct {
+	Asked       int     `json:"asked"`
+	Measured    int     `json:"measured"`
+	Failed      int     `json:"failed"`
+	Hypervolume float64 `json:"hypervolume"` // of the frontier, as a share of the box that the measured points span
+	ElapsedMs   float64 `json:"elapsed_ms"`  // over all sessions of the study
+	LeftMs      float64 `json:"left_ms"`     // estimate; 0 when unknown
+}
+
+// Done ends a session of a study.
+type Done struct {
+	Reason   string `json:"reason"` // "budget", "exhausted", "interrupted", "failed"
+	Measured int    `json:"measured"`
+	Failed   int    `json:"failed"`
+}
