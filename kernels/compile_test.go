@@ -1,0 +1,218 @@
+package kernels_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"litefront/kernels"
+	"litefront/kernels/ref"
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
+)
+
+const seed = 12345
+
+// program is a compiled graph, running in wazero.
+type program struct {
+	t      testing.TB
+	g      *graph.Graph
+	module *kernels.Module
+	mod    api.Module
+}
+
+func compile(t testing.TB, a arch.Architecture, w trial.Workload) *program {
+	t.Helper()
+	g, err := graph.Build(a, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := kernels.Compile(g, kernels.Features{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	validate(t, m.Bytes)
+	ctx := context.Background()
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryCapacityFromMax(true))
+	t.Cleanup(func() { r.Close(ctx) })
+	mod, err := r.Instantiate(ctx, m.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{t, g, m, mod}
+	p.call("init", seed)
+	return p
+}
+
+// validate has wabt's validator judge a module: a second opinion, from code that
+// shares nothing with ours or wazero's.
+func validate(t testing.TB, wasm []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "module.wasm")
+	if err := os.WriteFile(file, wasm, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("wasm-validate", file).CombinedOutput(); err != nil {
+		t.Fatalf("wasm-validate (Debian's wabt, installed by make test): %v\n%s", err, out)
+	}
+}
+
+func (p *program) call(name string, args ...uint64) {
+	p.t.Helper()
+	if _, err := p.mod.ExportedFunction(name).Call(context.Background(), args...); err != nil {
+		p.t.Fatalf("%s: %v", name, err)
+	}
+}
+
+func (p *program) setTokens(tokens []int) {
+	for i, tok := range tokens {
+		p.mod.Memory().WriteUint32Le(uint32(p.g.Tokens.Offset)+4*uint32(i), uint32(tok))
+	}
+}
+
+func (p *program) logits() []float32 {
+	out := make([]float32, p.g.Arch.Vocab)
+	for i := range out {
+		out[i], _ = p.mod.Memory().ReadFloat32Le(uint32(p.g.Logits.Offset) + 4*uint32(i))
+	}
+	return out
+}
+
+// reference gives kernels/ref the same weights.
+func (p *program) reference(tokens []int) []float64 {
+	p.t.Helper()
+	tensors := map[string]*graph.Tensor{}
+	for _, t := range p.g.Tensors {
+		tensors[t.Name] = t
+	}
+	cache := map[string][]float32{}
+	want, err := ref.LastLogits(p.g.Arch, func(name string) []float32 {
+		if _, ok := cache[name]; !ok {
+			cache[name] = kernels.Weights(p.g, tensors[name], seed)
+		}
+		return cache[name]
+	}, tokens)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return want
+}
+
+// maxError is the largest difference as a share of the largest logit.
+func maxError(got []float32, want []float64) float64 {
+	var scale, worst float64
+	for i, w := range want {
+		scale = max(scale, math.Abs(w))
+		d := math.Abs(float64(got[i]) - w)
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		worst = max(worst, d)
+	}
+	return worst / scale
+}
+
+func randomTokens(r *rand.Rand, n, vocab int) []int {
+	tokens := make([]int, n)
+	for i := range tokens {
+		tokens[i] = r.IntN(vocab)
+	}
+	return tokens
+}
+
+// smallArch draws architectures with every awkward dimension: odd widths, head
+// widths that are no multiple of anything, projections.
+func smallArch(r *rand.Rand, maxLen int) arch.Architecture {
+	heads := 1 + r.IntN(5)
+	a := arch.Architecture{
+		Backbone: arch.GPT2,
+		Vocab:    1 + r.IntN(300),
+		DModel:   heads * (6 + r.IntN(18)), // a norm over fewer is ill-conditioned
+		MaxLen:   maxLen,
+	}
+	switch r.IntN(3) {
+	case 0:
+		a.DEmbed = 1 + r.IntN(70)
+	case 1:
+		a.DivVal = 4
+	}
+	for range 1 + r.IntN(4) {
+		h := heads
+		for r.IntN(2) == 0 || a.DModel%h != 0 {
+			h = 1 + r.IntN(heads)
+		}
+		a.Layers = append(a.Layers, arch.Layer{Heads: h, DInner: 1 + r.IntN(150)})
+	}
+	return a
+}
+
+func TestSmallArchitectures(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	for i := range 40 {
+		a := smallArch(r, 40)
+		t.Run(fmt.Sprintf("%02d %v", i, a), func(t *testing.T) {
+			p := compile(t, a, trial.Workload{PromptLen: 33, Context: 40, Precision: trial.F32, Threads: 1})
+			tokens := randomTokens(r, 34, a.Vocab)
+			p.setTokens(tokens)
+			for n := 1; n <= 33; n++ {
+				want := p.reference(tokens[:n])
+				p.call("prefill", uint64(n))
+				if e := maxError(p.logits(), want); e > 1e-4 {
+					t.Fatalf("prefill of %d: error %.2g of scale", n, e)
+				}
+				// Decoding the next token gives what a longer prefill gives.
+				p.call("decode", uint64(n))
+				if e := maxError(p.logits(), p.reference(tokens[:n+1])); e > 1e-4 {
+					t.Fatalf("decode at %d: error %.2g of scale", n, e)
+				}
+			}
+			if size := int64(p.mod.Memory().Size()); size != p.g.Memory.TotalBytes {
+				t.Errorf("memory.size is %d after the run, planned were %d", size, p.g.Memory.TotalBytes)
+			}
+		})
+	}
+}
+
+func TestFullSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a float64 reference of full-size models takes seconds")
+	}
+	r := rand.New(rand.NewPCG(8, 8))
+	for _, a := range []arch.Architecture{
+		{Backbone: arch.GPT2, Vocab: 50257, DModel: 320, MaxLen: 1024, Layers: layers(4, 2, 576)},
+		{Backbone: arch.GPT2, Vocab: 50264, DModel: 448, MaxLen: 1024, DivVal: 4,
+			Layers: []arch.Layer{{Heads: 2, DInner: 2048}, {Heads: 8, DInner: 768}, {Heads: 4, DInner: 1344}}},
+		{Backbone: arch.GPT2, Vocab: 10000, DModel: 512, MaxLen: 256, Layers: layers(6, 8, 2048)},
+	} {
+		t.Run(a.String(), func(t *testing.T) {
+			p := compile(t, a, trial.DefaultWorkload())
+			tokens := randomTokens(r, 193, a.Vocab)
+			p.setTokens(tokens)
+			p.call("prefill", 192)
+			if e := maxError(p.logits(), p.reference(tokens[:192])); e > 1e-4 {
+				t.Errorf("prefill: error %.2g of scale", e)
+			}
+			p.call("decode", 192)
+			if e := maxError(p.logits(), p.reference(tokens)); e > 1e-4 {
+				t.Errorf("decode: error %.2g of scale", e)
+			}
+		})
+	}
+}
+
+func layers(n, heads, inner int) []arch.Layer {
+	ls := make([]arch.Layer, n)
+	for i := range ls {
+		ls[i] = arch.Layer{Heads: heads, DInner: inner}
+	}
+	return ls
+}

@@ -1,0 +1,56 @@
+// Package ops emits the operations of a Transformer as WebAssembly functions.
+// Each op body exists once in a module and is called for every layer; what
+// differs between calls (addresses, row counts) is a parameter, what the inner
+// loops need at fixed distances (row strides) is baked into the instructions.
+//
+// Conventions: all matrices are row-major float32; a stride ld is in floats and
+// a multiple of graph.Lane; addresses are byte offsets in linear memory; rows are
+// padded to their stride with zeros, so inner loops have no remainders. The loop
+// in each op's comment is its definition, and its test.
+package ops
+
+import "litefront/kernels/wasmasm"
+
+// Lib emits functions into a module on demand, each once.
+type Lib struct {
+	m     *wasmasm.Module
+	funcs map[key]*wasmasm.Func
+}
+
+// key identifies an emitted function by its op and its baked dimensions.
+type key struct {
+	op   string
+	dims [3]int
+}
+
+// New returns a library that emits into m.
+func New(m *wasmasm.Module) *Lib { return &Lib{m: m, funcs: map[key]*wasmasm.Func{}} }
+
+// once returns the function of k, emitting it at the first call.
+func (l *Lib) once(k key, emit func() *wasmasm.Func) *wasmasm.Func {
+	f, ok := l.funcs[k]
+	if !ok {
+		f = emit()
+		l.funcs[k] = f
+	}
+	return f
+}
+
+func i32(x int) wasmasm.I32 { return wasmasm.ConstI32(int32(x)) }
+
+// rows emits a loop that runs body count times and advances each pointer by its
+// step in bytes; count is used up.
+func rows(f *wasmasm.Func, count wasmasm.I32Var, body func(), steps ...step) {
+	f.While(count.I32, func() {
+		body()
+		for _, s := range steps {
+			s.p.Set(s.p.Add(s.by))
+		}
+		count.Set(count.Sub(i32(1)))
+	})
+}
+
+type step struct {
+	p  wasmasm.I32Var
+	by wasmasm.I32
+}

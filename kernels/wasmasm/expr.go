@@ -1,0 +1,148 @@
+package wasmasm
+
+import "encoding/binary"
+
+// I32 is an expression of type i32.
+type I32 struct{ code []byte }
+
+// F32 is an expression of type f32.
+type F32 struct{ code []byte }
+
+// V128 is an expression of type v128.
+type V128 struct{ code []byte }
+
+// I32Expr is an address: an I32 or an I32Var.
+type I32Expr interface{ i32() []byte }
+
+func (x I32) i32() []byte           { return x.code }
+func (x I32) expr() (Type, []byte)  { return TypeI32, x.code }
+func (x F32) expr() (Type, []byte)  { return TypeF32, x.code }
+func (x V128) expr() (Type, []byte) { return TypeV128, x.code }
+
+// join concatenates operands and an opcode into fresh storage, so that
+// expressions never share memory.
+func join(op []byte, operands ...[]byte) []byte {
+	n := len(op)
+	for _, o := range operands {
+		n += len(o)
+	}
+	out := make([]byte, 0, n)
+	for _, o := range operands {
+		out = append(out, o...)
+	}
+	return append(out, op...)
+}
+
+func load(p []byte, align, offset uint32, op ...byte) []byte {
+	return join(appendU32(appendU32(op, align), offset), p)
+}
+
+// simd encodes the opcode of a vector instruction.
+func simd(op uint32) []byte { return appendU32([]byte{0xfd}, op) }
+
+// ConstI32 is a constant.
+func ConstI32(x int32) I32 { return I32{appendS32([]byte{0x41}, x)} }
+
+// ConstF32 is a constant.
+func ConstF32(x float32) F32 { return F32{appendF32([]byte{0x43}, x)} }
+
+// SplatF32 is the constant vector whose four lanes are x.
+func SplatF32(x float32) V128 {
+	code := []byte{0xfd, 0x0c}
+	for range 4 {
+		code = appendF32(code, x)
+	}
+	return V128{code}
+}
+
+// ConstI32x4 is a constant vector.
+func ConstI32x4(a, b, c, d int32) V128 {
+	code := []byte{0xfd, 0x0c}
+	for _, x := range []int32{a, b, c, d} {
+		code = binary.LittleEndian.AppendUint32(code, uint32(x))
+	}
+	return V128{code}
+}
+
+func (x I32) op(op byte, y I32) I32 { return I32{join([]byte{op}, x.code, y.code)} }
+
+// Arithmetic on i32, modulo 2^32. Comparisons give 0 or 1.
+
+func (x I32) Add(y I32) I32  { return x.op(0x6a, y) }
+func (x I32) Sub(y I32) I32  { return x.op(0x6b, y) }
+func (x I32) Mul(y I32) I32  { return x.op(0x6c, y) }
+func (x I32) DivU(y I32) I32 { return x.op(0x6e, y) }
+func (x I32) And(y I32) I32  { return x.op(0x71, y) }
+func (x I32) Xor(y I32) I32  { return x.op(0x73, y) }
+func (x I32) Shl(y I32) I32  { return x.op(0x74, y) }
+func (x I32) ShrU(y I32) I32 { return x.op(0x76, y) }
+func (x I32) Eq(y I32) I32   { return x.op(0x46, y) }
+func (x I32) LtU(y I32) I32  { return x.op(0x49, y) }
+func (x I32) GtU(y I32) I32  { return x.op(0x4b, y) }
+func (x I32) GeU(y I32) I32  { return x.op(0x4f, y) }
+
+// Min is the smaller of x and y, unsigned; both are evaluated twice.
+func (x I32) Min(y I32) I32 { return I32{join([]byte{0x1b}, x.code, y.code, x.LtU(y).code)} }
+
+// LoadI32 loads four bytes at x+offset.
+func (x I32) LoadI32(offset uint32) I32 { return I32{load(x.code, 2, offset, 0x28)} }
+
+// LoadF32 loads a float at x+offset.
+func (x I32) LoadF32(offset uint32) F32 { return F32{load(x.code, 2, offset, 0x2a)} }
+
+// LoadV128 loads sixteen bytes at x+offset.
+func (x I32) LoadV128(offset uint32) V128 { return V128{load(x.code, 4, offset, 0xfd, 0x00)} }
+
+// Splat is the vector whose four lanes are x.
+func (x I32) Splat() V128 { return V128{join(simd(0x11), x.code)} }
+
+// ConvertF32 is x as a float, signed.
+func (x I32) ConvertF32() F32 { return F32{join([]byte{0xb2}, x.code)} }
+
+func (x F32) op(op byte, y F32) F32 { return F32{join([]byte{op}, x.code, y.code)} }
+
+// Arithmetic on f32, IEEE 754 round to nearest even.
+
+func (x F32) Add(y F32) F32 { return x.op(0x92, y) }
+func (x F32) Sub(y F32) F32 { return x.op(0x93, y) }
+func (x F32) Mul(y F32) F32 { return x.op(0x94, y) }
+func (x F32) Div(y F32) F32 { return x.op(0x95, y) }
+func (x F32) Max(y F32) F32 { return x.op(0x97, y) }
+func (x F32) Sqrt() F32     { return F32{join([]byte{0x91}, x.code)} }
+
+// Splat is the vector whose four lanes are x.
+func (x F32) Splat() V128 { return V128{join(simd(0x13), x.code)} }
+
+func (x V128) op(op uint32, y V128) V128 { return V128{join(simd(op), x.code, y.code)} }
+
+// Arithmetic on four floats.
+
+func (x V128) F32x4Add(y V128) V128 { return x.op(0xe4, y) }
+func (x V128) F32x4Sub(y V128) V128 { return x.op(0xe5, y) }
+func (x V128) F32x4Mul(y V128) V128 { return x.op(0xe6, y) }
+func (x V128) F32x4Div(y V128) V128 { return x.op(0xe7, y) }
+func (x V128) F32x4Min(y V128) V128 { return x.op(0xe8, y) }
+func (x V128) F32x4Max(y V128) V128 { return x.op(0xe9, y) }
+
+// F32x4ConvertI32x4 converts four signed integers.
+func (x V128) F32x4ConvertI32x4() V128 { return V128{join(simd(0xfa), x.code)} }
+
+// Arithmetic on four 32-bit integers, modulo 2^32.
+
+func (x V128) I32x4Add(y V128) V128 { return x.op(0xae, y) }
+func (x V128) I32x4Mul(y V128) V128 { return x.op(0xb5, y) }
+func (x V128) Xor(y V128) V128      { return x.op(0x51, y) }
+func (x V128) I32x4Shl(n I32) V128  { return V128{join(simd(0xab), x.code, n.code)} }
+func (x V128) I32x4ShrU(n I32) V128 { return V128{join(simd(0xad), x.code, n.code)} }
+
+// F32x4Lane extracts lane i, 0..3.
+func (x V128) F32x4Lane(i byte) F32 { return F32{join(append(simd(0x1f), i&3), x.code)} }
+
+// Shuffle picks four 32-bit lanes: 0..3 from x, 4..7 from y.
+func (x V128) Shuffle(y V128, a, b, c, d byte) V128 {
+	op := []byte{0xfd, 0x0d}
+	for _, lane := range []byte{a & 7, b & 7, c & 7, d & 7} {
+		op = append(op, 4*lane, 4*lane+1, 4*lane+2, 4*lane+3)
+	}
+	return V128{join(op, x.code, y.code)}
+}

@@ -1,0 +1,77 @@
+package kernels
+
+import (
+	"hash/fnv"
+	"math"
+	"strings"
+
+	"litefront/kernels/ops"
+	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
+)
+
+// distribution is the range that a tensor's seeded weights are drawn from,
+// uniformly: offset ± scale. Matrices keep the variance of a normalised input
+// (1/fan-in), those that write to the residual stream shrink with depth as in
+// GPT-2, so activations stay finite and free of denormals at any depth; gains and
+// biases are spread enough that leaving one out shows.
+func distribution(g *graph.Graph, t *graph.Tensor) (scale, offset float32) {
+	uniform := math.Sqrt(3 / float64(t.Cols.Len)) // a uniform ±a has variance a²/3
+	switch {
+	case t.Name == "wte" || t.Name == "wpe":
+		return 0.05, 0
+	case strings.HasSuffix(t.Name, ".bias"):
+		return 0.05, 0
+	case strings.Contains(t.Name, "ln_"): // gain of a norm
+		return 0.1, 1
+	case strings.HasSuffix(t.Name, ".o.weight"), strings.HasSuffix(t.Name, ".proj.weight"):
+		return float32(uniform / math.Sqrt(2*float64(len(g.Arch.Layers)))), 0
+	default:
+		return float32(uniform), 0
+	}
+}
+
+// tensorSeed makes the tensors of one module differ.
+func tensorSeed(t *graph.Tensor) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(t.Name))
+	return h.Sum32()
+}
+
+// Weights returns the seeded weights that init(seed) gives t, row-major in its
+// logical shape.
+func Weights(g *graph.Graph, t *graph.Tensor, seed uint32) []float32 {
+	scale, offset := distribution(g, t)
+	seed ^= tensorSeed(t)
+	out := make([]float32, 0, t.Rows.Len*t.Cols.Len)
+	for r := range t.Rows.Len {
+		start := t.Rows.At(r) * t.Stride()
+		for c := range t.Cols.Len {
+			out = append(out, ops.Random(seed, start+t.Cols.At(c), scale, offset))
+		}
+	}
+	return out
+}
+
+// init emits init(seed): every weight tensor is filled, its padding cleared.
+func (e *emitter) init() {
+	f := e.m.Func("init")
+	seed := f.ParamI32()
+	for _, t := range e.g.Tensors {
+		if t.Kind != graph.Weight {
+			continue
+		}
+		scale, offset := distribution(e.g, t)
+		f.Call(e.lib.Fill(), at(t), i32(int(t.Bytes()/16)), seed.Xor(i32(int(int32(tensorSeed(t))))),
+			wasmasm.ConstF32(scale), wasmasm.ConstF32(offset))
+		// Padding lies at the end of each group of rows and of each group of
+		// columns.
+		rows, cols, ld := t.Rows, t.Cols, t.Stride()
+		if pad := rows.Stride - rows.Group; pad > 0 {
+			f.Call(e.lib.Zero(), at(t).Add(i32(4*ld*rows.Group)), i32(rows.Groups()), i32(ld*pad), i32(ld*rows.Stride))
+		}
+		if pad := cols.Stride - cols.Group; pad > 0 {
+			f.Call(e.lib.Zero(), at(t).Add(i32(4*cols.Group)), i32(rows.Size()*cols.Groups()), i32(pad), i32(cols.Stride))
+		}
+	}
+}

@@ -1,0 +1,165 @@
+// Package graph turns an architecture and a workload into the list of
+// operations that a forward pass consists of, with shapes, tensors and their
+// lifetimes, and plans where each tensor lives. It is the one walk over the
+// layers: emitters, cost models and exporters all read it; only the numeric
+// reference (kernels/ref) is written apart.
+package graph
+
+import (
+	"litefront/searchcore/arch"
+	"litefront/searchcore/trial"
+)
+
+// Lane is the granularity, in floats, of stored dimensions that inner loops run
+// over. Padding is always zero, so loops have no remainders.
+const Lane = 8
+
+// Pad rounds n up to a multiple of [Lane].
+func Pad(n int) int { return (n + Lane - 1) / Lane * Lane }
+
+// Axis is one dimension of a tensor: Len entries, stored in groups of Group that
+// start Stride apart. Attention heads are groups; anything else is one group.
+type Axis struct {
+	Len, Group, Stride int
+}
+
+// Dense is an axis of n entries without padding.
+func Dense(n int) Axis { return Axis{n, n, n} }
+
+// Padded is an axis of n entries, padded at its end.
+func Padded(n int) Axis { return Axis{n, n, Pad(n)} }
+
+// Heads is an axis of heads groups of dim entries, each padded.
+func Heads(heads, dim int) Axis { return Axis{heads * dim, dim, Pad(dim)} }
+
+// Size is the number of stored entries, padding included.
+func (x Axis) Size() int { return x.Groups() * x.Stride }
+
+// Groups is the number of groups.
+func (x Axis) Groups() int { return x.Len / x.Group }
+
+// At is the stored index of entry i.
+func (x Axis) At(i int) int { return i/x.Group*x.Stride + i%x.Group }
+
+// Kind says which region of memory a tensor lives in.
+type Kind byte
+
+// The regions, in the order of their addresses.
+const (
+	IO         Kind = iota // tokens: written by the caller
+	Weight                 // constant during a run
+	Cache                  // keys and values; survive from one run to the next
+	Activation             // placed in the arena by lifetime
+)
+
+// Tensor is a matrix of float32 (tokens: int32), row-major, with stride
+// Cols.Size().
+type Tensor struct {
+	Name       string
+	Kind       Kind
+	Rows, Cols Axis
+	Offset     int64 // byte offset in linear memory, a multiple of 64
+	// First and Last are the indices in Graph.Ops between which an activation
+	// must keep its value, both included.
+	First, Last int
+}
+
+// Stride is the distance between rows, in entries.
+func (t *Tensor) Stride() int { return t.Cols.Size() }
+
+// Bytes is the stored size.
+func (t *Tensor) Bytes() int64 { return 4 * int64(t.Rows.Size()) * int64(t.Cols.Size()) }
+
+// OpKind names an operation.
+type OpKind byte
+
+// The operations. X, W, B, Y are the fields of [Op]; rows are those of X.
+const (
+	Embed     OpKind = iota // Y[i] = W[X[i]]
+	Positions               // Y[i] += W[position of row i]
+	Norm                    // Y = layer norm of X, scaled by W, shifted by B (eps 1e-5)
+	Linear                  // Y = X·Wᵀ + B, or Y += with Residual; then GELU if set
+	LinearT                 // Y's columns at the rows' positions = W·Xᵀ (no bias)
+	Unproject               // Y = X·W, one row
+	Attention               // Y = causal attention of queries X over Keys and Values, plus B
+)
+
+// Op is one operation. Fields that a kind does not name are nil or zero.
+type Op struct {
+	Kind     OpKind
+	Layer    int  // -1 outside the layers
+	LastRow  bool // only the last row of X is read, and Y has one row
+	Residual bool
+	GELU     bool
+	X, W, B  *Tensor
+	Y        *Tensor
+
+	Keys, Values *Tensor // Keys [context × heads], Values [heads × context]
+	Scores       *Tensor // scratch, [AttentionRows × context]
+	Heads, Dim   int
+}
+
+// AttentionRows is how many query rows attention handles at a time: the height
+// of its score buffer.
+const AttentionRows = 16
+
+// Graph is the forward pass of one architecture under one workload. The same
+// operations serve prefill (up to Workload.PromptLen rows) and decoding (one
+// row).
+type Graph struct {
+	Arch     arch.Architecture // canonical
+	Workload trial.Workload
+	Tensors  []*Tensor
+	Ops      []Op
+	Tokens   *Tensor // int32, one per position of the context
+	Logits   *Tensor // of the last row, valid until the next run
+	Memory   Memory
+}
+
+// Build lists the operations of a under w and plans their memory. It reports
+// invalid input and what no kernel exists for in one line.
+func Build(a arch.Architecture, w trial.Workload) (*Graph, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	if err := w.ValidateFor(a); err != nil {
+		return nil, err
+	}
+	g := &Graph{Arch: a.Canonical(), Workload: w}
+	if err := g.build(); err != nil {
+		return nil, err
+	}
+	g.plan()
+	return g, nil
+}
+
+// tensor adds a tensor.
+func (g *Graph) tensor(name string, k Kind, rows, cols Axis) *Tensor {
+	t := &Tensor{Name: name, Kind: k, Rows: rows, Cols: cols, First: -1, Last: -1}
+	g.Tensors = append(g.Tensors, t)
+	return t
+}
+
+// op adds an operation and extends the lifetimes of the activations it touches.
+func (g *Graph) op(o Op) *Tensor {
+	i := len(g.Ops)
+	g.Ops = append(g.Ops, o)
+	for _, t := range o.Tensors() {
+		if t.First < 0 {
+			t.First = i
+		}
+		t.Last = i
+	}
+	return o.Y
+}
+
+// Tensors lists the tensors that o reads or writes.
+func (o Op) Tensors() []*Tensor {
+	var ts []*Tensor
+	for _, t := range []*Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores} {
+		if t != nil {
+			ts = append(ts, t)
+		}
+	}
+	return ts
+}
