@@ -38,6 +38,9 @@ type Module struct {
 	Bytes  []byte
 	SHA256 string // of Bytes, in hex
 	Memory graph.Memory
+	// Fixed says that the module is the same in every run of the program, so that
+	// its compiled code is worth keeping.
+	Fixed bool
 }
 
 // Compile emits the module of g. It fails if the plan exceeds what a 32-bit

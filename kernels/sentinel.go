@@ -51,7 +51,7 @@ func ComputeSentinel() *Module {
 		f.StoreV128(i32(0), uint32(144+32*i), sums[i].V128)
 	}
 	loop(m, "loop", f)
-	return must(finish(m, graph.Memory{TotalBytes: graph.PageBytes}))
+	return fixed(finish(m, graph.Memory{TotalBytes: graph.PageBytes}))
 }
 
 // StreamSentinelBytes is how much memory one run of the stream sentinel reads.
@@ -92,14 +92,15 @@ func StreamSentinel() *Module {
 		f.StoreV128(i32(0), uint32(64+16*i), sums[i].V128)
 	}
 	loop(m, "loop", f)
-	return must(finish(m, graph.Memory{TotalBytes: pages * graph.PageBytes}))
+	return fixed(finish(m, graph.Memory{TotalBytes: pages * graph.PageBytes}))
 }
 
-// must unwraps the module of a fixed program: that it assembles depends on no
+// fixed unwraps the module of a fixed program: that it assembles depends on no
 // input, and a test shows it.
-func must(m *Module, err error) *Module {
+func fixed(m *Module, err error) *Module {
 	if err != nil {
 		panic(err)
 	}
+	m.Fixed = true
 	return m
 }

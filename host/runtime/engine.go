@@ -1,0 +1,180 @@
+// Package runtime runs modules on wazero, natively. An [Engine] runs them in
+// this process; a [Process] runs an Engine in a child process that it can kill,
+// so that a candidate that hangs or exhausts memory takes nothing else with it
+// and the growth of the child's memory is the candidate's own. Both are targets
+// of the measuring protocol.
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"litefront/kernels"
+	"litefront/kernels/measure"
+	"litefront/searchcore/trial"
+)
+
+// Engine is wazero's compiler in this process.
+type Engine struct {
+	runtime wazero.Runtime // candidates, each compiled once and thrown away
+	fixed   wazero.Runtime // modules that are the same every time, through the cache
+	cache   wazero.CompilationCache
+	device  trial.Device
+}
+
+// NewEngine starts an engine. Modules that never change (sentinels) keep their
+// compiled code in cacheDir; an empty cacheDir keeps none. It fails where wazero
+// has no compiler: its interpreter's timings mean nothing.
+func NewEngine(cacheDir string) (_ *Engine, err error) {
+	defer func() { // wazero panics where it has no compiler
+		if r := recover(); r != nil {
+			err = fmt.Errorf("engine: wazero has no compiler for %s/%s, and timings of its interpreter mean nothing", runtime.GOOS, runtime.GOARCH)
+		}
+	}()
+	ctx := context.Background()
+	// Growing a memory beyond its capacity would copy it; ours never grow.
+	config := wazero.NewRuntimeConfigCompiler().WithMemoryCapacityFromMax(true)
+	e := &Engine{runtime: wazero.NewRuntimeWithConfig(ctx, config), device: thisDevice()}
+	if cacheDir == "" {
+		e.fixed = e.runtime
+		return e, nil
+	}
+	if e.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
+		return nil, fmt.Errorf("compilation cache: %w", err)
+	}
+	e.fixed = wazero.NewRuntimeWithConfig(ctx, config.WithCompilationCache(e.cache))
+	return e, nil
+}
+
+// Close frees the engine and all its programs.
+func (e *Engine) Close() error {
+	ctx := context.Background()
+	err := e.runtime.Close(ctx)
+	if e.cache != nil {
+		err = errors.Join(err, e.fixed.Close(ctx), e.cache.Close(ctx))
+	}
+	return err
+}
+
+// Device implements measure.Target.
+func (e *Engine) Device() trial.Device { return e.device }
+
+// Features implements measure.Target.
+func (e *Engine) Features() kernels.Features { return kernels.Features{} }
+
+// Now implements measure.Target.
+func (e *Engine) Now() int64 { return now() }
+
+var epoch = time.Now()
+
+func now() int64 { return int64(time.Since(epoch)) }
+
+// Prepare implements measure.Target.
+func (e *Engine) Prepare(m *kernels.Module) (measure.Program, error) {
+	// What earlier programs left is returned to the system, so that growth from
+	// here on is this program's.
+	debug.FreeOSMemory()
+	p := &program{before: residentBytes()}
+	resetPeakResident()
+	rt := e.runtime
+	if m.Fixed {
+		rt = e.fixed
+	}
+	ctx := context.Background()
+	compiled, err := rt.CompileModule(ctx, m.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	p.compiled = compiled
+	if p.module, err = rt.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName("")); err != nil {
+		return nil, errors.Join(err, compiled.Close(ctx))
+	}
+	return p, nil
+}
+
+// program is an instance of a module in this process.
+type program struct {
+	compiled wazero.CompiledModule
+	module   api.Module
+	before   int64 // resident set before Prepare
+}
+
+func (p *program) Run(c measure.Call) (int64, error) {
+	f := p.module.ExportedFunction(c.Export)
+	if f == nil {
+		return 0, fmt.Errorf("the module does not export %q", c.Export)
+	}
+	stack := []uint64{uint64(c.Arg), uint64(c.Reps)}
+	if c.Reps == 0 {
+		stack = stack[:1]
+	}
+	if params := len(f.Definition().ParamTypes()); params != len(stack) {
+		return 0, fmt.Errorf("%q takes %d arguments, not %d", c.Export, params, len(stack))
+	}
+	start := now()
+	err := f.CallWithStack(context.Background(), stack)
+	return now() - start, err
+}
+
+func (p *program) Footprint() (measure.Footprint, error) {
+	growth := peakResidentBytes() - p.before
+	return measure.Footprint{LinearBytes: int64(p.module.Memory().Size()), RSSBytes: max(growth, 0)}, nil
+}
+
+func (p *program) Close() error {
+	ctx := context.Background()
+	return errors.Join(p.module.Close(ctx), p.compiled.Close(ctx))
+}
+
+// thisDevice describes this machine and engine.
+func thisDevice() trial.Device {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return trial.Device{
+		Name:        host,
+		OS:          runtime.GOOS,
+		Arch:        runtime.GOARCH,
+		CPU:         cpuModel(),
+		Cores:       runtime.NumCPU(),
+		Engine:      "wazero " + moduleVersion("github.com/tetratelabs/wazero") + " compiler",
+		Features:    []string{"simd128"},
+		TimerStepNs: timerStep(),
+	}
+}
+
+// moduleVersion is the version of a dependency that this binary was built with.
+func moduleVersion(path string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == path {
+				return strings.TrimPrefix(d.Version, "v")
+			}
+		}
+	}
+	return "unknown"
+}
+
+// timerStep is the smallest step seen between readings of the clock.
+func timerStep() int64 {
+	step := int64(time.Second)
+	for range 1000 {
+		a := now()
+		b := now()
+		for a == b {
+			b = now()
+		}
+		step = min(step, b-a)
+	}
+	return step
+}

@@ -1,0 +1,224 @@
+package runtime
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"litefront/kernels"
+	"litefront/kernels/measure"
+	"litefront/searchcore/trial"
+)
+
+// Process is an [Engine] in a child process. The child is this same binary,
+// started again; its main must call [ServeChild] first. A Process starts its
+// child when it is first needed and again after it was lost; a call that takes
+// longer than the limit, or a child that dies, fails with an error that wraps
+// measure.ErrLost and costs nothing but the programs of that child.
+type Process struct {
+	cacheDir string
+	limit    time.Duration
+	device   trial.Device
+	child    *child // nil when there is none
+}
+
+// NewProcess returns a target whose calls may take at most limit each. cacheDir
+// is as in [NewEngine].
+func NewProcess(cacheDir string, limit time.Duration) (*Process, error) {
+	p := &Process{cacheDir: cacheDir, limit: limit}
+	c, err := p.running()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.call("Device", 0, &p.device, limit); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Device implements measure.Target.
+func (p *Process) Device() trial.Device { return p.device }
+
+// Features implements measure.Target.
+func (p *Process) Features() kernels.Features { return kernels.Features{} }
+
+// Now implements measure.Target.
+func (p *Process) Now() int64 { return now() }
+
+// Prepare implements measure.Target.
+func (p *Process) Prepare(m *kernels.Module) (measure.Program, error) {
+	c, err := p.running()
+	if err != nil {
+		return nil, err
+	}
+	r := &remote{child: c, limit: p.limit}
+	return r, c.call("Prepare", m, &r.id, p.limit)
+}
+
+// Kill ends the child, whatever it is doing.
+func (p *Process) Kill() {
+	if p.child != nil {
+		p.child.kill()
+	}
+}
+
+// Close ends the child.
+func (p *Process) Close() error {
+	p.Kill()
+	p.child = nil
+	return nil
+}
+
+// running returns the child, started if need be.
+func (p *Process) running() (*child, error) {
+	if p.child != nil && !p.child.dead() {
+		return p.child, nil
+	}
+	c, err := startChild(p.cacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("engine process: %w", err)
+	}
+	p.child = c
+	return c, nil
+}
+
+// child is a running child process.
+type child struct {
+	cmd    *exec.Cmd
+	client *rpc.Client
+	stderr *words
+	exited chan struct{} // closed when the process is gone
+	once   sync.Once
+}
+
+// childEnv marks a child process and names its cache directory.
+const childEnv = "LITEFRONT_ENGINE_CACHE"
+
+func startChild(cacheDir string) (*child, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.Command(exe), stderr: &words{}, exited: make(chan struct{})}
+	c.cmd.Env = append(os.Environ(), childEnv+"="+cacheDir)
+	c.cmd.Stderr = c.stderr
+	in, err := c.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	c.client = rpc.NewClient(pipes{out, in})
+	go func() {
+		_ = c.cmd.Wait() // how it ended is told by stderr, and by the failing call
+		close(c.exited)
+	}()
+	return c, nil
+}
+
+func (c *child) kill() {
+	c.once.Do(func() { _ = c.cmd.Process.Kill() }) // fails only if it is gone already
+	<-c.exited
+}
+
+func (c *child) dead() bool {
+	select {
+	case <-c.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// call makes one call of the child and kills it when that takes too long.
+func (c *child) call(method string, args, reply any, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	call := c.client.Go("Engine."+method, args, reply, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+	case <-timer.C:
+		c.kill()
+		return fmt.Errorf("%w: it did not answer within %v and was killed", measure.ErrLost, limit)
+	}
+	var said rpc.ServerError
+	switch {
+	case call.Error == nil:
+		return nil
+	case errors.As(call.Error, &said): // the engine is well, the call is not
+		return errors.New(strings.TrimSpace(string(said)))
+	}
+	c.kill()
+	return fmt.Errorf("%w: its process died (%v)%s", measure.ErrLost, c.cmd.ProcessState, c.stderr.first())
+}
+
+// remote is a program in the child.
+type remote struct {
+	child *child
+	id    int
+	limit time.Duration
+}
+
+func (r *remote) Run(c measure.Call) (ns int64, err error) {
+	err = r.child.call("Run", RunArgs{r.id, c}, &ns, r.limit)
+	return ns, err
+}
+
+func (r *remote) Footprint() (f measure.Footprint, err error) {
+	err = r.child.call("Footprint", r.id, &f, r.limit)
+	return f, err
+}
+
+func (r *remote) Close() error {
+	if r.child.dead() {
+		return nil
+	}
+	return r.child.call("Close", r.id, new(bool), r.limit)
+}
+
+// pipes joins the child's output and input into one connection.
+type pipes struct {
+	io.ReadCloser
+	io.WriteCloser
+}
+
+func (p pipes) Close() error { return errors.Join(p.ReadCloser.Close(), p.WriteCloser.Close()) }
+
+// words keeps the beginning of what a dying process says: Go's runtime names the
+// reason first and lists goroutines after it.
+type words struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+const longestWords = 4 << 10
+
+func (t *words) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf.Write(b[:min(len(b), longestWords-t.buf.Len())])
+	return len(b), nil
+}
+
+// first is the first line, as a suffix of a message.
+func (t *words) first() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	line, _, _ := strings.Cut(strings.TrimSpace(t.buf.String()), "\n")
+	if line == "" {
+		return ""
+	}
+	return ": " + line
+}

@@ -1,0 +1,194 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"litefront/kernels"
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
+)
+
+// LocalMeasurer is the [Measurer] of a [Target] at hand. It is not safe for
+// concurrent use: two measurements at once would disturb each other anyway.
+//
+// The protocol [Litefront] measures one candidate so:
+//
+//  1. Plan and compile the module; refuse it when it exceeds the memory limit.
+//  2. Fill the weights. Warm up each loop until three batches in a row agree
+//     within 5 %, in batches of at least 2 ms and 100 steps of the timer.
+//  3. Take rounds: compute sentinel, prefill, decode, stream sentinel; until the
+//     95 % confidence intervals of both medians are tight enough, or samples or
+//     budget are spent. (Stopping as soon as they are tight makes them a little
+//     narrower than 95 %.)
+//  4. When a sentinel was slower than on the undisturbed device, measure again,
+//     and keep the attempt that was disturbed least.
+//  5. Check that the memory is what the plan said.
+//
+// What the sentinels take on the undisturbed device is learnt before the first
+// candidate, and corrected whenever they turn out faster.
+type LocalMeasurer struct {
+	target          Target
+	options         Options
+	compute, stream *sentinel
+
+	build   func(arch.Architecture, trial.Workload) (*graph.Graph, error)
+	compile func(*graph.Graph, kernels.Features) (*kernels.Module, error)
+}
+
+// Local returns a measurer that runs the protocol on target.
+func Local(target Target, o Options) (*LocalMeasurer, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	return &LocalMeasurer{
+		target:  target,
+		options: o,
+		compute: &sentinel{name: "compute sentinel", target: target, module: kernels.ComputeSentinel()},
+		stream:  &sentinel{name: "stream sentinel", target: target, module: kernels.StreamSentinel()},
+		build:   graph.Build,
+		compile: kernels.Compile,
+	}, nil
+}
+
+// Close frees the sentinels, which occupy about 100 MiB on the target. The
+// measurer stays usable: the next trial prepares them again.
+func (l *LocalMeasurer) Close() {
+	l.compute.drop()
+	l.stream.drop()
+}
+
+// Measure implements [Measurer]. An error wraps [ErrTooLarge] if the candidate
+// exceeds the memory limit, and [ErrLost] if the engine died.
+func (l *LocalMeasurer) Measure(ctx context.Context, t trial.Trial, w trial.Workload) (trial.Measurement, error) {
+	if err := t.Arch.Validate(); err != nil {
+		return trial.Measurement{}, err
+	}
+	m := trial.Measurement{
+		ArchID:   t.Arch.ID(),
+		Workload: w,
+		Device:   l.target.Device(),
+		Code:     l.options.Code,
+		Protocol: l.options.Protocol,
+	}
+	s, err := newSession(ctx, m.Device.TimerStepNs, l.options.Budget)
+	if err != nil {
+		return trial.Measurement{}, err
+	}
+	start := l.target.Now()
+	err = l.measure(s, t.Arch, &m)
+	m.SpentMs = toMs(l.target.Now() - start)
+	switch {
+	case errors.Is(err, errInterrupted):
+		m.Verdict = trial.Interrupted
+		return m, err
+	case err != nil:
+		return trial.Measurement{}, err
+	}
+	return m, nil
+}
+
+// measure takes a candidate from its architecture to numbers.
+func (l *LocalMeasurer) measure(s *session, a arch.Architecture, m *trial.Measurement) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	start := l.target.Now()
+	module, err := l.module(a, m.Workload)
+	compileNs := l.target.Now() - start
+	if err != nil {
+		return err
+	}
+	m.ModuleSHA256 = module.SHA256
+
+	if err := l.run(s, module, compileNs, m); err != nil {
+		if !errors.Is(err, errInterrupted) {
+			// Nothing on a target that failed is trusted to be as it was.
+			l.Close()
+		}
+		return err
+	}
+	return nil
+}
+
+// module plans and compiles a candidate, unless it is too large.
+func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.Module, error) {
+	g, err := l.build(a, w)
+	if err != nil {
+		return nil, err
+	}
+	need, limit := g.Memory.TotalBytes, min(l.options.MemoryLimit, maxLinearBytes)
+	if need > limit {
+		const mib = 1 << 20
+		return nil, fmt.Errorf("%w: %.1f MiB of linear memory, and the limit is %.1f MiB",
+			ErrTooLarge, float64(need)/mib, float64(limit)/mib)
+	}
+	return l.compile(g, l.target.Features())
+}
+
+// run executes a module on the target and fills in m.
+func (l *LocalMeasurer) run(s *session, module *kernels.Module, compileNs int64, m *trial.Measurement) error {
+	if l.options.Protocol == Litefront {
+		// Before the candidate, so that its growth of memory is its own.
+		if err := l.prepareSentinels(s); err != nil {
+			return err
+		}
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	start := l.target.Now()
+	p, err := l.target.Prepare(module)
+	compileNs += l.target.Now() - start
+	m.CompileMs = toMs(compileNs)
+	if err != nil {
+		return &stepError{"prepare", err}
+	}
+	s.spentNs = compileNs // the candidate's budget begins here
+
+	err = l.sample(s, p, m)
+	if err == nil {
+		err = footprint(p, module.Memory.TotalBytes, m)
+	}
+	if p.Close() != nil {
+		// The numbers are good all the same, but the sentinels may not be.
+		l.Close()
+	}
+	return err
+}
+
+// prepareSentinels loads the sentinels and makes sure that the undisturbed
+// device is known.
+func (l *LocalMeasurer) prepareSentinels(s *session) error {
+	both := []*sentinel{l.compute, l.stream}
+	for _, n := range both {
+		if err := n.prepare(s); err != nil {
+			return err
+		}
+	}
+	for !l.compute.usual.known() || !l.stream.usual.known() {
+		for _, n := range both {
+			if _, err := n.read(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// footprint records the program's memory and checks it against the plan.
+func footprint(p Program, planned int64, m *trial.Measurement) error {
+	f, err := p.Footprint()
+	switch {
+	case err != nil:
+		return &stepError{"footprint", err}
+	case f.LinearBytes != planned:
+		return fmt.Errorf("footprint: linear memory is %d bytes, and the plan says %d", f.LinearBytes, planned)
+	case f.RSSBytes < 0:
+		return fmt.Errorf("footprint: resident set grew by %d bytes, which must be at least 0", f.RSSBytes)
+	}
+	m.MemoryBytes, m.RSSBytes = f.LinearBytes, f.RSSBytes
+	return nil
+}

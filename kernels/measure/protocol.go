@@ -1,0 +1,126 @@
+package measure
+
+import "litefront/searchcore/trial"
+
+// sample initialises a program and times it.
+func (l *LocalMeasurer) sample(s *session, p Program, m *trial.Measurement) error {
+	ns, err := s.run(p, initCall)
+	m.InitMs = toMs(ns)
+	if err != nil {
+		return err
+	}
+	prefill := &loop{program: p, export: "prefill_loop", arg: uint32(m.Workload.PromptLen)}
+	decode := &loop{program: p, export: "decode_loop", arg: uint32(m.Workload.DecodePos())}
+	if l.options.Protocol == LTS {
+		err = l.lts(s, prefill, decode, m)
+	} else {
+		err = l.litefront(s, prefill, decode, m)
+	}
+	if err == nil {
+		m.Verdict = l.verdict(m)
+	}
+	return err
+}
+
+// litefront is this package's own protocol.
+func (l *LocalMeasurer) litefront(s *session, prefill, decode *loop, m *trial.Measurement) error {
+	start := s.spentNs
+	err := s.warmUp(prefill)
+	if err == nil {
+		err = s.warmUp(decode)
+	}
+	m.WarmupMs = toMs(s.spentNs - start)
+	if err != nil {
+		return err
+	}
+	best, repeats, err := l.repeated(s, prefill, decode)
+	m.Prefill, m.Decode, m.Compute, m.Stream = best.prefill, best.decode, best.compute, best.stream
+	m.Slowdown, m.Repeats = best.slowdown, repeats
+	return err
+}
+
+// attempt is what one run of the rounds gave.
+type attempt struct {
+	prefill, decode, compute, stream trial.Stat
+	slowdown                         float64
+}
+
+// repeated is attempt, made again while the device drifts. It returns the
+// attempt with the least slowdown and the number of repeats.
+func (l *LocalMeasurer) repeated(s *session, prefill, decode *loop) (best attempt, repeats int, err error) {
+	best, err = l.attempt(s, prefill, decode)
+	for err == nil && l.drifted(best.slowdown) && repeats < l.options.MaxRepeats {
+		var again attempt
+		again, err = l.attempt(s, prefill, decode)
+		if err == nil && again.slowdown < best.slowdown {
+			best = again
+		}
+		repeats++
+	}
+	return best, repeats, err
+}
+
+// attempt runs the rounds once. When interrupted, it returns what there is.
+func (l *LocalMeasurer) attempt(s *session, prefill, decode *loop) (attempt, error) {
+	sampling := func(p *loop) series {
+		return series{read: func(s *session) (float64, error) { return s.sample(p) }}
+	}
+	r := rounds{
+		session: s,
+		options: l.options,
+		prefill: sampling(prefill),
+		decode:  sampling(decode),
+		compute: series{read: l.compute.read},
+		stream:  series{read: l.stream.read},
+	}
+	err := r.run()
+	a := attempt{
+		prefill: summarize(r.prefill.samplesMs, prefill.batch),
+		decode:  summarize(r.decode.samplesMs, decode.batch),
+		compute: summarize(r.compute.samplesMs, l.compute.batch()),
+		stream:  summarize(r.stream.samplesMs, l.stream.batch()),
+	}
+	a.slowdown = max(a.compute.MedianMs/l.compute.usual.level, a.stream.MedianMs/l.stream.usual.level)
+	return a, err
+}
+
+// lts is LTS's measurement, of prefill and in the same way of decode.
+func (l *LocalMeasurer) lts(s *session, prefill, decode *loop, m *trial.Measurement) (err error) {
+	m.Prefill, err = s.ltsPasses(prefill, &m.WarmupMs)
+	if err == nil {
+		m.Decode, err = s.ltsPasses(decode, &m.WarmupMs)
+	}
+	return err
+}
+
+// ltsPasses times single passes after an unmeasured one, whose time it adds to
+// warmupMs.
+func (s *session) ltsPasses(l *loop, warmupMs *float64) (trial.Stat, error) {
+	const passes = 10
+	call := Call{l.export, l.arg, 1}
+	ns, err := s.run(l.program, call)
+	*warmupMs += toMs(ns)
+	var samplesMs []float64
+	for err == nil && len(samplesMs) < passes {
+		if ns, err = s.run(l.program, call); err == nil {
+			samplesMs = append(samplesMs, toMs(ns))
+		}
+	}
+	return summarize(samplesMs, 1), err
+}
+
+// verdict judges a complete measurement.
+func (l *LocalMeasurer) verdict(m *trial.Measurement) trial.Verdict {
+	o := l.options
+	switch {
+	case l.drifted(m.Slowdown):
+		return trial.Drifted
+	case tight(m.Prefill.SamplesMs, o.HalfWidth) && tight(m.Decode.SamplesMs, o.HalfWidth):
+		return trial.OK
+	}
+	return trial.Noisy
+}
+
+func (l *LocalMeasurer) drifted(slowdown float64) bool {
+	return slowdown > 1+l.options.DriftTolerance
+}

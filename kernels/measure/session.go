@@ -1,0 +1,162 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+const (
+	// A sample lasts at least this many steps of the timer, so that reading it
+	// costs at most 1 % of accuracy, and at least minSample.
+	minTimerSteps = 100
+	minSample     = 2 * time.Millisecond
+
+	// maxTimerStepNs and maxElapsedNs bound what a target may claim; sums of
+	// elapsed times cannot overflow.
+	maxTimerStepNs = int64(10 * time.Millisecond)
+	maxElapsedNs   = int64(time.Hour)
+
+	maxBatch = 1 << 20
+	// headroom keeps samples long enough when a run is a little faster than it
+	// was while its batch was chosen.
+	headroom = 1.2
+
+	// A program is warm when this many batches in a row agree this closely.
+	steadyBatches = 3
+	steadyWithin  = 0.05
+	// warmUpShare is the share of the budget after which a program counts as warm
+	// regardless. A batch always runs, and is always made long enough.
+	warmUpShare = 0.2
+)
+
+// session is one call of Measure: it counts the time its programs take and
+// stops when its context is done.
+type session struct {
+	ctx         context.Context
+	minSampleNs int64
+	warmUpNs    int64 // allowance of one program
+	spentNs     int64
+}
+
+func newSession(ctx context.Context, timerStepNs int64, budget time.Duration) (*session, error) {
+	if timerStepNs < 0 || timerStepNs > maxTimerStepNs {
+		return nil, fmt.Errorf("device: timer_step_ns %d must be between 0 and %d", timerStepNs, maxTimerStepNs)
+	}
+	return &session{
+		ctx:         ctx,
+		minSampleNs: max(minTimerSteps*timerStepNs, minSample.Nanoseconds()),
+		warmUpNs:    int64(warmUpShare * float64(budget)),
+	}, nil
+}
+
+// loop is a loop export with its argument, and how many runs make one sample.
+type loop struct {
+	program Program
+	export  string
+	arg     uint32
+	batch   uint32
+}
+
+// check returns an error once the context is done.
+func (s *session) check() error {
+	if err := s.ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", errInterrupted, err)
+	}
+	return nil
+}
+
+// run makes one call, unless the context is done.
+func (s *session) run(p Program, c Call) (ns int64, err error) {
+	if err := s.check(); err != nil {
+		return 0, err
+	}
+	ns, err = p.Run(c)
+	if err != nil {
+		return 0, &stepError{c.Export, err}
+	}
+	if ns < 0 || ns > maxElapsedNs {
+		return 0, fmt.Errorf("%s: elapsed time of %d ns must be between 0 and %d", c.Export, ns, maxElapsedNs)
+	}
+	s.spentNs += ns
+	return ns, nil
+}
+
+// sample runs one batch of a warm loop and returns the milliseconds of one run.
+func (s *session) sample(l *loop) (ms float64, err error) {
+	ns, err := s.run(l.program, Call{l.export, l.arg, l.batch})
+	if err == nil && ns == 0 {
+		err = fmt.Errorf("%s: %d runs took no time; the target's clock does not advance", l.export, l.batch)
+	}
+	return toMs(ns) / float64(l.batch), err
+}
+
+// warmUp runs l until it is steady or its allowance is spent, and sets its
+// batch. Tier-up, caches and clock frequencies settle here.
+func (s *session) warmUp(l *loop) error {
+	l.batch = 1
+	var perRun []float64 // nanoseconds, of the latest batches
+	for start := s.spentNs; ; {
+		ns, err := s.run(l.program, Call{l.export, l.arg, l.batch})
+		if err != nil {
+			return err
+		}
+		if ns < s.minSampleNs {
+			if l.batch == maxBatch {
+				return fmt.Errorf("%s: %d runs took %d ns; the target's clock does not advance", l.export, l.batch, ns)
+			}
+			l.batch = largerBatch(l.batch, s.minSampleNs, ns)
+			continue
+		}
+		perRun = append(perRun, float64(ns)/float64(l.batch))
+		if steady(perRun) || s.spentNs-start >= s.warmUpNs {
+			return nil
+		}
+	}
+}
+
+// largerBatch is the batch that should take at least minNs, given that batch
+// runs took ns. It grows at most tenfold at a time: ns may be all rounding.
+func largerBatch(batch uint32, minNs, ns int64) uint32 {
+	growth := min(headroom*float64(minNs)/float64(max(ns, 1)), 10)
+	return min(uint32(math.Ceil(float64(batch)*growth)), maxBatch)
+}
+
+// steady reports whether the latest batches agree.
+func steady(perRun []float64) bool {
+	if len(perRun) < steadyBatches {
+		return false
+	}
+	latest := perRun[len(perRun)-steadyBatches:]
+	return slices.Max(latest) <= slices.Min(latest)*(1+steadyWithin)
+}
+
+func toMs(ns int64) float64 { return float64(ns) / 1e6 }
+
+// stepError is what a target said about a step, cut to one line: engines
+// append stack traces.
+type stepError struct {
+	step  string
+	cause error
+}
+
+func (e *stepError) Error() string {
+	const longest = 200
+	line, _, _ := strings.Cut(strings.TrimSpace(e.cause.Error()), "\n")
+	line = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, line)
+	if len(line) > longest {
+		line = strings.ToValidUTF8(line[:longest], "") + "..."
+	}
+	return e.step + ": " + line
+}
+
+func (e *stepError) Unwrap() error { return e.cause }

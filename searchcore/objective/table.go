@@ -1,0 +1,77 @@
+package objective
+
+import (
+	"slices"
+
+	"litefront/searchcore/trial"
+)
+
+// table lists the objectives in the order in which people see them.
+var table = []Objective{
+	{
+		Name:        "decoder_params",
+		Direction:   Maximize,
+		Description: "Parameters of the decoder layers, the training-free proxy for quality.",
+		static:      func(c Candidate) float64 { return float64(c.Arch.DecoderParams()) },
+	},
+	{
+		Name:        "total_params",
+		Direction:   Minimize,
+		Description: "All parameters, embeddings included and shared ones counted once.",
+		static:      func(c Candidate) float64 { return float64(c.Arch.TotalParams()) },
+	},
+	{
+		Name:        "prefill_ms",
+		Unit:        "ms",
+		Direction:   Minimize,
+		Description: "Time to read the prompt and compute the logits of its last token.",
+		measured: func(c Candidate, pick func(trial.Stat) float64) float64 {
+			return pick(c.Measurement.Prefill)
+		},
+	},
+	{
+		Name:        "decode_ms",
+		Unit:        "ms",
+		Direction:   Minimize,
+		Description: "Time to decode one token, half-way between prompt and end of context.",
+		measured: func(c Candidate, pick func(trial.Stat) float64) float64 {
+			return pick(c.Measurement.Decode)
+		},
+	},
+	{
+		Name:        "response_ms",
+		Unit:        "ms",
+		Direction:   Minimize,
+		Description: "Time to read the prompt and decode until the context is full.",
+		measured: func(c Candidate, pick func(trial.Stat) float64) float64 {
+			decoded := float64(c.Workload.Context - c.Workload.PromptLen)
+			return pick(c.Measurement.Prefill) + decoded*pick(c.Measurement.Decode)
+		},
+	},
+	{
+		Name:        "peak_mb",
+		Unit:        "MiB",
+		Direction:   Minimize,
+		Description: "Peak memory: the whole linear memory of the compiled module.",
+		static:      func(c Candidate) float64 { return mib(c.Memory.TotalBytes) },
+	},
+	{
+		Name:        "weight_mb",
+		Unit:        "MiB",
+		Direction:   Minimize,
+		Description: "Memory that the weights take.",
+		static:      func(c Candidate) float64 { return mib(c.Memory.WeightBytes) },
+	},
+	{
+		Name:        "kv_mb",
+		Unit:        "MiB",
+		Direction:   Minimize,
+		Description: "Memory that the key and value cache takes at full context.",
+		static:      func(c Candidate) float64 { return mib(c.Memory.KVBytes) },
+	},
+}
+
+// All returns every objective, in the order in which to list them.
+func All() []Objective { return slices.Clone(table) }
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
