@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/rpc"
 	"os"
+	"os/signal"
 	"runtime"
 
 	"litefront/kernels"
@@ -20,6 +21,9 @@ func ServeChild() {
 	if !ok {
 		return
 	}
+	// An interrupt from the terminal reaches the whole process group, but it is
+	// the parent's to handle: it ends the search between two calls.
+	signal.Ignore(os.Interrupt)
 	// One thread runs compiled code, which is never preempted; another must be
 	// able to see that the parent is gone.
 	runtime.GOMAXPROCS(max(2, runtime.NumCPU()))

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"litefront/host/runtime"
+	"litefront/kernels/measure"
+	"litefront/searchcore/arch"
+	"litefront/searchcore/trial"
+)
+
+// workloadFlags say what a candidate is asked to do.
+type workloadFlags struct {
+	trial.Workload
+	flags *pflag.FlagSet
+}
+
+func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
+	w := &workloadFlags{trial.DefaultWorkload(), cmd.Flags()}
+	cmd.Flags().IntVar(&w.PromptLen, "prompt", w.PromptLen, "tokens in the prompt")
+	cmd.Flags().IntVar(&w.Context, "context", w.Context, "tokens the KV cache holds: the prompt and what is decoded after it")
+	return w
+}
+
+// fitting is the workload, cut to what a has positions for where the user left
+// the choice to us.
+func (w *workloadFlags) fitting(a arch.Architecture) (trial.Workload, error) {
+	fit := w.Workload
+	if a.Backbone == arch.GPT2 {
+		if !w.flags.Changed("context") {
+			fit.Context = min(fit.Context, a.MaxLen)
+		}
+		if !w.flags.Changed("prompt") {
+			fit.PromptLen = min(fit.PromptLen, fit.Context)
+		}
+	}
+	return fit, fit.ValidateFor(a)
+}
+
+// deviceFlags say how candidates are measured.
+type deviceFlags struct {
+	protocol  string
+	memory    bytesValue
+	trialTime time.Duration
+	callLimit time.Duration
+}
+
+func addDeviceFlags(cmd *cobra.Command) *deviceFlags {
+	o := measure.DefaultOptions()
+	d := &deviceFlags{memory: 2 << 30}
+	f := cmd.Flags()
+	f.StringVar(&d.protocol, "protocol", o.Protocol, `how to measure: "litefront" (medians with intervals, sentinels) or "lts" (mean of ten runs)`)
+	f.Var(&d.memory, "memory-limit", "memory that a candidate may need, such as 512MiB or 2GiB")
+	f.DurationVar(&d.trialTime, "trial-time", o.Budget, "time to spend on each candidate")
+	f.DurationVar(&d.callLimit, "call-limit", 30*time.Second, "kill a candidate whose single call takes longer")
+	return d
+}
+
+// measurer starts the engine in a child process. The caller closes what close
+// says.
+func (d *deviceFlags) measurer() (_ *measure.LocalMeasurer, process *runtime.Process, err error) {
+	if d.callLimit <= 0 {
+		return nil, nil, fmt.Errorf("call-limit %v must be above 0", d.callLimit)
+	}
+	o := measure.DefaultOptions()
+	o.Protocol, o.Code, o.MemoryLimit, o.Budget = d.protocol, runtime.CodeVersion(), int64(d.memory), d.trialTime
+	if err := o.Validate(); err != nil {
+		return nil, nil, err
+	}
+	if process, err = runtime.NewProcess(cacheDir(), d.callLimit); err != nil {
+		return nil, nil, err
+	}
+	local, err := measure.Local(process, o)
+	if err != nil {
+		return nil, nil, errors.Join(err, process.Close())
+	}
+	return local, process, nil
+}
+
+// cacheDir is where compiled code is kept; empty (no cache) where the platform
+// has no place for it.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	dir = filepath.Join(dir, "litefront", "wazero")
+	if os.MkdirAll(dir, 0o755) != nil {
+		return ""
+	}
+	return dir
+}
+
+// bytesValue is a flag in bytes with a binary unit.
+type bytesValue int64
+
+var byteUnits = []struct {
+	suffix string
+	bytes  float64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+func (b *bytesValue) Set(text string) error {
+	number, scale := text, 1.0
+	for _, u := range byteUnits {
+		if rest, ok := strings.CutSuffix(text, u.suffix); ok {
+			number, scale = rest, u.bytes
+			break
+		}
+	}
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !(x*scale >= 1 && x*scale < math.MaxInt64) {
+		return errors.New("want a positive number of bytes, such as 512MiB or 2GiB")
+	}
+	*b = bytesValue(x * scale)
+	return nil
+}
+
+func (b *bytesValue) String() string {
+	for _, u := range byteUnits {
+		if x := float64(*b) / u.bytes; x >= 1 {
+			return strconv.FormatFloat(x, 'g', 6, 64) + u.suffix
+		}
+	}
+	return strconv.FormatInt(int64(*b), 10)
+}
+
+func (b *bytesValue) Type() string { return "bytes" }
+
+// maxConfig is one byte more than the largest configuration that package arch
+// accepts, so that it can tell that a file is too large.
+const maxConfig = 1<<20 + 1
+
+// readArch reads an architecture from a file, or from standard input for "-".
+func readArch(cmd *cobra.Command, path string) (arch.Architecture, error) {
+	r := cmd.InOrStdin()
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return arch.Architecture{}, err
+		}
+		defer f.Close()
+		r = f
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxConfig))
+	if err != nil {
+		return arch.Architecture{}, fmt.Errorf("%s: %w", path, err)
+	}
+	a, err := arch.Parse(data)
+	if err != nil {
+		return arch.Architecture{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return a, nil
+}

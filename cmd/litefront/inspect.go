@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
+)
+
+// inspection is what is known of an architecture without running it.
+type inspection struct {
+	ID            string            `json:"id"`
+	Arch          arch.Architecture `json:"arch"`
+	DecoderParams int64             `json:"decoder_params"`
+	TotalParams   int64             `json:"total_params"` // unique tensors
+	Workload      trial.Workload    `json:"workload"`
+	// Memory is the plan; without one, Note says why.
+	Memory *graph.Memory `json:"memory"`
+	Note   string        `json:"note,omitempty"`
+}
+
+func inspectCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect FILE",
+		Short: "Count the parameters of a configuration file and plan its memory",
+		Long:  "Count the parameters of a configuration file (archai's keys or a Hugging Face GPT-2 config.json;\n\"-\" reads standard input) and plan the memory of its module.",
+		Args:  cobra.ExactArgs(1),
+	}
+	w := addWorkloadFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a, err := readArch(cmd, args[0])
+		if err != nil {
+			return err
+		}
+		in := inspection{ID: a.ID(), Arch: a, DecoderParams: a.DecoderParams(), TotalParams: a.TotalParams()}
+		if in.Workload, err = w.fitting(a); err != nil {
+			return err
+		}
+		if g, err := graph.Build(a, in.Workload); err != nil {
+			in.Note = err.Error()
+		} else {
+			in.Memory = &g.Memory
+		}
+		if asJSON {
+			e := json.NewEncoder(cmd.OutOrStdout())
+			e.SetIndent("", "  ")
+			return e.Encode(in)
+		}
+		return in.print(cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func (in inspection) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "architecture\t%v\n", in.Arch)
+	fmt.Fprintf(t, "id\t%s\n", in.ID)
+	fmt.Fprintf(t, "decoder parameters\t%d\n", in.DecoderParams)
+	fmt.Fprintf(t, "total parameters\t%d\n", in.TotalParams)
+	if in.Memory == nil {
+		fmt.Fprintf(t, "memory\tno plan: %s\n", in.Note)
+		return t.Flush()
+	}
+	fmt.Fprintf(t, "memory\t%d bytes for a prompt of %d and a context of %d tokens\n",
+		in.Memory.TotalBytes, in.Workload.PromptLen, in.Workload.Context)
+	fmt.Fprintf(t, "  weights\t%d\n", in.Memory.WeightBytes)
+	fmt.Fprintf(t, "  KV cache\t%d\n", in.Memory.KVBytes)
+	fmt.Fprintf(t, "  activations\t%d\n", in.Memory.ArenaBytes)
+	fmt.Fprintf(t, "  tokens\t%d\n", in.Memory.IOBytes)
+	return t.Flush()
+}

@@ -1,0 +1,450 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"litefront/host/journal"
+	"litefront/searchcore/trial"
+)
+
+// The tests run the program as its users do: in a process of its own, which is
+// this test binary started again.
+func TestMain(m *testing.M) {
+	if os.Getenv("LITEFRONT_TEST_MAIN") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// tinySpace is a search space whose candidates take milliseconds.
+const tinySpace = `
+name = "tiny"
+arch_type = "gpt2"
+vocab_size = 300
+max_sequence_length = 64
+n_layer = {min = 1, max = 3, step = 1}
+d_model = {min = 16, max = 128, step = 16}
+d_inner = {min = 16, max = 256, step = 16}
+n_head = [1, 2, 4]
+`
+
+const tinyConfig = `{"arch_type":"gpt2","n_layer":2,"d_model":48,"d_inner":[96,64],"n_head":2,"vocab_size":300,"max_sequence_length":64}`
+
+// sandbox is a directory with a tiny space and a tiny configuration.
+type sandbox struct {
+	t   testing.TB
+	dir string
+}
+
+func newSandbox(t testing.TB) sandbox {
+	s := sandbox{t, t.TempDir()}
+	s.write("tiny.toml", tinySpace)
+	s.write("tiny.json", tinyConfig)
+	return s
+}
+
+func (s sandbox) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s sandbox) write(name, text string) {
+	s.t.Helper()
+	if err := os.WriteFile(s.path(name), []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// command is litefront with args, in the sandbox.
+func (s sandbox) command(args ...string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(exe, args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "LITEFRONT_TEST_MAIN=1", "XDG_CACHE_HOME="+s.path("cache"))
+	return cmd
+}
+
+// search are the arguments of a quick search in the tiny space.
+func search(more ...string) []string {
+	return append([]string{"search", "--space", "tiny.toml", "--prompt", "32", "--context", "48", "--trial-time", "20ms"}, more...)
+}
+
+// run runs litefront to its end.
+func (s sandbox) run(args ...string) (stdout, stderr string, code int) {
+	s.t.Helper()
+	cmd := s.command(args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// must is run where nothing may go wrong.
+func (s sandbox) must(args ...string) (stdout string) {
+	s.t.Helper()
+	stdout, stderr, code := s.run(args...)
+	if code != 0 {
+		s.t.Fatalf("%v exited with %d: %s", args, code, stderr)
+	}
+	return stdout
+}
+
+// events decodes lines that must all be Events.
+func events(t testing.TB, r io.Reader) (list []trial.Event) {
+	t.Helper()
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e trial.Event
+		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&e); err != nil || e.V != trial.EventVersion {
+			t.Fatalf("not an Event: %v: %s", err, lines.Text())
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+func count(list []trial.Event, k trial.Kind) (n int) {
+	for _, e := range list {
+		if e.Kind == k {
+			n++
+		}
+	}
+	return n
+}
+
+func TestSearch(t *testing.T) {
+	s := newSandbox(t)
+	table := s.must(search("--budget", "14", "--study", "tiny.journal", "--overlay", "tiny.json", "--out", "results")...)
+	for _, want := range []string{"gpt2", "MiB", "[", "reference"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table does not mention %q:\n%s", want, table)
+		}
+	}
+	for _, name := range []string{"frontier.csv", "trials.csv", "study.json", "frontier.svg"} {
+		if info, err := os.Stat(s.path("results/" + name)); err != nil || info.Size() == 0 {
+			t.Errorf("results/%s: %v", name, err)
+		}
+	}
+
+	// The finished study has nothing to measure; a larger budget continues it.
+	again := events(t, strings.NewReader(s.must(search("--study", "tiny.journal", "--json")...)))
+	if n := count(again, trial.KindMeasured); n != 0 {
+		t.Errorf("a finished study measured %d candidates more", n)
+	}
+	more := events(t, strings.NewReader(s.must(search("--study", "tiny.journal", "--json", "--budget", "17")...)))
+	if n := count(more, trial.KindMeasured); n != 3 {
+		t.Errorf("three candidates more were asked for, %d were measured", n)
+	}
+	if last := more[len(more)-1]; last.Kind != trial.KindDone || last.Done.Measured != 17 || last.Done.Reason != "budget" {
+		t.Errorf("the last event is %+v", last)
+	}
+}
+
+func TestSearchJSONIsOnlyEvents(t *testing.T) {
+	s := newSandbox(t)
+	list := events(t, strings.NewReader(s.must(search("--budget", "5", "--json", "--protocol", "lts")...)))
+	for kind, want := range map[trial.Kind]int{trial.KindStarted: 1, trial.KindAsked: 5, trial.KindMeasured: 5, trial.KindProgress: 6, trial.KindDone: 1} {
+		if n := count(list, kind); n != want {
+			t.Errorf("%d events %q, want %d", n, kind, want)
+		}
+	}
+	for _, e := range list {
+		if e.Kind == trial.KindMeasured && (len(e.Measured.Measurement.Prefill.SamplesMs) != 10 || e.Measured.Measurement.Protocol != "lts") {
+			t.Errorf("not measured as LTS does: %+v", e.Measured.Measurement)
+		}
+	}
+}
+
+func TestSameSeedSameCandidates(t *testing.T) {
+	s := newSandbox(t)
+	ids := func(seed string) (ids []string) {
+		for _, e := range events(t, strings.NewReader(s.must(search("--budget", "4", "--json", "--seed", seed)...))) {
+			if e.Kind == trial.KindAsked {
+				ids = append(ids, e.Asked.Arch.ID())
+			}
+		}
+		return ids
+	}
+	a, b, c := ids("7"), ids("7"), ids("8")
+	if !slices.Equal(a, b) || slices.Equal(a, c) {
+		t.Errorf("seed 7 proposed %v and %v, seed 8 %v", a, b, c)
+	}
+}
+
+func TestSeeds(t *testing.T) {
+	s := newSandbox(t)
+	out := s.must(search("--budget", "3", "--seeds", "1..3", "--study", "s.journal", "--out", "r")...)
+	if !strings.Contains(out, "median") {
+		t.Errorf("no comparison of the seeds:\n%s", out)
+	}
+	for seed := 1; seed <= 3; seed++ {
+		for _, name := range []string{fmt.Sprintf("s-seed%d.journal", seed), fmt.Sprintf("r/seed%d/frontier.svg", seed)} {
+			if _, err := os.Stat(s.path(name)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	s := newSandbox(t)
+	out := s.must("measure", "tiny.json", "--trial-time", "50ms")
+	if !strings.Contains(out, "prefill of 64 tokens") || !strings.Contains(out, "peak memory") {
+		t.Errorf("measure printed:\n%s", out)
+	}
+	list := events(t, strings.NewReader(s.must("measure", "tiny.json", "tiny.json", "--json", "--trial-time", "50ms")))
+	if len(list) != 2 || list[1].Measured.Measurement.Prefill.MedianMs <= 0 {
+		t.Errorf("measure --json printed %+v", list)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	s := newSandbox(t)
+	cmd := s.command("inspect", "--json", "-")
+	cmd.Stdin = strings.NewReader(tinyConfig)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in struct {
+		ID            string `json:"id"`
+		DecoderParams int64  `json:"decoder_params"`
+		TotalParams   int64  `json:"total_params"`
+		Memory        struct {
+			TotalBytes int64 `json:"total_bytes"`
+		} `json:"memory"`
+	}
+	if err := json.Unmarshal(out, &in); err != nil {
+		t.Fatal(err)
+	}
+	// 2·(4·48² + 4·48) + Σ (2·48·D + D + 48 + 4·48) + 2·48, and 300·48 + 64·48
+	// for the embedding and the positions.
+	const decoder = 2*(4*48*48+4*48) + (2*48*96 + 96 + 48 + 4*48) + (2*48*64 + 64 + 48 + 4*48) + 2*48
+	if in.DecoderParams != decoder || in.TotalParams != decoder+300*48+64*48 || len(in.ID) != 32 ||
+		in.Memory.TotalBytes < 4*in.TotalParams {
+		t.Errorf("inspect printed %s", out)
+	}
+	s.write("xl.json", `{"arch_type":"transformer-xl","n_layer":2,"d_model":64,"d_inner":128,"n_head":2,"vocab_size":300,"mem_len":16}`)
+	if out := s.must("inspect", "xl.json"); !strings.Contains(out, "no plan") || !strings.Contains(out, "decoder parameters") {
+		t.Errorf("inspect printed:\n%s", out)
+	}
+}
+
+// TestBadInput demands one clear line that names what is wrong, and an exit code
+// other than zero.
+func TestBadInput(t *testing.T) {
+	s := newSandbox(t)
+	s.write("malformed.json", `{"arch_type":"gpt2",`)
+	s.write("unknown.json", strings.Replace(tinyConfig, "n_layer", "layers", 1))
+	s.write("heads.json", strings.Replace(tinyConfig, `"n_head":2`, `"n_head":5`, 1))
+	s.write("empty.toml", strings.Replace(tinySpace, "n_head = [1, 2, 4]", "n_head = [7]", 1))
+	s.write("unknown.toml", tinySpace+"depth = 3\n")
+	s.write("notes.txt", "these are my notes\nand not a journal\n")
+	s.must(search("--budget", "3", "--study", "good.journal")...)
+	good, err := os.ReadFile(s.path("good.journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("corrupt.journal", strings.Replace(string(good), `"trial":1`, `"trial":2`, 1))
+	s.write("file", "")
+
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string // what the line mentions
+	}{
+		{"malformed config", []string{"inspect", "malformed.json"}, []string{"malformed.json"}},
+		{"unknown key", []string{"inspect", "unknown.json"}, []string{"unknown.json", "layers", "n_layer"}},
+		{"heads", []string{"inspect", "heads.json"}, []string{"n_head", "5", "48"}},
+		{"no such file", []string{"measure", "absent.json"}, []string{"absent.json"}},
+		{"overlay", search("--overlay", "heads.json"), []string{"heads.json", "n_head"}},
+		{"empty space", []string{"search", "--space", "empty.toml"}, []string{"empty.toml", "n_head"}},
+		{"unknown key in space", []string{"search", "--space", "unknown.toml"}, []string{"unknown.toml", "depth"}},
+		{"unknown space", []string{"search", "--space", "lts"}, []string{`"lts"`, "archai-gpt2"}},
+		{"backbone", []string{"search", "--space", "lts-transformer-xl"}, []string{"transformer-xl"}},
+		{"no budget", search("--budget", "0"), []string{"budget", `"0"`}},
+		{"no budget of time", search("--budget", "0s"), []string{"budget", `"0s"`}},
+		{"negative budget", search("--budget=-5s"), []string{"budget", `"-5s"`}},
+		{"strategy", search("--strategy", "magic"), []string{"strategy", `"magic"`, "lts"}},
+		{"objective", search("--objective", "decoder_params,beauty"), []string{"beauty", "prefill_ms"}},
+		{"constraint", search("--constraint", "decode_ms==5"), []string{"decode_ms==5"}},
+		{"protocol", search("--protocol", "stopwatch"), []string{"protocol", "stopwatch", "lts"}},
+		{"memory limit", search("--memory-limit", "lots"), []string{"memory-limit", "lots"}},
+		{"nothing fits", search("--memory-limit", "64KiB"), []string{"memory"}},
+		{"candidate too large", []string{"measure", "tiny.json", "--memory-limit", "100KiB"}, []string{"tiny.json", "memory", "limit"}},
+		{"context", []string{"measure", "tiny.json", "--context", "65"}, []string{"context", "65", "64"}},
+		{"prompt", search("--prompt", "0"), []string{"prompt_len", "0"}},
+		{"seeds", search("--seeds", "5..1"), []string{"seeds", "5..1"}},
+		{"corrupt journal", search("--study", "corrupt.journal"), []string{"corrupt.journal", "line"}},
+		{"not a journal", search("--study", "notes.txt"), []string{"notes.txt"}},
+		{"another study", search("--study", "good.journal", "--seed", "9"), []string{"good.journal", "seed"}},
+		{"out is a file", search("--budget", "1", "--out", "file"), []string{"file"}},
+		{"unknown flag", []string{"search", "--speed"}, []string{"speed"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before, _ := os.ReadFile(s.path("corrupt.journal"))
+			_, stderr, code := s.run(c.args...)
+			// Progress lines may come first; the error is the last one.
+			lines := strings.Split(strings.TrimSpace(stderr), "\n")
+			last := lines[len(lines)-1]
+			if code == 0 || !strings.HasPrefix(last, "litefront: ") || strings.Count(stderr, "litefront: ") != 1 {
+				t.Errorf("exit code %d, stderr:\n%s", code, stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(last, want) {
+					t.Errorf("%q does not mention %q", last, want)
+				}
+			}
+			if after, _ := os.ReadFile(s.path("corrupt.journal")); !bytes.Equal(before, after) {
+				t.Error("the corrupt journal was changed")
+			}
+		})
+	}
+}
+
+// TestTruncatedJournal cuts a journal in its last line, as a crash would.
+func TestTruncatedJournal(t *testing.T) {
+	s := newSandbox(t)
+	s.must(search("--budget", "4", "--study", "s.journal")...)
+	whole, err := os.ReadFile(s.path("s.journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("s.journal", string(whole[:len(whole)-20]))
+	_, stderr, code := s.run(search("--budget", "4", "--study", "s.journal")...)
+	if code != 0 || strings.Count(stderr, "litefront: ") != 1 {
+		t.Errorf("exit code %d, want 0 and a line about the cut; stderr:\n%s", code, stderr)
+	}
+	s.checkJournal("s.journal", nil)
+}
+
+// checkJournal replays a journal's lines by hand: every trial ended at most once,
+// every announced measurement is there, at most one trial is outstanding.
+func (s sandbox) checkJournal(name string, announced []int) (measured int) {
+	s.t.Helper()
+	file, list, err := journal.Open(s.path(name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	ended := map[int]bool{}
+	outstanding := map[int]bool{}
+	for _, e := range list {
+		switch e.Kind {
+		case trial.KindAsked:
+			outstanding[e.Asked.Number] = true
+		case trial.KindMeasured:
+			if ended[e.Measured.Number] {
+				s.t.Errorf("trial %d was measured twice", e.Measured.Number)
+			}
+			ended[e.Measured.Number] = true
+			delete(outstanding, e.Measured.Number)
+			measured++
+		case trial.KindFailed:
+			delete(outstanding, e.Failed.Number)
+		}
+	}
+	for _, n := range announced {
+		if !ended[n] {
+			s.t.Errorf("trial %d was announced and is not in the journal", n)
+		}
+	}
+	if len(outstanding) > 1 {
+		s.t.Errorf("%d trials are outstanding, at most the one in flight may be", len(outstanding))
+	}
+	return measured
+}
+
+// follow starts a search with Events on standard output and calls each for
+// every event until it returns false or the output ends.
+func (s sandbox) follow(cmd *exec.Cmd, each func(trial.Event) bool) {
+	s.t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	d := json.NewDecoder(out)
+	for {
+		var e trial.Event
+		if err := d.Decode(&e); err != nil {
+			// A killed program may leave half a line.
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, os.ErrClosed) {
+				s.t.Error(err)
+			}
+			break
+		}
+		if !each(e) {
+			break
+		}
+	}
+}
+
+// TestKilled kills a search at random moments, and in the middle of measuring,
+// and resumes it each time.
+func TestKilled(t *testing.T) {
+	s := newSandbox(t)
+	r := rand.New(rand.NewPCG(20, 26))
+	var announced []int
+	for i := range 22 {
+		cmd := s.command(search("--budget", "100000", "--study", "s.journal", "--json")...)
+		var timer *time.Timer
+		if i < 20 {
+			timer = time.AfterFunc(time.Duration(r.IntN(900))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		}
+		asked := 0
+		s.follow(cmd, func(e trial.Event) bool {
+			switch e.Kind {
+			case trial.KindMeasured:
+				announced = append(announced, e.Measured.Number)
+			case trial.KindAsked:
+				// The trial that was just handed out is being measured now.
+				if asked++; timer == nil && asked == 3 {
+					_ = cmd.Process.Kill()
+				}
+			}
+			return true
+		})
+		_ = cmd.Wait() // it was killed
+		if timer != nil {
+			timer.Stop()
+		}
+		if _, err := os.Stat(s.path("s.journal")); err == nil {
+			s.checkJournal("s.journal", announced)
+		}
+	}
+	if len(announced) < 10 {
+		t.Errorf("only %d measurements were announced in all", len(announced))
+	}
+	slices.Sort(announced)
+	if len(slices.Compact(slices.Clone(announced))) != len(announced) {
+		t.Errorf("measurements were announced twice: %v", announced)
+	}
+	// What is left behind is a study like any other.
+	n := s.checkJournal("s.journal", announced)
+	list := events(t, strings.NewReader(s.must(search("--budget", fmt.Sprint(n+2), "--study", "s.journal", "--json")...)))
+	if got := count(list, trial.KindMeasured); got != 2 {
+		t.Errorf("two more candidates were asked for, %d were measured", got)
+	}
+}

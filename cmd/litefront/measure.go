@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"litefront/searchcore/trial"
+)
+
+func measureCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "measure FILE...",
+		Short: "Measure configuration files on this device",
+		Args:  cobra.MinimumNArgs(1),
+	}
+	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		local, process, err := d.measurer()
+		if err != nil {
+			return err
+		}
+		defer process.Close()
+		for i, path := range args {
+			a, err := readArch(cmd, path)
+			if err != nil {
+				return err
+			}
+			workload, err := w.fitting(a)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			t := trial.Trial{Number: i + 1, Proposal: trial.Proposal{Arch: a, Origin: trial.Origin{Op: "measure"}}}
+			m, err := local.Measure(cmd.Context(), t, workload)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			if asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(trial.Event{V: trial.EventVersion, Kind: trial.KindMeasured,
+					Measured: &trial.Measured{Number: t.Number, Values: []float64{}, Measurement: m}})
+			} else {
+				err = printMeasurement(cmd.OutOrStdout(), path, t, m)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func printMeasurement(w io.Writer, path string, t trial.Trial, m trial.Measurement) error {
+	_, err := fmt.Fprintf(w, "%s: %v (%s)\n  prefill of %d tokens  %s\n  decode at %d         %s\n  peak memory           %.1f MiB",
+		path, t.Arch, m.Verdict, m.Workload.PromptLen, interval(m.Prefill), m.Workload.DecodePos(), interval(m.Decode),
+		float64(m.MemoryBytes)/(1<<20))
+	if err == nil && m.RSSBytes > 0 {
+		_, err = fmt.Fprintf(w, " (resident set grew by %.1f MiB)", float64(m.RSSBytes)/(1<<20))
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(w)
+	}
+	return err
+}
+
+func interval(s trial.Stat) string {
+	return fmt.Sprintf("%.3g ms [%.3g, %.3g], %d samples", s.MedianMs, s.LowMs, s.HighMs, len(s.SamplesMs))
+}

@@ -1,0 +1,150 @@
+package study
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/trial"
+)
+
+// problem is a setup, checked and ready for use: what is optimised, and what a
+// candidate must fulfil.
+type problem struct {
+	setup      trial.Setup
+	objectives objective.Set
+	static     []objective.Constraint // checked before a candidate is proposed
+	measured   []objective.Constraint // checked on its result
+}
+
+// maxConstraints bounds Setup.Constraints.
+const maxConstraints = 64
+
+func newProblem(setup trial.Setup) (*problem, error) {
+	if err := setup.Space.Validate(); err != nil {
+		return nil, err
+	}
+	if err := setup.Workload.Validate(); err != nil {
+		return nil, err
+	}
+	if setup.Protocol != "litefront" && setup.Protocol != "lts" {
+		return nil, fmt.Errorf(`protocol %q is unknown; use one of litefront, lts`, setup.Protocol)
+	}
+	if setup.MemoryLimit <= 0 {
+		return nil, fmt.Errorf("memory_limit %d must be a positive number of bytes", setup.MemoryLimit)
+	}
+	if n := len(setup.Constraints); n > maxConstraints {
+		return nil, fmt.Errorf("constraints: %d given; the limit is %d", n, maxConstraints)
+	}
+	objectives, err := objective.ParseSet(setup.Objectives)
+	if err != nil {
+		return nil, err
+	}
+	p := &problem{setup: setup, objectives: objectives}
+	for _, text := range setup.Constraints {
+		c, err := objective.ParseConstraint(text)
+		if err != nil {
+			return nil, err
+		}
+		if c.Objective.Static() {
+			p.static = append(p.static, c)
+		} else {
+			p.measured = append(p.measured, c)
+		}
+	}
+	return p, nil
+}
+
+// probeDraws is how many samples of a space may be unbuildable before the space
+// is refused: single ones may be too large for what others are not.
+const probeDraws = 20
+
+// probe reports why nothing in the space can be built for the workload.
+func (p *problem) probe() error {
+	r := rand.New(rand.NewPCG(0, 0))
+	var first error
+	for range probeDraws {
+		a, err := p.setup.Space.Sample(r)
+		if err == nil {
+			_, err = graph.Build(a, p.setup.Workload)
+		}
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return fmt.Errorf("space %q: %w", p.setup.Space.Name, first)
+}
+
+// maxLinear is the linear memory that a WebAssembly module can have and still
+// tell its size: one page less than 4 GiB.
+const maxLinear = 1<<32 - graph.PageBytes
+
+// plan builds a and checks it against the memory limit, or against what
+// WebAssembly can address if that is less.
+func (p *problem) plan(a arch.Architecture) (objective.Candidate, error) {
+	g, err := graph.Build(a, p.setup.Workload)
+	if err != nil {
+		return objective.Candidate{}, err
+	}
+	if need, limit := g.Memory.TotalBytes, min(p.setup.MemoryLimit, maxLinear); need > limit {
+		return objective.Candidate{}, fmt.Errorf("architecture %s needs %d bytes of memory; the limit is %d", a.ID(), need, limit)
+	}
+	return objective.Candidate{Arch: a, Workload: p.setup.Workload, Memory: g.Memory}, nil
+}
+
+// feasible reports why a must not be proposed: it cannot be built, needs too
+// much memory, or breaks a constraint that can be told without measuring.
+func (p *problem) feasible(a arch.Architecture) error {
+	c, err := p.plan(a)
+	if err != nil {
+		return err
+	}
+	for _, constraint := range p.static {
+		v, err := constraint.Objective.Value(c)
+		if err != nil {
+			return err
+		}
+		if !constraint.Satisfied(v) {
+			return fmt.Errorf("architecture %s breaks %s with %g", a.ID(), constraint, v)
+		}
+	}
+	return nil
+}
+
+// values are the objectives of a measured architecture.
+func (p *problem) values(a arch.Architecture, m *trial.Measurement) ([]float64, error) {
+	g, err := graph.Build(a, p.setup.Workload)
+	if err != nil {
+		return nil, err
+	}
+	return p.objectives.Values(objective.Candidate{
+		Arch: a, Workload: p.setup.Workload, Memory: g.Memory, Measurement: m,
+	})
+}
+
+// violated returns the first constraint on measured objectives that a result
+// breaks, or "". Values that the result records are taken from there.
+func (p *problem) violated(a arch.Architecture, values []float64, m *trial.Measurement) (string, error) {
+	for _, constraint := range p.measured {
+		var v float64
+		if i := slices.Index(p.setup.Objectives, constraint.Objective.Name); i >= 0 {
+			v = values[i]
+		} else {
+			var err error
+			v, err = constraint.Objective.Value(objective.Candidate{Arch: a, Workload: p.setup.Workload, Measurement: m})
+			if err != nil {
+				return "", err
+			}
+		}
+		if !constraint.Satisfied(v) {
+			return constraint.String(), nil
+		}
+	}
+	return "", nil
+}

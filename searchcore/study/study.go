@@ -1,0 +1,250 @@
+// Package study runs one search by ask and tell. Ask hands out a trial, whoever
+// measures it tells the result, and the study keeps the frontier of what has
+// been told.
+//
+// Every change of a study is an event. An event is first checked, then appended
+// to the study's [Journal], then applied, then announced; [Replay] checks and
+// applies recorded events in the same way and recomputes nothing. So the journal
+// is the only truth: after a crash a study goes on where its journal ends, and
+// proposes what it would have proposed without the crash.
+//
+// The package sits between the strategies (package evolve) and whoever measures
+// (kernels/measure), and knows neither clocks nor files.
+package study
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/pareto"
+	"litefront/searchcore/trial"
+)
+
+// Journal keeps a study's events.
+type Journal interface {
+	// Append adds e at the end. When it returns nil, e survives a crash; when it
+	// returns an error, e is not in the journal.
+	Append(e trial.Event) error
+}
+
+// Strategy decides what is measured next. It holds no generator and hears of
+// everything in the order of the journal, so that a replay restores it.
+type Strategy interface {
+	// Propose returns the next candidate, drawn from r alone. It changes nothing,
+	// so that asking again with the same generator gives the same. The error is
+	// trial.ErrWait or trial.ErrExhausted when there is none.
+	Propose(r *rand.Rand) (trial.Proposal, error)
+	// Asked records that p, which Propose once returned, was handed out.
+	Asked(p trial.Proposal)
+	// Told gives the costs, all minimised, of an architecture that was handed
+	// out. They are nil if it gave no usable result: it failed, or broke a
+	// constraint.
+	Told(archID string, costs []float64)
+}
+
+// OpOverlay is the Origin.Op of architectures that were enqueued: references,
+// measured beside the search, that neither guide it nor enter its frontier.
+const OpOverlay = "overlay"
+
+// Study is a search under way. It is not safe for concurrent use.
+type Study struct {
+	started  trial.Started
+	problem  *problem
+	strategy Strategy
+	journal  Journal
+	watch    func(trial.Event)
+
+	seq       int64
+	trials    []*Record           // by number, from 1
+	asked     map[candidate]int   // number of the trial
+	proposals int                 // trials that the strategy proposed
+	orphans   []*Record           // asked in an earlier session and never told
+	queue     []arch.Architecture // overlays that are still to be asked
+	settings  map[string]string
+	measured  int
+	failed    int
+	frontier  pareto.Archive
+	scale     scale
+}
+
+// candidate is what may be asked only once: an architecture, in the search or
+// beside it.
+type candidate struct {
+	archID  string
+	overlay bool
+}
+
+func candidateOf(p trial.Proposal) candidate {
+	return candidate{p.Arch.ID(), p.Origin.Op == OpOverlay}
+}
+
+// New starts a study and records that. The name is the study's, code is the
+// version of the running program; both are one line. A nil journal keeps
+// nothing. The function watch, if not nil, is called with each event once it is
+// recorded, and with the frontier whenever that changed; it must not call back
+// into the study.
+func New(name, code string, setup trial.Setup, j Journal, watch func(trial.Event)) (*Study, error) {
+	started := trial.Started{Study: name, Code: code, Setup: setup}
+	s, err := restore(started)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.problem.probe(); err != nil {
+		return nil, err
+	}
+	s.journal, s.watch = j, watch
+	if err := s.record(trial.Event{Kind: trial.KindStarted, Started: &started}); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Ask hands out a trial: one that an earlier session left unfinished, with a
+// new token; else an enqueued architecture; else what the strategy proposes. It
+// returns trial.ErrWait when an outstanding trial must be told first, and
+// trial.ErrExhausted when nothing is left.
+func (s *Study) Ask() (trial.Trial, error) {
+	t, err := s.next()
+	if err != nil {
+		return trial.Trial{}, err
+	}
+	if err := s.record(trial.Event{Kind: trial.KindAsked, Asked: &t}); err != nil {
+		return trial.Trial{}, err
+	}
+	return t, nil
+}
+
+func (s *Study) next() (trial.Trial, error) {
+	if len(s.orphans) > 0 {
+		r := s.orphans[0]
+		return trial.Trial{Number: r.Number, Token: token(r.Number, r.attempt+1), Proposal: r.Proposal}, nil
+	}
+	number := len(s.trials) + 1
+	t := trial.Trial{Number: number, Token: token(number, 1)}
+	if len(s.queue) > 0 {
+		t.Proposal = trial.Proposal{Arch: s.queue[0], Origin: trial.Origin{Op: OpOverlay}}
+		return t, nil
+	}
+	// Seeded by the count of proposals, not of trials, so that overlays do not
+	// alter the search.
+	r := rand.New(rand.NewPCG(s.started.Seed, uint64(s.proposals+1)))
+	var err error
+	t.Proposal, err = s.strategy.Propose(r)
+	return t, err
+}
+
+// Enqueue has a measured beside the search, before anything else is proposed.
+// An architecture that was enqueued before, in this session or recorded by an
+// earlier one, is not measured again. The queue itself is not recorded: a
+// session that resumes the study enqueues its references once more.
+func (s *Study) Enqueue(a arch.Architecture) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	a = a.Canonical()
+	if _, err := s.problem.plan(a); err != nil {
+		return err
+	}
+	id := a.ID()
+	queued := slices.ContainsFunc(s.queue, func(q arch.Architecture) bool { return q.ID() == id })
+	if s.asked[candidate{id, true}] == 0 && !queued {
+		s.queue = append(s.queue, a)
+	}
+	return nil
+}
+
+// Tell ends an outstanding trial with its measurement. The token is the one the
+// trial was handed out with. An error means that nothing changed.
+func (s *Study) Tell(number int, token string, m trial.Measurement) error {
+	r, err := s.outstanding(number, token)
+	if err != nil {
+		return err
+	}
+	if err := s.checkMeasurement(r, m); err != nil {
+		return err
+	}
+	values, err := s.problem.values(r.Arch, &m)
+	if err != nil {
+		return fmt.Errorf("trial %d: %w", number, err)
+	}
+	return s.record(trial.Event{Kind: trial.KindMeasured, Measured: &trial.Measured{
+		Number: number, Token: token, Values: values, Measurement: m,
+	}})
+}
+
+// Fail ends an outstanding trial without a result. Of the reason, the first
+// line is kept. An error means that nothing changed.
+func (s *Study) Fail(number int, token, reason string) error {
+	return s.record(trial.Event{Kind: trial.KindFailed, Failed: &trial.Failed{
+		Number: number, Token: token, Reason: firstLine(reason),
+	}})
+}
+
+// Set records a setting, such as the budget. The study itself uses none.
+func (s *Study) Set(name, value string) error {
+	return s.record(trial.Event{Kind: trial.KindSetting, Setting: &trial.Setting{Name: name, Value: value}})
+}
+
+// record checks, keeps, applies and announces one event.
+func (s *Study) record(e trial.Event) error {
+	e.V, e.Seq = trial.EventVersion, s.seq+1
+	if err := s.check(e); err != nil {
+		return err
+	}
+	if s.journal != nil {
+		if err := s.journal.Append(e); err != nil {
+			return err
+		}
+	}
+	changed := s.apply(e)
+	if s.watch == nil {
+		return nil
+	}
+	s.watch(e)
+	if changed {
+		s.watch(trial.Event{V: trial.EventVersion, Kind: trial.KindFrontier, Frontier: s.frontierEvent()})
+	}
+	return nil
+}
+
+// outstanding returns the trial if token is that of its current attempt and it
+// has not ended.
+func (s *Study) outstanding(number int, token string) (*Record, error) {
+	if number < 1 || number > len(s.trials) {
+		return nil, fmt.Errorf("trial %d was never asked", number)
+	}
+	r := s.trials[number-1]
+	if r.Status != Outstanding {
+		return nil, fmt.Errorf("trial %d has ended already: %s", number, r.Status)
+	}
+	if token != r.Token {
+		return nil, fmt.Errorf("trial %d: token %q is stale or unknown; the current one is %q", number, token, r.Token)
+	}
+	return r, nil
+}
+
+var errInterrupted = errors.New("an interrupted measurement is no result")
+
+// checkMeasurement demands that m is a result of this trial of this study.
+func (s *Study) checkMeasurement(r *Record, m trial.Measurement) error {
+	var err error
+	switch want := s.started.Setup; {
+	case m.ArchID != r.Arch.ID():
+		err = fmt.Errorf("arch_id %q is not the trial's %q", m.ArchID, r.Arch.ID())
+	case m.Workload != want.Workload:
+		err = fmt.Errorf("workload %+v is not the study's %+v", m.Workload, want.Workload)
+	case m.Protocol != want.Protocol:
+		err = fmt.Errorf("protocol %q is not the study's %q", m.Protocol, want.Protocol)
+	case m.Verdict == trial.Interrupted:
+		err = errInterrupted
+	case m.Verdict != trial.OK && m.Verdict != trial.Noisy && m.Verdict != trial.Drifted:
+		err = fmt.Errorf("verdict %q must be %q, %q or %q", m.Verdict, trial.OK, trial.Noisy, trial.Drifted)
+	}
+	if err != nil {
+		return fmt.Errorf("trial %d: measurement: %w", r.Number, err)
+	}
+	return nil
+}
