@@ -1,0 +1,201 @@
+package graph_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/space"
+	"litefront/searchcore/trial"
+)
+
+func build(t *testing.T, a arch.Architecture, w trial.Workload) *graph.Graph {
+	t.Helper()
+	g, err := graph.Build(a, w)
+	if err != nil {
+		t.Fatalf("%v: %v", a, err)
+	}
+	return g
+}
+
+func workload(prompt, context int) trial.Workload {
+	return trial.Workload{PromptLen: prompt, Context: context, Precision: trial.F32, Threads: 1}
+}
+
+// architectures are n random ones of both GPT-2 presets, and as many with odd
+// dimensions.
+func architectures(t *testing.T, n int) (list []arch.Architecture) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range n {
+		sp, err := space.Preset([]string{"archai-gpt2", "lts-gpt2"}[i%2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := sp.Sample(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, a, oddArch(r))
+	}
+	return list
+}
+
+func oddArch(r *rand.Rand) arch.Architecture {
+	heads := 1 + r.IntN(7)
+	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 1 + r.IntN(1000), DModel: heads * (1 + r.IntN(60)), MaxLen: 300}
+	if r.IntN(2) == 0 {
+		a.DEmbed = 1 + r.IntN(100)
+	}
+	for range 1 + r.IntN(6) {
+		a.Layers = append(a.Layers, arch.Layer{Heads: heads, DInner: 1 + r.IntN(500)})
+	}
+	return a
+}
+
+// lifetime is what this test finds out about a tensor by reading the operations,
+// whatever the graph says.
+type lifetime struct{ first, last int }
+
+func lifetimes(g *graph.Graph) map[*graph.Tensor]lifetime {
+	life := map[*graph.Tensor]lifetime{}
+	for i, o := range g.Ops {
+		for _, t := range []*graph.Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores} {
+			if t == nil {
+				continue
+			}
+			l, seen := life[t]
+			if !seen {
+				l.first = i
+			}
+			l.last = i
+			life[t] = l
+		}
+	}
+	return life
+}
+
+// TestMemoryBound compares the plan with what no plan could go below: weights
+// and cache by the architecture's own arithmetic, and the largest set of
+// activations that are needed at once.
+func TestMemoryBound(t *testing.T) {
+	const pad = 128 << 10
+	for i, a := range architectures(t, 50) {
+		if i%2 == 1 {
+			continue // odd dimensions are padded, beyond what the bound allows for
+		}
+		w := trial.DefaultWorkload()
+		g := build(t, a, w)
+		bound := 4*a.TotalParams() + 2*4*int64(len(a.Layers)*w.Context*a.DModel) + peakActivations(g)
+		if limit := bound*105/100 + pad; g.Memory.TotalBytes > limit || g.Memory.TotalBytes < bound {
+			t.Errorf("%v: %d bytes are planned; the bound is %d", a, g.Memory.TotalBytes, bound)
+		}
+	}
+}
+
+// peakActivations is the most bytes of activations alive at one operation,
+// without padding.
+func peakActivations(g *graph.Graph) (peak int64) {
+	life := lifetimes(g)
+	for i := range g.Ops {
+		var live int64
+		for t, l := range life {
+			if t.Kind == graph.Activation && l.first <= i && i <= l.last {
+				live += 4 * int64(t.Rows.Len) * int64(t.Cols.Len)
+			}
+		}
+		peak = max(peak, live)
+	}
+	return peak
+}
+
+// TestPlan checks that tensors alive together never share memory, and that the
+// account adds up.
+func TestPlan(t *testing.T) {
+	for _, a := range architectures(t, 25) {
+		g := build(t, a, workload(33, 100))
+		life := lifetimes(g)
+		var end int64
+		for i, x := range g.Tensors {
+			if x.Offset < 64 || x.Offset%64 != 0 || x.Offset+x.Bytes() > g.Memory.TotalBytes {
+				t.Fatalf("%v: %s lies at %d", a, x.Name, x.Offset)
+			}
+			end = max(end, x.Offset+x.Bytes())
+			for _, y := range g.Tensors[:i] {
+				apart := x.Offset+x.Bytes() <= y.Offset || y.Offset+y.Bytes() <= x.Offset
+				both := x.Kind == graph.Activation && y.Kind == graph.Activation
+				if both && (life[x].last < life[y].first || life[y].last < life[x].first) {
+					continue
+				}
+				if !apart {
+					t.Fatalf("%v: %s and %s overlap", a, x.Name, y.Name)
+				}
+			}
+			if x.Kind == graph.Activation && (x.First != life[x].first || x.Last != life[x].last) {
+				t.Errorf("%v: %s lives from %d to %d, want %+v", a, x.Name, x.First, x.Last, life[x])
+			}
+		}
+		m := g.Memory
+		if sum := m.IOBytes + m.WeightBytes + m.KVBytes + m.ArenaBytes; sum < end || sum > m.TotalBytes || m.TotalBytes-sum >= graph.PageBytes {
+			t.Errorf("%v: %+v does not add up to %d bytes in use", a, m, end)
+		}
+	}
+}
+
+// TestWeights compares the weight tensors with the architecture's own count.
+func TestWeights(t *testing.T) {
+	for _, a := range architectures(t, 25) {
+		g := build(t, a, workload(8, 16))
+		var params int64
+		names := map[string]bool{}
+		for _, x := range g.Tensors {
+			if x.Kind == graph.Weight {
+				params += int64(x.Rows.Len) * int64(x.Cols.Len)
+			}
+			if names[x.Name] {
+				t.Errorf("%v: two tensors are called %s", a, x.Name)
+			}
+			names[x.Name] = true
+		}
+		if params != a.TotalParams() {
+			t.Errorf("%v: the weights hold %d parameters, want %d", a, params, a.TotalParams())
+		}
+	}
+}
+
+func TestAxis(t *testing.T) {
+	x := graph.Heads(3, 5)
+	if x.Size() != 24 || x.Groups() != 3 || x.At(0) != 0 || x.At(4) != 4 || x.At(5) != 8 || x.At(14) != 20 {
+		t.Errorf("three heads of five: %+v", x)
+	}
+	if d := graph.Dense(13); d.Size() != 13 || d.At(12) != 12 {
+		t.Errorf("dense: %+v", d)
+	}
+	if p := graph.Padded(13); p.Size() != 16 || p.At(12) != 12 {
+		t.Errorf("padded: %+v", p)
+	}
+}
+
+func TestBuildRefuses(t *testing.T) {
+	ok := arch.Architecture{Backbone: arch.GPT2, Vocab: 100, DModel: 64, MaxLen: 128, Layers: []arch.Layer{{Heads: 2, DInner: 64}}}
+	for _, c := range []struct {
+		name string
+		edit func(*arch.Architecture, *trial.Workload)
+		want string
+	}{
+		{"invalid", func(a *arch.Architecture, _ *trial.Workload) { a.Layers[0].Heads = 3 }, "n_head"},
+		{"no prompt", func(_ *arch.Architecture, w *trial.Workload) { w.PromptLen = 0 }, "prompt_len"},
+		{"too long", func(_ *arch.Architecture, w *trial.Workload) { w.Context = 129 }, "max_sequence_length"},
+		{"backbone", func(a *arch.Architecture, _ *trial.Workload) { a.Backbone, a.MaxLen = arch.TransformerXL, 0 }, "transformer-xl"},
+		{"clusters", func(a *arch.Architecture, _ *trial.Workload) { a.Cutoffs = []int{50} }, "cutoffs"},
+	} {
+		a, w := ok, workload(16, 32)
+		a.Layers = append([]arch.Layer(nil), ok.Layers...)
+		c.edit(&a, &w)
+		if _, err := graph.Build(a, w); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %q does not mention %s", c.name, err, c.want)
+		}
+	}
+}
