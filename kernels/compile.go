@@ -116,6 +116,9 @@ func (e *emitter) forward() *wasmasm.Func {
 // row is the address of row i of t.
 func row(t *graph.Tensor, i wasmasm.I32) wasmasm.I32 { return at(t).Add(i.Mul(i32(4 * t.Stride()))) }
 
+// k8 is the width of a matrix in groups of eight columns.
+func k8(t *graph.Tensor) wasmasm.I32 { return i32(t.Stride() / graph.Lane) }
+
 func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	lib := e.lib
 	x := func() wasmasm.I32 { return at(o.X) }
@@ -129,21 +132,21 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	}
 	switch o.Kind {
 	case graph.Embed:
-		f.Call(lib.Gather(o.W.Stride()), at(o.X).Add(pos.Mul(i32(4))), at(o.W), at(o.Y), m)
+		f.Call(lib.Gather(), at(o.X).Add(pos.Mul(i32(4))), at(o.W), at(o.Y), m, k8(o.W))
 	case graph.Positions:
 		f.Call(lib.Add(), at(o.Y), row(o.W, pos), m.Mul(i32(o.Y.Stride()/4)))
 	case graph.Norm:
 		f.Call(lib.LayerNorm(o.X.Cols.Len), x(), at(o.W), at(o.B), at(o.Y), m)
 	case graph.Linear:
 		e.linear(f, o, x(), pos, m)
-	case graph.LinearT:
-		f.Call(lib.Columns(o.X.Stride()), at(o.W), x(), at(o.Y).Add(pos.Mul(i32(4))), i32(o.Y.Rows.Size()), m, i32(o.Y.Stride()))
+	case graph.Transpose:
+		f.Call(lib.Transpose(), x(), at(o.Y).Add(pos.Mul(i32(4))), m, i32(o.X.Stride()), i32(o.X.Stride()), i32(o.Y.Stride()))
 	case graph.Unproject:
 		f.MemoryFill(at(o.Y), i32(0), i32(int(o.Y.Bytes())))
-		f.Call(lib.Unproject(o.W.Stride()), x(), at(o.W), at(o.Y), i32(o.W.Rows.Len))
+		f.Call(lib.Unproject(), x(), at(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
 	case graph.Attention:
 		f.Call(lib.Attention(o.Heads, o.Dim, e.g.Workload.Context),
-			x(), at(o.Keys), at(o.Values), at(o.B), at(o.Y), at(o.Scores), m, pos)
+			x(), at(o.Keys), at(o.Values), at(o.Y), at(o.Scores), m, pos)
 	}
 }
 
@@ -163,7 +166,7 @@ func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x, pos, m wasmasm.I32) {
 	default:
 		f.Call(lib.SetRows(), y, at(o.B), m, i32(n/4), i32(ld))
 	}
-	f.Call(lib.Linear(o.X.Stride()), x, at(o.W), y, m, i32(n), i32(ld))
+	f.Call(lib.Linear(), x, at(o.W), y, m, i32(n), k8(o.W), i32(4*o.X.Stride()), i32(4*ld))
 	if o.GELU {
 		f.Call(lib.GELU(), y, m.Mul(i32(ld/4)))
 	}

@@ -45,9 +45,8 @@ func Weights(g *graph.Graph, t *graph.Tensor, seed uint32) []float32 {
 	seed ^= tensorSeed(t)
 	out := make([]float32, 0, t.Rows.Len*t.Cols.Len)
 	for r := range t.Rows.Len {
-		start := t.Rows.At(r) * t.Stride()
 		for c := range t.Cols.Len {
-			out = append(out, ops.Random(seed, start+t.Cols.At(c), scale, offset))
+			out = append(out, ops.Random(seed, t.Index(r, c), scale, offset))
 		}
 	}
 	return out
@@ -64,14 +63,28 @@ func (e *emitter) init() {
 		scale, offset := distribution(e.g, t)
 		f.Call(e.lib.Fill(), at(t), i32(int(t.Bytes()/16)), seed.Xor(i32(int(int32(tensorSeed(t))))),
 			wasmasm.ConstF32(scale), wasmasm.ConstF32(offset))
-		// Padding lies at the end of each group of rows and of each group of
-		// columns.
-		rows, cols, ld := t.Rows, t.Cols, t.Stride()
-		if pad := rows.Stride - rows.Group; pad > 0 {
-			f.Call(e.lib.Zero(), at(t).Add(i32(4*ld*rows.Group)), i32(rows.Groups()), i32(ld*pad), i32(ld*rows.Stride))
+		e.clearPadding(f, t)
+	}
+}
+
+// clearPadding zeroes what lies beyond each group of rows and of columns, so
+// that sums over padded dimensions are sums over the real ones.
+func (e *emitter) clearPadding(f *wasmasm.Func, t *graph.Tensor) {
+	rows, cols := t.Rows, t.Cols
+	block := func(row, rowEnd, col, colEnd int) {
+		if row == rowEnd || col == colEnd {
+			return
 		}
-		if pad := cols.Stride - cols.Group; pad > 0 {
-			f.Call(e.lib.Zero(), at(t).Add(i32(4*cols.Group)), i32(rows.Size()*cols.Groups()), i32(pad), i32(cols.Stride))
+		if t.Packed {
+			f.Call(e.lib.Clear(), at(t), k8(t), i32(row), i32(rowEnd), i32(col), i32(colEnd))
+		} else {
+			f.Call(e.lib.Zero(), at(t).Add(i32(4*(row*t.Stride()+col))), i32(rowEnd-row), i32(colEnd-col), i32(t.Stride()))
 		}
+	}
+	for g := range rows.Groups() {
+		block(g*rows.Stride+rows.Group, (g+1)*rows.Stride, 0, cols.Size())
+	}
+	for g := range cols.Groups() {
+		block(0, rows.Size(), g*cols.Stride+cols.Group, (g+1)*cols.Stride)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // TestInterrupt sends what Ctrl-C sends, to the whole process group.
 func TestInterrupt(t *testing.T) {
 	s := newSandbox(t)
-	cmd := s.command(search("--budget", "10m", "--study", "s.journal", "--json")...)
+	cmd := s.command(quick("--budget", "10m", "--study", "s.journal", "--json")...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var last trial.Event
 	measured := 0
@@ -47,7 +47,7 @@ func TestEngineDies(t *testing.T) {
 		t.Skip("needs /proc to find the child")
 	}
 	s := newSandbox(t)
-	cmd := s.command(search("--budget", "8", "--json")...)
+	cmd := s.command(quick("--budget", "8", "--json")...)
 	failed, measured := 0, 0
 	var reason string
 	s.follow(cmd, func(e trial.Event) bool {
@@ -92,9 +92,9 @@ func childrenOf(t *testing.T, pid int) (children []int) {
 // like to the journal.
 func TestFullDisk(t *testing.T) {
 	s := newSandbox(t)
-	s.must(search("--budget", "1")...) // fills the compilation cache
+	s.must(quick("--budget", "1")...) // fills the compilation cache
 	exe := s.command().Path
-	cmd := exec.Command("sh", append([]string{"-c", `ulimit -f 16; exec "$@"`, "sh", exe}, search("--budget", "1000", "--study", "s.journal", "--json")...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `ulimit -f 16; exec "$@"`, "sh", exe}, quick("--budget", "1000", "--study", "s.journal", "--json")...)...)
 	cmd.Dir, cmd.Env = s.dir, s.command().Env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -115,5 +115,5 @@ func TestFullDisk(t *testing.T) {
 	}
 	s.checkJournal("s.journal", announced)
 	// With room again, the study goes on.
-	s.must(search("--budget", strconv.Itoa(len(announced)+1), "--study", "s.journal")...)
+	s.must(quick("--budget", strconv.Itoa(len(announced)+1), "--study", "s.journal")...)
 }

@@ -21,7 +21,7 @@ const tileCols = 5
 //	}
 func (l *Lib) Gemm(ld int) *wasmasm.Func {
 	return l.once(key{op: "gemm", dims: [3]int{ld}}, func() *wasmasm.Func {
-		p5, p4, p1, gemv := l.panel(ld, tileCols), l.panel(ld, tileCols-1), l.panel(ld, 1), l.Gemv(ld)
+		p5, p4, p1, gemv := l.block(ld, tileCols), l.block(ld, tileCols-1), l.block(ld, 1), l.Gemv(ld)
 		f := l.m.Func("")
 		a, b, c, m, n, k8, ldc := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		pairs, j, rest, fives, pb, pc := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
@@ -65,11 +65,11 @@ func (l *Lib) Gemm(ld int) *wasmasm.Func {
 	})
 }
 
-// panel emits panel(a, b, c, pairs, k8, ldc): pairs of rows of A against cols
+// block emits block(a, b, c, pairs, k8, ldc): pairs of rows of A against cols
 // rows of B. One call per panel, not one loop over all: V8 swaps in optimised
 // code only between calls.
-func (l *Lib) panel(ld, cols int) *wasmasm.Func {
-	return l.once(key{op: "panel", dims: [3]int{ld, cols}}, func() *wasmasm.Func {
+func (l *Lib) block(ld, cols int) *wasmasm.Func {
+	return l.once(key{op: "block", dims: [3]int{ld, cols}}, func() *wasmasm.Func {
 		f := l.m.Func("")
 		a, b, c, pairs, k8, ldc := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		pa, pb, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
@@ -91,8 +91,8 @@ func (l *Lib) panel(ld, cols int) *wasmasm.Func {
 					a1.Set(pa.LoadV128(row + s))
 					for j := range cols {
 						bj.Set(pb.LoadV128(uint32(j)*row + s))
-						acc.madd(0, j, a0.V128, bj.V128)
-						acc.madd(1, j, a1.V128, bj.V128)
+						acc.madd(0, j, bj.V128, a0.V128)
+						acc.madd(1, j, bj.V128, a1.V128)
 					}
 				}
 				pa.Set(pa.Add(i32(32)))
@@ -100,8 +100,8 @@ func (l *Lib) panel(ld, cols int) *wasmasm.Func {
 				k.Set(k.Sub(i32(1)))
 				nextK.BrIf(k.I32)
 			})
-			acc.addTo(0, c.I32)
-			acc.addTo(1, c.Add(ldc.Shl(i32(2))))
+			acc.addTo(0, c.I32, i32(cols))
+			acc.addTo(1, c.Add(ldc.Shl(i32(2))), i32(cols))
 			a.Set(a.Add(i32(2 * ld * 4)))
 			c.Set(c.Add(ldc.Shl(i32(3))))
 			pairs.Set(pairs.Sub(i32(1)))
@@ -201,15 +201,25 @@ func (t tile) madd(i, j int, a, b wasmasm.V128) {
 	acc.Set(acc.F32x4Add(a.F32x4Mul(b)))
 }
 
-// addTo adds the lane sums of row i to consecutive floats at p.
-func (t tile) addTo(i int, p wasmasm.I32) {
-	j := uint32(0)
-	for ; int(j)+4 <= len(t.v[i]); j += 4 {
-		v := t.v[i][j : j+4]
-		t.f.StoreV128(p, 4*j, p.LoadV128(4*j).F32x4Add(hsum4(v)))
+// addTo adds the lane sums of row i to the first cols of consecutive floats at p.
+func (t tile) addTo(i int, p, cols wasmasm.I32) {
+	v := t.v[i]
+	whole := len(v) &^ 3
+	for j := 0; j < whole; j += 4 {
+		at, sum := uint32(4*j), hsum4(v[j:j+4])
+		t.f.IfElse(cols.GtU(i32(j+3)), func() {
+			t.f.StoreV128(p, at, p.LoadV128(at).F32x4Add(sum))
+		}, func() {
+			v[j].Set(sum)
+			for c := range 3 {
+				o := at + uint32(4*c)
+				t.f.If(cols.GtU(i32(j+c)), func() { t.f.StoreF32(p, o, p.LoadF32(o).Add(v[j].F32x4Lane(byte(c)))) })
+			}
+		})
 	}
-	for ; int(j) < len(t.v[i]); j++ {
-		t.f.StoreF32(p, 4*j, p.LoadF32(4*j).Add(hsum(t.v[i][j].V128)))
+	for j := whole; j < len(v); j++ {
+		o := uint32(4 * j)
+		t.f.If(cols.GtU(i32(j)), func() { t.f.StoreF32(p, o, p.LoadF32(o).Add(hsum(v[j].V128))) })
 	}
 }
 

@@ -5,83 +5,199 @@ import (
 	"litefront/searchcore/graph"
 )
 
-// maxChunk is how many k the inner loops run over at a time: five rows of
-// weights of this length stay in a first-level cache of 32 KiB.
-const maxChunk = 1024
+// The inner loop of Linear holds a tile of 2 rows of X against the graph.Panel
+// rows of one panel of weights. Both are read four consecutive k at a time, so
+// there is one v128 accumulator per element of Y and neither splats nor packing
+// of X; lanes are added up once at the end. Ten accumulators, two operands and
+// two temporaries fit the sixteen SSE registers of wazero's compiler.
+//
+// wazero checks bounds once per base address and block, up to the highest offset
+// seen so far, and moves loop variables at every turn, so blocks are long and
+// begin with a probe of their highest offset.
+const (
+	// unroll is how many groups of 8 k one turn of the main loop takes: 64 k, of
+	// which the widths of the usual search spaces are multiples.
+	unroll = 8
+	// rowUnroll is the same for a single row, which waits for memory anyway.
+	rowUnroll = 4
+	// maxChunk8 is how many groups of 8 k the loops run over at a time: a panel of
+	// this length stays in a first-level cache of 32 KiB.
+	maxChunk8 = 128
+	// panelK is how far apart in bytes two groups of four k are in a panel.
+	panelK = 16 * graph.Panel
+)
 
-// Linear emits linear(x, w, y, m, n, ldy): Gemm over all of k, in chunks that
-// stay in cache.
+// Linear emits linear(x, w, y, m, n, k8, ldx, ldy): Y[m×n] += X[m×k]·W[n×k]ᵀ
+// with k = 8·k8, W in panels (graph.Tensor), strides in bytes.
 //
 //	for i := range m {
 //		for j := range n {
-//			for k := range ld {
-//				y[i*ldy+j] += x[i*ld+k] * w[j*ld+k]
+//			for k := range 8 * k8 {
+//				y[i*ldy/4+j] += x[i*ldx/4+k] * w[j*8*k8+k]
 //			}
 //		}
 //	}
-func (l *Lib) Linear(ld int) *wasmasm.Func {
-	return l.once(key{op: "linear", dims: [3]int{ld}}, func() *wasmasm.Func {
-		gemm, gemv := l.Gemm(ld), l.Gemv(ld)
+func (l *Lib) Linear() *wasmasm.Func {
+	return l.once(key{op: "linear"}, func() *wasmasm.Func {
+		panel, row := l.panel(), l.row()
 		f := l.m.Func("")
-		x, w, y, m, n, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
-		f.IfElse(m.Eq(i32(1)), func() {
-			f.Call(gemv, x, w, y, n, i32(ld/graph.Lane), i32(4))
-		}, func() {
-			chunks := (ld + maxChunk - 1) / maxChunk
-			chunk := graph.Pad((ld + chunks - 1) / chunks)
-			for k := 0; k < ld; k += chunk {
-				f.Call(gemm, x.Add(i32(4*k)), w.Add(i32(4*k)), y, m, n, i32(min(chunk, ld-k)/graph.Lane), ldy)
+		x, w, y, m, n, k8, ldx, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		chunk, left, size, pw, py, j, panelBytes := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
+		panelBytes.Set(k8.Mul(i32(2 * panelK)))
+		f.If(m.And(i32(1)), func() {
+			last := m.Sub(i32(1))
+			f.Call(row, x.Add(last.Mul(ldx.I32)), w, y.Add(last.Mul(ldy.I32)), n, k8, panelBytes)
+		})
+		m.Set(m.ShrU(i32(1))) // pairs of rows from here on
+		f.If(m.I32, func() {
+			// Chunks of k of equal size, as few as fit the cache.
+			left.Set(k8.I32)
+			chunk.Set(k8.Add(i32(maxChunk8 - 1)).DivU(i32(maxChunk8)))
+			chunk.Set(k8.Add(chunk.I32).Sub(i32(1)).DivU(chunk.I32))
+			f.While(left.I32, func() {
+				size.Set(chunk.Min(left.I32))
+				pw.Set(w.I32)
+				py.Set(y.I32)
+				j.Set(n.I32)
+				f.While(j.I32, func() {
+					f.Call(panel, x, pw, py, m, size, ldx, ldy, j.Min(i32(graph.Panel)))
+					pw.Set(pw.Add(panelBytes.I32))
+					py.Set(py.Add(i32(4 * graph.Panel)))
+					j.Set(j.Sub(j.Min(i32(graph.Panel))))
+				})
+				x.Set(x.Add(size.Shl(i32(5))))
+				w.Set(w.Add(size.Mul(i32(2 * panelK))))
+				left.Set(left.Sub(size.I32))
+			})
+		})
+		return f
+	})
+}
+
+// panel emits panel(x, w, y, pairs, k8, ldx, ldy, cols): pairs of rows of X
+// against the first cols rows of one panel. One call per panel, not one loop over
+// all: V8 swaps in optimised code only between calls.
+func (l *Lib) panel() *wasmasm.Func {
+	return l.once(key{op: "panel"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		x, w, y, pairs, k8, ldx, ldy, cols := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		p0, p1, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
+		acc := newTile(f, 2, graph.Panel)
+		x0, x1, wj := f.LocalV128(), f.LocalV128(), f.LocalV128()
+		turn := func(groups int) { // groups of 8 k
+			end := uint32(32*groups - 16)
+			f.Drop(p0.LoadV128(end))
+			f.Drop(p1.LoadV128(end))
+			f.Drop(pw.LoadV128(uint32(2*panelK*groups - 16)))
+			for s := range 2 * groups {
+				x0.Set(p0.LoadV128(uint32(16 * s)))
+				x1.Set(p1.LoadV128(uint32(16 * s)))
+				for j := range graph.Panel {
+					wj.Set(pw.LoadV128(uint32(panelK*s + 16*j)))
+					// The weight is the left operand: its register is free
+					// after its second use, which saves a move.
+					acc.madd(0, j, wj.V128, x0.V128)
+					acc.madd(1, j, wj.V128, x1.V128)
+				}
 			}
+			p0.Set(p0.Add(i32(32 * groups)))
+			p1.Set(p1.Add(i32(32 * groups)))
+			pw.Set(pw.Add(i32(2 * panelK * groups)))
+			k.Set(k.Sub(i32(1)))
+		}
+		rows(f, pairs, func() {
+			acc.clear()
+			p0.Set(x.I32)
+			p1.Set(x.Add(ldx.I32))
+			pw.Set(w.I32)
+			k.Set(k8.DivU(i32(unroll)))
+			f.While(k.I32, func() { turn(unroll) })
+			k.Set(k8.And(i32(unroll - 1)))
+			f.While(k.I32, func() { turn(1) })
+			acc.addTo(0, y.I32, cols.I32)
+			acc.addTo(1, y.Add(ldy.I32), cols.I32)
+		}, step{x, ldx.Shl(i32(1))}, step{y, ldy.Shl(i32(1))})
+		return f
+	})
+}
+
+// row emits row(x, w, y, n, k8, panelBytes): one row of X against all panels, one
+// after the other: a single stream of weights, which is what prefetchers follow
+// best (two streams reached 60 % of its bandwidth beyond the last-level cache).
+func (l *Lib) row() *wasmasm.Func {
+	return l.once(key{op: "row"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		x, w, y, n, k8, panelBytes := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		px, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
+		acc := newTile(f, 1, graph.Panel)
+		xk := f.LocalV128()
+		turn := func(groups int) { // groups of 8 k
+			f.Drop(px.LoadV128(uint32(32*groups - 16)))
+			f.Drop(pw.LoadV128(uint32(2*panelK*groups - 16)))
+			for s := range 2 * groups {
+				xk.Set(px.LoadV128(uint32(16 * s)))
+				for j := range graph.Panel {
+					acc.madd(0, j, pw.LoadV128(uint32(panelK*s+16*j)), xk.V128)
+				}
+			}
+			px.Set(px.Add(i32(32 * groups)))
+			pw.Set(pw.Add(i32(2 * panelK * groups)))
+			k.Set(k.Sub(i32(1)))
+		}
+		f.While(n.I32, func() {
+			acc.clear()
+			px.Set(x.I32)
+			pw.Set(w.I32)
+			k.Set(k8.DivU(i32(rowUnroll)))
+			f.While(k.I32, func() { turn(rowUnroll) })
+			k.Set(k8.And(i32(rowUnroll - 1)))
+			f.While(k.I32, func() { turn(1) })
+			acc.addTo(0, y.I32, n.I32)
+			w.Set(w.Add(panelBytes.I32))
+			y.Set(y.Add(i32(4 * graph.Panel)))
+			n.Set(n.Sub(n.Min(i32(graph.Panel))))
 		})
 		return f
 	})
 }
 
-// Columns emits columns(w, x, y, n, m, ldy): as Linear with the result
-// transposed, into columns that become zero first.
+// Unproject emits unproject(x, w, y, n, k8): one row through a matrix that is
+// stored the other way round, W[n × k] in panels.
 //
 //	for j := range n {
-//		for i := range m {
-//			y[j*ldy+i] = w[j]·x[i]
+//		for k := range 8 * k8 {
+//			y[k] += x[j] * w[j*8*k8+k]
 //		}
 //	}
-func (l *Lib) Columns(ld int) *wasmasm.Func {
-	return l.once(key{op: "columns", dims: [3]int{ld}}, func() *wasmasm.Func {
-		zero, linear, gemv := l.Zero(), l.Linear(ld), l.Gemv(ld)
-		f := l.m.Func("")
-		w, x, y, n, m, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
-		f.Call(zero, y, n, m, ldy)
-		f.IfElse(m.Eq(i32(1)), func() {
-			f.Call(gemv, x, w, y, n, i32(ld/graph.Lane), ldy.Shl(i32(2)))
-		}, func() {
-			f.Call(linear, w, x, y, n, m, ldy)
-		})
-		return f
-	})
-}
-
-// Unproject emits unproject(x, w, y, n): one row through a matrix that is stored
-// the other way round, W [n × ld].
 //
-//	for j := range n {
-//		for k := range ld {
-//			y[k] += x[j] * w[j*ld+k]
-//		}
-//	}
-func (l *Lib) Unproject(ld int) *wasmasm.Func {
-	return l.once(key{op: "unproject", dims: [3]int{ld}}, func() *wasmasm.Func {
+// x must be readable, and finite, up to a multiple of graph.Panel.
+func (l *Lib) Unproject() *wasmasm.Func {
+	return l.once(key{op: "unproject"}, func() *wasmasm.Func {
 		f := l.m.Func("")
-		x, w, y, n := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
-		p, k := f.LocalI32(), f.LocalI32()
-		xj := f.LocalV128()
-		rows(f, n, func() {
-			xj.Set(x.LoadF32(0).Splat())
-			p.Set(y.I32)
-			k.Set(i32(ld / 4))
+		x, w, y, n, k8 := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		py, k := f.LocalI32(), f.LocalI32()
+		var xj [graph.Panel]wasmasm.V128Var
+		for j := range xj {
+			xj[j] = f.LocalV128()
+		}
+		f.While(n.I32, func() {
+			for j := range xj {
+				xj[j].Set(x.LoadF32(uint32(4 * j)).Splat())
+				// Rows beyond the last do not count, whatever x holds there.
+				f.If(n.GtU(i32(j)).Xor(i32(1)), func() { xj[j].Set(wasmasm.SplatF32(0)) })
+			}
+			py.Set(y.I32)
+			k.Set(k8.Shl(i32(1)))
 			rows(f, k, func() {
-				f.StoreV128(p, 0, p.LoadV128(0).F32x4Add(xj.F32x4Mul(w.LoadV128(0))))
-			}, step{p, i32(16)}, step{w, i32(16)})
-		}, step{x, i32(4)})
+				sum := py.LoadV128(0)
+				for j := range xj {
+					sum = sum.F32x4Add(w.LoadV128(uint32(16 * j)).F32x4Mul(xj[j].V128))
+				}
+				f.StoreV128(py, 0, sum)
+			}, step{py, i32(16)}, step{w, i32(panelK)})
+			x.Set(x.Add(i32(4 * graph.Panel)))
+			n.Set(n.Sub(n.Min(i32(graph.Panel))))
+		})
 		return f
 	})
 }

@@ -1,20 +1,53 @@
 package ops
 
-import "litefront/kernels/wasmasm"
+import (
+	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
+)
 
-// Gather emits gather(ids, table, y, m): rows of table by index.
+// Gather emits gather(ids, table, y, m, k8): rows of a table in panels by index,
+// k = 8·k8 wide.
 //
 //	for i := range m {
-//		copy(y[i*ld:(i+1)*ld], table[ids[i]*ld:])
+//		copy(y[i*k:(i+1)*k], table[ids[i]*k:])
 //	}
-func (l *Lib) Gather(ld int) *wasmasm.Func {
-	return l.once(key{op: "gather", dims: [3]int{ld}}, func() *wasmasm.Func {
-		copyRow := l.vectors("copy", func(y, x wasmasm.V128) wasmasm.V128 { return x })
+func (l *Lib) Gather() *wasmasm.Func {
+	return l.once(key{op: "gather"}, func() *wasmasm.Func {
 		f := l.m.Func("")
-		ids, table, y, m := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		ids, table, y, m, k8 := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		id, p, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
 		rows(f, m, func() {
-			f.Call(copyRow, y, table.Add(ids.LoadI32(0).Mul(i32(4*ld))), i32(ld/4))
-		}, step{ids, i32(4)}, step{y, i32(4 * ld)})
+			id.Set(ids.LoadI32(0))
+			panel := id.DivU(i32(graph.Panel))
+			p.Set(table.Add(panel.Mul(k8.I32).Mul(i32(2 * panelK))).
+				Add(id.Sub(panel.Mul(i32(graph.Panel))).Shl(i32(4))))
+			k.Set(k8.Shl(i32(1)))
+			rows(f, k, func() { f.StoreV128(y, 0, p.LoadV128(0)) }, step{p, i32(panelK)}, step{y, i32(16)})
+		}, step{ids, i32(4)})
+		return f
+	})
+}
+
+// Transpose emits transpose(x, y, m, n, ldx, ldy): rows become columns.
+//
+//	for i := range m {
+//		for j := range n {
+//			y[j*ldy+i] = x[i*ldx+j]
+//		}
+//	}
+//
+// One column of x after the other, so that writes run along the rows of y.
+func (l *Lib) Transpose() *wasmasm.Func {
+	return l.once(key{op: "transpose"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		x, y, m, n, ldx, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		p, q, i := f.LocalI32(), f.LocalI32(), f.LocalI32()
+		rows(f, n, func() {
+			p.Set(x.I32)
+			q.Set(y.I32)
+			i.Set(m.I32)
+			rows(f, i, func() { f.StoreF32(q, 0, p.LoadF32(0)) }, step{p, ldx.Shl(i32(2))}, step{q, i32(4)})
+		}, step{x, i32(4)}, step{y, ldy.Shl(i32(2))})
 		return f
 	})
 }
@@ -61,6 +94,32 @@ func (l *Lib) Zero() *wasmasm.Func {
 			k.Set(n.I32)
 			rows(f, k, func() { f.StoreF32(p, 0, wasmasm.ConstF32(0)) }, step{p, i32(4)})
 		}, step{y, ldy.Shl(i32(2))})
+		return f
+	})
+}
+
+// Clear emits clear(w, k8, row, rowEnd, col, colEnd): a block of a matrix in
+// panels, k = 8·k8 wide, becomes zero. It is for padding: short, not fast.
+//
+//	for r := row; r < rowEnd; r++ {
+//		clear(w[r*k+col : r*k+colEnd])
+//	}
+func (l *Lib) Clear() *wasmasm.Func {
+	return l.once(key{op: "clear"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		w, k8, row, rowEnd, col, colEnd := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		p, c := f.LocalI32(), f.LocalI32()
+		f.While(row.LtU(rowEnd.I32), func() {
+			panel := row.DivU(i32(graph.Panel))
+			p.Set(w.Add(panel.Mul(k8.I32).Mul(i32(2 * panelK))).
+				Add(row.Sub(panel.Mul(i32(graph.Panel))).Shl(i32(4))))
+			c.Set(col.I32)
+			f.While(c.LtU(colEnd.I32), func() {
+				f.StoreF32(p.Add(c.ShrU(i32(2)).Mul(i32(panelK))).Add(c.And(i32(3)).Shl(i32(2))), 0, wasmasm.ConstF32(0))
+				c.Set(c.Add(i32(1)))
+			})
+			row.Set(row.Add(i32(1)))
+		})
 		return f
 	})
 }

@@ -107,6 +107,9 @@ func (r *run) loop(ctx context.Context) (reason string, err error) {
 		t, err := r.study.Ask()
 		switch {
 		case errors.Is(err, trial.ErrExhausted):
+			if p := r.study.Progress(); p.Asked == 0 {
+				return DoneExhausted, err // a search that could not even begin
+			}
 			return DoneExhausted, nil
 		case err != nil: // one measurer tells each trial before it asks the next: ErrWait is a fault too
 			return DoneFailed, err

@@ -2,13 +2,15 @@ package wasmasm
 
 import "encoding/binary"
 
-// I32 is an expression of type i32.
+// I32 is an expression of type i32; its methods are the operations on it.
 type I32 struct{ code []byte }
 
-// F32 is an expression of type f32.
+// F32 is an expression of type f32; its arithmetic is IEEE 754 single precision,
+// rounded to nearest even. Payload and sign of a NaN it produces are unspecified.
 type F32 struct{ code []byte }
 
-// V128 is an expression of type v128.
+// V128 is an expression of type v128: sixteen bytes, used as four floats or four
+// integers of 32 bits. Lane 0 is stored at the lowest address.
 type V128 struct{ code []byte }
 
 // I32Expr is an address: an I32 or an I32Var.
@@ -40,10 +42,10 @@ func load(p []byte, align, offset uint32, op ...byte) []byte {
 // simd encodes the opcode of a vector instruction.
 func simd(op uint32) []byte { return appendU32([]byte{0xfd}, op) }
 
-// ConstI32 is a constant.
+// ConstI32 is the constant x.
 func ConstI32(x int32) I32 { return I32{appendS32([]byte{0x41}, x)} }
 
-// ConstF32 is a constant.
+// ConstF32 is the constant x.
 func ConstF32(x float32) F32 { return F32{appendF32([]byte{0x43}, x)} }
 
 // SplatF32 is the constant vector whose four lanes are x.
@@ -55,7 +57,7 @@ func SplatF32(x float32) V128 {
 	return V128{code}
 }
 
-// ConstI32x4 is a constant vector.
+// ConstI32x4 is the constant vector with lanes a, b, c, d.
 func ConstI32x4(a, b, c, d int32) V128 {
 	code := []byte{0xfd, 0x0c}
 	for _, x := range []int32{a, b, c, d} {
@@ -66,79 +68,129 @@ func ConstI32x4(a, b, c, d int32) V128 {
 
 func (x I32) op(op byte, y I32) I32 { return I32{join([]byte{op}, x.code, y.code)} }
 
-// Arithmetic on i32, modulo 2^32. Comparisons give 0 or 1.
+// Add is x + y modulo 2^32.
+func (x I32) Add(y I32) I32 { return x.op(0x6a, y) }
 
-func (x I32) Add(y I32) I32  { return x.op(0x6a, y) }
-func (x I32) Sub(y I32) I32  { return x.op(0x6b, y) }
-func (x I32) Mul(y I32) I32  { return x.op(0x6c, y) }
+// Sub is x - y modulo 2^32.
+func (x I32) Sub(y I32) I32 { return x.op(0x6b, y) }
+
+// Mul is x · y modulo 2^32.
+func (x I32) Mul(y I32) I32 { return x.op(0x6c, y) }
+
+// DivU is x / y, both unsigned, rounded down; it traps where y is 0.
 func (x I32) DivU(y I32) I32 { return x.op(0x6e, y) }
-func (x I32) And(y I32) I32  { return x.op(0x71, y) }
-func (x I32) Xor(y I32) I32  { return x.op(0x73, y) }
-func (x I32) Shl(y I32) I32  { return x.op(0x74, y) }
-func (x I32) ShrU(y I32) I32 { return x.op(0x76, y) }
-func (x I32) Eq(y I32) I32   { return x.op(0x46, y) }
-func (x I32) LtU(y I32) I32  { return x.op(0x49, y) }
-func (x I32) GtU(y I32) I32  { return x.op(0x4b, y) }
-func (x I32) GeU(y I32) I32  { return x.op(0x4f, y) }
 
-// Min is the smaller of x and y, unsigned; both are evaluated twice.
+// And is the bitwise and of x and y.
+func (x I32) And(y I32) I32 { return x.op(0x71, y) }
+
+// Xor is the bitwise exclusive or of x and y.
+func (x I32) Xor(y I32) I32 { return x.op(0x73, y) }
+
+// Shl is x shifted left by y modulo 32 bits.
+func (x I32) Shl(y I32) I32 { return x.op(0x74, y) }
+
+// ShrU is x shifted right by y modulo 32 bits, filled with zeros.
+func (x I32) ShrU(y I32) I32 { return x.op(0x76, y) }
+
+// Eq is 1 if x = y, else 0.
+func (x I32) Eq(y I32) I32 { return x.op(0x46, y) }
+
+// LtU is 1 if x < y, both unsigned, else 0.
+func (x I32) LtU(y I32) I32 { return x.op(0x49, y) }
+
+// GtU is 1 if x > y, both unsigned, else 0.
+func (x I32) GtU(y I32) I32 { return x.op(0x4b, y) }
+
+// GeU is 1 if x ≥ y, both unsigned, else 0.
+func (x I32) GeU(y I32) I32 { return x.op(0x4f, y) }
+
+// Min is the smaller of x and y, both unsigned and evaluated twice.
 func (x I32) Min(y I32) I32 { return I32{join([]byte{0x1b}, x.code, y.code, x.LtU(y).code)} }
 
-// LoadI32 loads four bytes at x+offset.
+// LoadI32 is the integer at x+offset; like every load it reads little-endian
+// bytes at any alignment, and traps outside the memory.
 func (x I32) LoadI32(offset uint32) I32 { return I32{load(x.code, 2, offset, 0x28)} }
 
-// LoadF32 loads a float at x+offset.
+// LoadF32 is the float at x+offset.
 func (x I32) LoadF32(offset uint32) F32 { return F32{load(x.code, 2, offset, 0x2a)} }
 
-// LoadV128 loads sixteen bytes at x+offset.
+// LoadV128 is the vector at x+offset.
 func (x I32) LoadV128(offset uint32) V128 { return V128{load(x.code, 4, offset, 0xfd, 0x00)} }
 
 // Splat is the vector whose four lanes are x.
 func (x I32) Splat() V128 { return V128{join(simd(0x11), x.code)} }
 
-// ConvertF32 is x as a float, signed.
+// ConvertF32 is x, signed, as the nearest float.
 func (x I32) ConvertF32() F32 { return F32{join([]byte{0xb2}, x.code)} }
 
 func (x F32) op(op byte, y F32) F32 { return F32{join([]byte{op}, x.code, y.code)} }
 
-// Arithmetic on f32, IEEE 754 round to nearest even.
-
+// Add is x + y.
 func (x F32) Add(y F32) F32 { return x.op(0x92, y) }
+
+// Sub is x - y.
 func (x F32) Sub(y F32) F32 { return x.op(0x93, y) }
+
+// Mul is x · y.
 func (x F32) Mul(y F32) F32 { return x.op(0x94, y) }
+
+// Div is x / y.
 func (x F32) Div(y F32) F32 { return x.op(0x95, y) }
+
+// Max is the larger of x and y: NaN if either is, and +0 of zeros that differ.
 func (x F32) Max(y F32) F32 { return x.op(0x97, y) }
-func (x F32) Sqrt() F32     { return F32{join([]byte{0x91}, x.code)} }
+
+// Sqrt is the square root of x, correctly rounded.
+func (x F32) Sqrt() F32 { return F32{join([]byte{0x91}, x.code)} }
 
 // Splat is the vector whose four lanes are x.
 func (x F32) Splat() V128 { return V128{join(simd(0x13), x.code)} }
 
 func (x V128) op(op uint32, y V128) V128 { return V128{join(simd(op), x.code, y.code)} }
 
-// Arithmetic on four floats.
-
+// F32x4Add is x + y, by lanes.
 func (x V128) F32x4Add(y V128) V128 { return x.op(0xe4, y) }
+
+// F32x4Sub is x - y, by lanes.
 func (x V128) F32x4Sub(y V128) V128 { return x.op(0xe5, y) }
+
+// F32x4Mul is x · y, by lanes.
 func (x V128) F32x4Mul(y V128) V128 { return x.op(0xe6, y) }
+
+// F32x4Div is x / y, by lanes.
 func (x V128) F32x4Div(y V128) V128 { return x.op(0xe7, y) }
+
+// F32x4Min is the smaller of x and y, by lanes: NaN if either is,
+// and -0 of zeros that differ.
 func (x V128) F32x4Min(y V128) V128 { return x.op(0xe8, y) }
+
+// F32x4Max is the larger of x and y, by lanes: NaN if either is,
+// and +0 of zeros that differ.
 func (x V128) F32x4Max(y V128) V128 { return x.op(0xe9, y) }
 
-// F32x4ConvertI32x4 converts four signed integers.
+// F32x4ConvertI32x4 is x, four signed integers, as the nearest floats.
 func (x V128) F32x4ConvertI32x4() V128 { return V128{join(simd(0xfa), x.code)} }
 
-// Arithmetic on four 32-bit integers, modulo 2^32.
-
+// I32x4Add is x + y modulo 2^32, by lanes.
 func (x V128) I32x4Add(y V128) V128 { return x.op(0xae, y) }
+
+// I32x4Mul is x · y modulo 2^32, by lanes.
 func (x V128) I32x4Mul(y V128) V128 { return x.op(0xb5, y) }
-func (x V128) Xor(y V128) V128      { return x.op(0x51, y) }
-func (x V128) I32x4Shl(n I32) V128  { return V128{join(simd(0xab), x.code, n.code)} }
+
+// Xor is the bitwise exclusive or of x and y.
+func (x V128) Xor(y V128) V128 { return x.op(0x51, y) }
+
+// I32x4Shl is every lane of x shifted left by n modulo 32 bits.
+func (x V128) I32x4Shl(n I32) V128 { return V128{join(simd(0xab), x.code, n.code)} }
+
+// I32x4ShrU is every lane of x shifted right by n modulo 32 bits, filled with zeros.
 func (x V128) I32x4ShrU(n I32) V128 { return V128{join(simd(0xad), x.code, n.code)} }
 
-// F32x4Lane extracts lane i, 0..3.
+// F32x4Lane is lane i modulo 4 of x, a float.
 func (x V128) F32x4Lane(i byte) F32 { return F32{join(append(simd(0x1f), i&3), x.code)} }
 
-// Shuffle picks four 32-bit lanes: 0..3 from x, 4..7 from y.
+// Shuffle is the vector of four 32-bit lanes, each by its number modulo 8: 0 to 3
+// are the lanes of x, 4 to 7 those of y.
 func (x V128) Shuffle(y V128, a, b, c, d byte) V128 {
 	op := []byte{0xfd, 0x0d}
 	for _, lane := range []byte{a & 7, b & 7, c & 7, d & 7} {

@@ -16,6 +16,8 @@
 // its type on the stack, so Go's type checker is the type checker of the
 // emitted code. Expressions are pure values and may be used any number of times;
 // statements are methods of [Func] and are emitted in the order of their calls.
+// A variable, and every expression it occurs in, belongs to the function that
+// declared it.
 //
 // Only what the kernels need is here: one memory, i32, f32 and v128, functions
 // without results, structured control. Instruction encodings follow the
@@ -33,9 +35,9 @@ type Type byte
 
 // The value types that functions may use.
 const (
-	TypeI32  Type = 0x7f
-	TypeF32  Type = 0x7d
-	TypeV128 Type = 0x7b
+	TypeI32  Type = 0x7f // a 32-bit integer, signed or not as the operation says
+	TypeF32  Type = 0x7d // a single-precision float
+	TypeV128 Type = 0x7b // a vector of 128 bits
 )
 
 // Expr is an expression of any type: an argument of [Func.Call].
@@ -47,7 +49,8 @@ type Expr interface {
 // format allows, since 4 GiB does not fit the 32-bit sizes that engines report.
 const MaxPages = 65535
 
-// Module is a module under construction.
+// Module is a module under construction. Its methods and those of its functions
+// report misuse through [Module.Bytes].
 type Module struct {
 	funcs            []*Func
 	minPages, maxPgs uint32
@@ -74,7 +77,8 @@ func (m *Module) fail(err error) {
 }
 
 // Func adds a function without results. A name that is not empty is exported.
-// Parameters must be declared before locals.
+// Parameters must be declared before anything else, and before any call of the
+// function.
 func (m *Module) Func(name string) *Func {
 	f := &Func{m: m, index: uint32(len(m.funcs)), name: name}
 	m.funcs = append(m.funcs, f)
@@ -143,7 +147,8 @@ type Func struct {
 	types   []Type // of parameters, then locals
 	nparams uint32
 	body    []byte
-	depth   int // open blocks
+	depth   int  // open blocks
+	called  bool // somewhere, with the parameters it had
 }
 
 func (f *Func) encode() []byte {
@@ -164,8 +169,8 @@ func (f *Func) encode() []byte {
 
 func (f *Func) declare(t Type, param bool) variable {
 	if param {
-		if int(f.nparams) != len(f.types) || len(f.body) > 0 {
-			f.m.fail(fmt.Errorf("wasmasm: function %q declares a parameter after a local or a statement", f.name))
+		if int(f.nparams) != len(f.types) || len(f.body) > 0 || f.called {
+			f.m.fail(fmt.Errorf("wasmasm: function %q declares a parameter after a local, a statement or a call of it", f.name))
 		}
 		f.nparams++
 	}
@@ -247,10 +252,11 @@ func (f *Func) emit(code []byte, op ...byte) {
 	f.body = append(append(f.body, code...), op...)
 }
 
-// Label is the target of a branch: the start of a loop.
+// Label is the target of a branch: the start of a loop, from within its body.
 type Label struct {
 	f     *Func
 	depth int
+	open  *bool // until the loop ends
 }
 
 // Loop emits a loop whose body runs once, and again whenever it branches to its
@@ -258,13 +264,19 @@ type Label struct {
 func (f *Func) Loop(body func(again Label)) {
 	f.emit(nil, 0x03, 0x40)
 	f.depth++
-	body(Label{f, f.depth})
+	open := true
+	body(Label{f, f.depth, &open})
+	open = false
 	f.depth--
 	f.emit(nil, 0x0b)
 }
 
 // BrIf branches to l when cond is not zero.
 func (l Label) BrIf(cond I32) {
+	if !*l.open {
+		l.f.m.fail(fmt.Errorf("wasmasm: function %q branches to a loop from outside it", l.f.name))
+		return
+	}
 	l.f.emit(cond.code, 0x0d)
 	l.f.body = appendU32(l.f.body, uint32(l.f.depth-l.depth))
 }
@@ -295,9 +307,15 @@ func (f *Func) While(cond I32, body func()) {
 	})
 }
 
-// Call emits a call of g.
+// Call emits a call of g, a function of the same module; args are its parameters
+// in order.
 func (f *Func) Call(g *Func, args ...Expr) {
-	if len(args) != int(g.nparams) || g.m != f.m {
+	if g.m != f.m {
+		f.m.fail(fmt.Errorf("wasmasm: function %q calls %q of another module", f.name, g.name))
+		return
+	}
+	g.called = true
+	if len(args) != int(g.nparams) {
 		f.m.fail(fmt.Errorf("wasmasm: call of %q with %d arguments, want %d", g.name, len(args), g.nparams))
 		return
 	}
@@ -318,7 +336,8 @@ func (f *Func) Drop(x Expr) {
 	f.emit(code, 0x1a)
 }
 
-// StoreI32 stores x at p+offset.
+// StoreI32 stores x at p+offset; like every store it writes little-endian bytes at
+// any alignment, and traps outside the memory.
 func (f *Func) StoreI32(p I32Expr, offset uint32, x I32) {
 	f.emit(store(p, 0x36, 2, offset, x.code))
 }
@@ -333,7 +352,8 @@ func (f *Func) StoreV128(p I32Expr, offset uint32, x V128) {
 	f.emit(store(p, 0xfd, 4, offset, x.code))
 }
 
-// MemoryFill sets n bytes at p to the low byte of value.
+// MemoryFill sets n bytes at p to the low byte of value; it traps where they do not
+// all fit the memory.
 func (f *Func) MemoryFill(p, value, n I32) {
 	f.emit(p.code)
 	f.emit(value.code)

@@ -25,11 +25,11 @@ func (g *Graph) gpt2() {
 	model, embed := Padded(a.DModel), Padded(a.Clusters()[0].Width)
 
 	g.Tokens = g.tensor("tokens", IO, Dense(1), Dense(g.Workload.Context))
-	wte := g.tensor("wte", Weight, Dense(a.Vocab), embed)
+	wte := g.matrix("wte", Dense(a.Vocab), embed)
 	x := g.tensor("x", Activation, rows, model)
 	var proj *Tensor
 	if a.Projected() {
-		proj = g.tensor("emb_proj", Weight, model, embed)
+		proj = g.matrix("emb_proj", model, embed)
 		e := g.tensor("e", Activation, rows, embed)
 		g.op(Op{Kind: Embed, Layer: -1, X: g.Tokens, W: wte, Y: e})
 		g.op(Op{Kind: Linear, Layer: -1, X: e, W: proj, Y: x})
@@ -53,7 +53,7 @@ func (g *Graph) gpt2() {
 
 func (g *Graph) gpt2Layer(i int, x *Tensor) {
 	l, name := g.Arch.Layers[i], func(s string) string { return fmt.Sprintf("h.%d.%s", i, s) }
-	rows, model := x.Rows, x.Cols
+	rows := x.Rows
 	dim := g.Arch.HeadDim(i)
 	heads, context := Heads(l.Heads, dim), Padded(g.Workload.Context)
 
@@ -61,12 +61,10 @@ func (g *Graph) gpt2Layer(i int, x *Tensor) {
 	keys := g.tensor(name("attn.keys"), Cache, Dense(g.Workload.Context), heads)
 	values := g.tensor(name("attn.values"), Cache, heads, context)
 	g.linear(name("attn.k"), i, h, keys)
-	g.op(Op{Kind: LinearT, Layer: i, X: h, W: g.tensor(name("attn.v.weight"), Weight, heads, model), Y: values})
+	v := g.linear(name("attn.v"), i, h, g.tensor(name("attn.v.out"), Activation, rows, heads))
+	g.op(Op{Kind: Transpose, Layer: i, X: v, Y: values})
 	q := g.linear(name("attn.q"), i, h, g.tensor(name("attn.queries"), Activation, rows, heads))
-	// The rows of attention's weights sum to one, so the bias of the values is
-	// the bias of attention's output.
 	o := g.op(Op{Kind: Attention, Layer: i, X: q, Keys: keys, Values: values, Heads: l.Heads, Dim: dim,
-		B:      g.tensor(name("attn.v.bias"), Weight, Dense(1), heads),
 		Scores: g.tensor(name("attn.scores"), Activation, Dense(AttentionRows), context),
 		Y:      g.tensor(name("attn.out"), Activation, rows, heads)})
 	g.residual(name("attn.o"), i, o, x)
@@ -88,7 +86,7 @@ func (g *Graph) norm(name string, layer int, x *Tensor, rows Axis) *Tensor {
 // linear adds y = x·Wᵀ + b.
 func (g *Graph) linear(name string, layer int, x, y *Tensor) *Tensor {
 	return g.op(Op{Kind: Linear, Layer: layer, X: x, Y: y,
-		W: g.tensor(name+".weight", Weight, y.Cols, x.Cols),
+		W: g.matrix(name+".weight", y.Cols, x.Cols),
 		B: g.tensor(name+".bias", Weight, Dense(1), y.Cols)})
 }
 

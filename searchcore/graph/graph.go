@@ -10,6 +10,10 @@ import (
 	"litefront/searchcore/trial"
 )
 
+// Panel is how many rows of a packed matrix lie interleaved: for every four
+// columns, those of one row after the other. Inner loops then read one stream.
+const Panel = 5
+
 // Lane is the granularity, in floats, of stored dimensions that inner loops run
 // over. Padding is always zero, so loops have no remainders.
 const Lane = 8
@@ -52,12 +56,13 @@ const (
 	Activation             // placed in the arena by lifetime
 )
 
-// Tensor is a matrix of float32 (tokens: int32), row-major, with stride
-// Cols.Size().
+// Tensor is a matrix of float32 (tokens: int32). It is stored row-major with
+// stride Cols.Size(), or packed in panels of [Panel] rows, the last one filled up.
 type Tensor struct {
 	Name       string
 	Kind       Kind
 	Rows, Cols Axis
+	Packed     bool
 	Offset     int64 // byte offset in linear memory, a multiple of 64
 	// First and Last are the indices in Graph.Ops between which an activation
 	// must keep its value, both included.
@@ -68,7 +73,22 @@ type Tensor struct {
 func (t *Tensor) Stride() int { return t.Cols.Size() }
 
 // Bytes is the stored size.
-func (t *Tensor) Bytes() int64 { return 4 * int64(t.Rows.Size()) * int64(t.Cols.Size()) }
+func (t *Tensor) Bytes() int64 {
+	rows := t.Rows.Size()
+	if t.Packed {
+		rows = (rows + Panel - 1) / Panel * Panel
+	}
+	return 4 * int64(rows) * int64(t.Cols.Size())
+}
+
+// Index is where entry (row, col) is stored, in entries from Offset.
+func (t *Tensor) Index(row, col int) int {
+	r, c, ld := t.Rows.At(row), t.Cols.At(col), t.Stride()
+	if !t.Packed {
+		return r*ld + c
+	}
+	return r/Panel*Panel*ld + c/4*4*Panel + r%Panel*4 + c%4
+}
 
 // OpKind names an operation.
 type OpKind byte
@@ -79,9 +99,9 @@ const (
 	Positions               // Y[i] += W[position of row i]
 	Norm                    // Y = layer norm of X, scaled by W, shifted by B (eps 1e-5)
 	Linear                  // Y = X·Wᵀ + B, or Y += with Residual; then GELU if set
-	LinearT                 // Y's columns at the rows' positions = W·Xᵀ (no bias)
+	Transpose               // Y's columns at the rows' positions = X
 	Unproject               // Y = X·W, one row
-	Attention               // Y = causal attention of queries X over Keys and Values, plus B
+	Attention               // Y = causal attention of queries X over Keys and Values
 )
 
 // Op is one operation. Fields that a kind does not name are nil or zero.
@@ -131,6 +151,13 @@ func Build(a arch.Architecture, w trial.Workload) (*Graph, error) {
 	}
 	g.plan()
 	return g, nil
+}
+
+// matrix adds a packed weight matrix.
+func (g *Graph) matrix(name string, rows, cols Axis) *Tensor {
+	t := g.tensor(name, Weight, rows, cols)
+	t.Packed = true
+	return t
 }
 
 // tensor adds a tensor.

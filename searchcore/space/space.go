@@ -5,6 +5,11 @@
 // factor), each with the values it may take, and rules that tie them together.
 // Only genes that have an effect exist: layers beyond the depth have none, nor
 // has a div_val that changes nothing. Spaces come from presets or from TOML.
+//
+// The genes have an order: n_layer, d_model, div_val, and then d_inner and
+// n_head of each layer. The values valid for a gene depend only on the genes
+// before it, which is what makes sampling without bias, and repairing a child
+// gene by gene, possible.
 package space
 
 import "litefront/searchcore/arch"
@@ -36,5 +41,22 @@ type Space struct {
 	MaxDecoderParams int64 `json:"max_decoder_params,omitempty" toml:"max_decoder_params"`
 }
 
-// Choices are the values that one gene may take.
-type Choices []int
+// architecture is the member of s with these genes, not yet canonical.
+func (s Space) architecture(dModel, divVal int, layers ...arch.Layer) arch.Architecture {
+	return arch.Architecture{
+		Backbone: s.Backbone,
+		Vocab:    s.Vocab,
+		DModel:   dModel,
+		DivVal:   divVal,
+		Cutoffs:  s.Cutoffs,
+		MaxLen:   s.MaxLen,
+		MemLen:   s.MemLen,
+		Layers:   layers,
+	}
+}
+
+// inBounds reports whether a's decoder parameters are within the bounds.
+func (s Space) inBounds(a arch.Architecture) bool {
+	n := a.DecoderParams()
+	return n >= s.MinDecoderParams && (s.MaxDecoderParams == 0 || n <= s.MaxDecoderParams)
+}

@@ -1,0 +1,119 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"strings"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/trial"
+)
+
+// field is a column of the CSV files. What a trial does not have is empty.
+type field struct {
+	name string
+	text func(point) string
+}
+
+// fields lists the columns. They do not depend on the study's objectives, so
+// that files of different studies can be put together.
+func (v *view) fields() []field {
+	fields := []field{
+		{"trial", func(p point) string { return strconv.Itoa(p.Number) }},
+		{"status", func(p point) string { return string(p.Status) }},
+		{"op", func(p point) string { return p.Origin.Op }},
+		{"arch_id", func(p point) string { return p.Arch.ID() }},
+		{"arch_type", func(p point) string { return string(p.Arch.Backbone) }},
+		{"n_layer", func(p point) string { return strconv.Itoa(len(p.Arch.Layers)) }},
+		{"d_model", func(p point) string { return strconv.Itoa(p.Arch.DModel) }},
+		{"d_inner", perLayer(func(l arch.Layer) int { return l.DInner })},
+		{"n_head", perLayer(func(l arch.Layer) int { return l.Heads })},
+	}
+	for _, o := range objective.All() {
+		fields = append(fields, field{o.Name, v.reading(o, func(r reading) float64 { return r.value })})
+		if !o.Static() {
+			fields = append(fields,
+				field{o.Name + "_low", v.reading(o, func(r reading) float64 { return r.low })},
+				field{o.Name + "_high", v.reading(o, func(r reading) float64 { return r.high })})
+		}
+	}
+	for _, timing := range []struct {
+		name string
+		of   func(*trial.Measurement) trial.Stat
+	}{
+		{"prefill", func(m *trial.Measurement) trial.Stat { return m.Prefill }},
+		{"decode", func(m *trial.Measurement) trial.Stat { return m.Decode }},
+	} {
+		fields = append(fields,
+			field{timing.name + "_min_ms", measured(func(m *trial.Measurement) string { return number(timing.of(m).MinMs) })},
+			field{timing.name + "_mean_ms", measured(func(m *trial.Measurement) string { return number(timing.of(m).MeanMs) })},
+			field{timing.name + "_spread_ms", measured(func(m *trial.Measurement) string { return number(timing.of(m).SpreadMs) })})
+	}
+	return append(fields,
+		field{"memory_bytes", measured(func(m *trial.Measurement) string { return strconv.FormatInt(m.MemoryBytes, 10) })},
+		field{"rss_bytes", measured(func(m *trial.Measurement) string { return strconv.FormatInt(m.RSSBytes, 10) })},
+		field{"slowdown", measured(func(m *trial.Measurement) string { return number(m.Slowdown) })},
+		field{"verdict", measured(func(m *trial.Measurement) string { return string(m.Verdict) })},
+		field{"module_sha256", measured(func(m *trial.Measurement) string { return m.ModuleSHA256 })},
+		field{"on_frontier", func(p point) string { return strconv.FormatBool(p.onFrontier) }},
+		field{"overlay", func(p point) string { return strconv.FormatBool(p.Overlay()) }},
+		field{"violates", func(p point) string { return p.Violates }},
+		field{"reason", func(p point) string { return p.Reason }},
+	)
+}
+
+// perLayer lists a dimension of every layer, separated by '|'.
+func perLayer(dim func(arch.Layer) int) func(point) string {
+	return func(p point) string {
+		words := make([]string, len(p.Arch.Layers))
+		for i, l := range p.Arch.Layers {
+			words[i] = strconv.Itoa(dim(l))
+		}
+		return strings.Join(words, "|")
+	}
+}
+
+func (v *view) reading(o objective.Objective, pick func(reading) float64) func(point) string {
+	return func(p point) string {
+		r, known := v.read(p, o)
+		if !known {
+			return ""
+		}
+		return number(pick(r))
+	}
+}
+
+func measured(text func(*trial.Measurement) string) func(point) string {
+	return func(p point) string {
+		if p.Measurement == nil {
+			return ""
+		}
+		return text(p.Measurement)
+	}
+}
+
+// number writes x so that reading it back gives x.
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+func (v *view) trialsCSV(w io.Writer) error   { return v.csv(w, v.points) }
+func (v *view) frontierCSV(w io.Writer) error { return v.csv(w, v.frontier) }
+
+func (v *view) csv(w io.Writer, points []point) error {
+	fields := v.fields()
+	record := make([]string, len(fields))
+	for i, f := range fields {
+		record[i] = f.name
+	}
+	cw := csv.NewWriter(w)
+	cw.Write(record) // Flush keeps the first error
+	for _, p := range points {
+		for i, f := range fields {
+			record[i] = f.text(p)
+		}
+		cw.Write(record)
+	}
+	cw.Flush()
+	return cw.Error()
+}

@@ -1,0 +1,47 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/trial"
+)
+
+// document is study.json.
+type document struct {
+	Started  trial.Started `json:"started"`
+	Device   *trial.Device `json:"device"` // of the first measured trial; null if there is none
+	Frontier []result      `json:"frontier"`
+	Overlays []result      `json:"overlays"` // those that were measured
+}
+
+// result is a measured trial, under the names that events use.
+type result struct {
+	Number      int                `json:"trial"`
+	ArchID      string             `json:"arch_id"`
+	Arch        arch.Architecture  `json:"arch"`
+	Origin      trial.Origin       `json:"origin"`
+	Values      []float64          `json:"values"` // in the order of started.objectives
+	Violates    string             `json:"violates,omitempty"`
+	Measurement *trial.Measurement `json:"measurement"`
+}
+
+func (v *view) studyJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(document{
+		Started:  v.started,
+		Device:   v.device(),
+		Frontier: results(v.frontier),
+		Overlays: results(v.measured(true)),
+	})
+}
+
+func results(points []point) []result {
+	list := make([]result, len(points))
+	for i, p := range points {
+		list[i] = result{p.Number, p.Arch.ID(), p.Arch, p.Origin, p.Values, p.Violates, p.Measurement}
+	}
+	return list
+}

@@ -1,0 +1,59 @@
+package space
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// MaxTOMLBytes bounds the size of a space's TOML text.
+const MaxTOMLBytes = 1 << 20
+
+// ParseTOML reads a space from TOML text. Its keys are the toml tags of
+// [Space]; a gene's values are a number, a list, or a table:
+//
+//	name = "small"
+//	arch_type = "gpt2"
+//	vocab_size = 50257
+//	max_sequence_length = 1024
+//	n_layer = {min = 2, max = 12}
+//	d_model = {min = 128, max = 512, step = 64}
+//	d_inner = [512, 1024, 2048]
+//	n_head = 4
+//	max_decoder_params = 20_000_000
+//
+// Unknown keys are refused, and so is what [Space.Validate] refuses.
+func ParseTOML(data []byte) (Space, error) {
+	if len(data) > MaxTOMLBytes {
+		return Space{}, fmt.Errorf("space: %d bytes of TOML; at most %d are allowed", len(data), MaxTOMLBytes)
+	}
+	var s Space
+	meta, err := toml.Decode(string(data), &s)
+	if err != nil {
+		// The decoder quotes bad values as they are, line breaks included.
+		return Space{}, fmt.Errorf("space: %s", strings.ReplaceAll(err.Error(), "\n", `\n`))
+	}
+	// Not only what was left undecoded: the decoder also accepts keys that differ
+	// in case, which other readers of the file would not.
+	allowed := tomlKeys()
+	for _, key := range meta.Keys() {
+		if !slices.Contains(allowed, key[0]) {
+			return Space{}, fmt.Errorf("space: unknown key %q; allowed are %s", key[0], strings.Join(allowed, ", "))
+		}
+	}
+	if err := s.Validate(); err != nil {
+		return Space{}, err
+	}
+	return s, nil
+}
+
+func tomlKeys() []string {
+	var keys []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Space]()) {
+		keys = append(keys, field.Tag.Get("toml"))
+	}
+	return keys
+}
