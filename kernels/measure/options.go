@@ -57,13 +57,13 @@ const (
 	maxBudget    = time.Hour
 )
 
-// DefaultOptions suit a native search: two seconds a trial, medians known to
+// DefaultOptions suit a native search: a second and a half a trial, medians known to
 // 2 %.
 func DefaultOptions() Options {
 	return Options{
 		Protocol:       Litefront,
 		MemoryLimit:    maxLinearBytes,
-		Budget:         2 * time.Second,
+		Budget:         1500 * time.Millisecond,
 		HalfWidth:      0.02,
 		MinSamples:     leastSamples,
 		MaxSamples:     200,

@@ -45,11 +45,13 @@ type attempt struct {
 	slowdown                         float64
 }
 
-// repeated is attempt, made again while the device drifts. It returns the
-// attempt with the least slowdown and the number of repeats.
+// repeated is attempt, made again while the device drifts and what the repeats
+// take stays within the budget once more. It returns the attempt with the least
+// slowdown and the number of repeats.
 func (l *LocalMeasurer) repeated(s *session, prefill, decode *loop) (best attempt, repeats int, err error) {
 	best, err = l.attempt(s, prefill, decode)
-	for err == nil && l.drifted(best.slowdown) && repeats < l.options.MaxRepeats {
+	allowance := 2 * l.options.Budget.Nanoseconds()
+	for err == nil && l.drifted(best.slowdown) && repeats < l.options.MaxRepeats && s.spentNs < allowance {
 		var again attempt
 		again, err = l.attempt(s, prefill, decode)
 		if err == nil && again.slowdown < best.slowdown {

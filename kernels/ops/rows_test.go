@@ -3,9 +3,11 @@ package ops
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
 )
 
 // same fails unless got is want exactly.
@@ -28,24 +30,90 @@ func (m *machine) over(p uint32, v []float32) {
 	}
 }
 
+// pack stores a matrix of width k in panels. The rows that fill up the last
+// panel are noise.
+func pack(r *rand.Rand, w []float32, k int) (packed []float32) {
+	rows := len(w) / k
+	for panel := 0; panel < rows; panel += graph.Panel {
+		for group := 0; group < k; group += 4 {
+			for row := panel; row < panel+graph.Panel; row++ {
+				for col := group; col < group+4; col++ {
+					if row < rows {
+						packed = append(packed, w[row*k+col])
+					} else {
+						packed = append(packed, float32(r.NormFloat64()))
+					}
+				}
+			}
+		}
+	}
+	return packed
+}
+
 func TestGather(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 1))
-	const rows, most = 20, 9
-	for _, ld := range []int{8, 24, 320} {
-		mc := newMachine(t, 2, func(m *wasmasm.Module, l *Lib) { export(m, "gather", l.Gather(ld), 4) })
-		table, y := random(r, rows*ld), random(r, most*ld)
-		ids, pt, py := mc.put(make([]float32, most)), mc.put(table), mc.put(y)
-		for m := range most {
-			want := append([]float32(nil), y...)
-			for i := range m {
-				id := r.IntN(rows)
-				mc.mem.WriteUint32Le(ids+4*uint32(i), uint32(id))
-				copy(want[i*ld:(i+1)*ld], table[id*ld:])
+	const most = 9
+	mc := newMachine(t, 2, func(m *wasmasm.Module, l *Lib) { export(m, "gather", l.Gather(), 5) })
+	for _, k := range []int{8, 24, 320} {
+		for _, rows := range []int{1, 4, 5, 6, 23} {
+			mc.top = 64
+			table, y := random(r, rows*k), random(r, most*k)
+			ids, pt, py := mc.put(make([]float32, most)), mc.put(pack(r, table, k)), mc.put(y)
+			for m := range most {
+				want := slices.Clone(y)
+				for i := range m {
+					id := r.IntN(rows)
+					mc.mem.WriteUint32Le(ids+4*uint32(i), uint32(id))
+					copy(want[i*k:(i+1)*k], table[id*k:])
+				}
+				mc.over(py, y)
+				mc.call("gather", uint64(ids), uint64(pt), uint64(py), uint64(m), uint64(k/8))
+				same(t, fmt.Sprintf("k %d m %d: y", k, m), mc.get(py, len(y)), want)
 			}
-			mc.over(py, y)
-			mc.call("gather", uint64(ids), uint64(pt), uint64(py), uint64(m))
-			same(t, fmt.Sprintf("ld %d m %d: y", ld, m), mc.get(py, len(y)), want)
 		}
+	}
+}
+
+func TestTranspose(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 1))
+	const most = 1000
+	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "transpose", l.Transpose(), 6) })
+	px, py := mc.put(make([]float32, most)), mc.put(make([]float32, most))
+	for range 200 {
+		m, n := r.IntN(20), r.IntN(20)
+		ldx, ldy := n+r.IntN(9), m+r.IntN(9)
+		x, y := random(r, m*ldx), random(r, n*ldy)
+		want := slices.Clone(y)
+		for i := range m {
+			for j := range n {
+				want[j*ldy+i] = x[i*ldx+j]
+			}
+		}
+		mc.over(px, x)
+		mc.over(py, y)
+		mc.call("transpose", uint64(px), uint64(py), uint64(m), uint64(n), uint64(ldx), uint64(ldy))
+		same(t, fmt.Sprintf("m %d n %d ldx %d ldy %d: y", m, n, ldx, ldy), mc.get(py, len(y)), want)
+	}
+}
+
+func TestClear(t *testing.T) {
+	r := rand.New(rand.NewPCG(16, 1))
+	const rows, most = 17, 20 * 40
+	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "clear", l.Clear(), 6) })
+	pw := mc.put(make([]float32, most))
+	for range 200 {
+		k := 8 * (1 + r.IntN(5))
+		row, col := r.IntN(rows+1), r.IntN(k+1)
+		rowEnd, colEnd := row+r.IntN(rows-row+1), col+r.IntN(k-col+1)
+		w := random(r, rows*k)
+		seed := r.Uint64() // of the noise
+		mc.over(pw, pack(rand.New(rand.NewPCG(seed, 1)), w, k))
+		for i := row; i < rowEnd; i++ {
+			clear(w[i*k+col : i*k+colEnd])
+		}
+		want := pack(rand.New(rand.NewPCG(seed, 1)), w, k)
+		mc.call("clear", uint64(pw), uint64(k/8), uint64(row), uint64(rowEnd), uint64(col), uint64(colEnd))
+		same(t, fmt.Sprintf("k %d rows %d to %d columns %d to %d: w", k, row, rowEnd, col, colEnd), mc.get(pw, len(want)), want)
 	}
 }
 
@@ -56,7 +124,7 @@ func TestAdd(t *testing.T) {
 	y, x := random(r, n), random(r, n)
 	py, px := mc.put(y), mc.put(x)
 	for n4 := range n / 4 {
-		want := append([]float32(nil), y...)
+		want := slices.Clone(y)
 		for i := range 4 * n4 {
 			want[i] += x[i]
 		}
@@ -94,7 +162,7 @@ func TestBroadcast(t *testing.T) {
 		} {
 			mc.over(py, y)
 			mc.over(pb, b)
-			want := append([]float32(nil), y...)
+			want := slices.Clone(y)
 			for i := range m {
 				for j := range test.n {
 					bj := float32(0)
