@@ -67,25 +67,22 @@ func addDeviceFlags(cmd *cobra.Command) *deviceFlags {
 	return d
 }
 
-// measurer starts the engine in a child process. The caller closes what close
-// says.
-func (d *deviceFlags) measurer() (_ *measure.LocalMeasurer, process *runtime.Process, err error) {
+// start starts the engine in a child process, which the caller closes.
+func (d *deviceFlags) start() (*runtime.Process, error) {
 	if d.callLimit <= 0 {
-		return nil, nil, fmt.Errorf("call-limit %v must be above 0", d.callLimit)
+		return nil, fmt.Errorf("call-limit %v must be above 0", d.callLimit)
 	}
+	if err := d.options().Validate(); err != nil {
+		return nil, err
+	}
+	return runtime.NewProcess(cacheDir(), d.callLimit)
+}
+
+// options are those of the measuring protocol.
+func (d *deviceFlags) options() measure.Options {
 	o := measure.DefaultOptions()
 	o.Protocol, o.Code, o.MemoryLimit, o.Budget = d.protocol, runtime.CodeVersion(), int64(d.memory), d.trialTime
-	if err := o.Validate(); err != nil {
-		return nil, nil, err
-	}
-	if process, err = runtime.NewProcess(cacheDir(), d.callLimit); err != nil {
-		return nil, nil, err
-	}
-	local, err := measure.Local(process, o)
-	if err != nil {
-		return nil, nil, errors.Join(err, process.Close())
-	}
-	return local, process, nil
+	return o
 }
 
 // cacheDir is where compiled code is kept; empty (no cache) where the platform

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
 )
 
@@ -20,11 +21,15 @@ func measureCommand() *cobra.Command {
 	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		local, process, err := d.measurer()
+		process, err := d.start()
 		if err != nil {
 			return err
 		}
 		defer process.Close()
+		local, err := measure.Local(process, d.options())
+		if err != nil {
+			return err
+		}
 		for i, path := range args {
 			a, err := readArch(cmd, path)
 			if err != nil {

@@ -20,24 +20,40 @@ import (
 type progress struct {
 	w      io.Writer
 	budget search.Budget
-	bars   *mpb.Progress // nil without a terminal
-	bar    *mpb.Bar
-	text   atomic.Pointer[string] // what stands beside the bar; mpb draws on its own goroutine
-	last   trial.Progress
 	quiet  bool
+	last   atomic.Pointer[snapshot] // the bar is drawn on mpb's goroutine
+
+	bars *mpb.Progress // nil without a terminal
+	bar  *mpb.Bar
+	tick *time.Ticker
 }
+
+// snapshot is a progress event and when it came.
+type snapshot struct {
+	trial.Progress
+	at time.Time
+}
+
+const refresh = 200 * time.Millisecond
 
 func newProgress(w io.Writer, budget search.Budget, quiet bool) *progress {
 	p := &progress{w: w, budget: budget}
+	p.last.Store(&snapshot{at: time.Now()})
 	f, ok := w.(*os.File)
 	tty := ok && term.IsTerminal(int(f.Fd()))
 	p.quiet = quiet && !tty
-	if tty {
-		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
-		p.text.Store(new(string))
-		p.bar = p.bars.AddBar(p.total(), mpb.AppendDecorators(
-			decor.Any(func(decor.Statistics) string { return *p.text.Load() })))
+	if !tty {
+		return p
 	}
+	p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(refresh))
+	p.bar = p.bars.AddBar(p.total(), mpb.AppendDecorators(
+		decor.Any(func(decor.Statistics) string { return p.last.Load().text(time.Now()) })))
+	p.tick = time.NewTicker(refresh)
+	go func() { // ends with the program, at the latest
+		for now := range p.tick.C {
+			p.bar.SetCurrent(p.current(now))
+		}
+	}()
 	return p
 }
 
@@ -49,31 +65,29 @@ func (p *progress) total() int64 {
 	return p.budget.Time.Milliseconds()
 }
 
-// watch follows the progress events.
+// current is how far the bar has come. It stops short of its end, where mpb
+// would take the search to be over.
+func (p *progress) current(now time.Time) int64 {
+	s := p.last.Load()
+	at := int64(s.ElapsedMs) + now.Sub(s.at).Milliseconds()
+	if p.budget.Trials > 0 {
+		at = int64(s.Measured + s.Failed)
+	}
+	return min(at, p.total()-1)
+}
+
+// watch follows a study's events.
 func (p *progress) watch(e trial.Event) {
 	switch {
 	case e.Kind == trial.KindFailed && !p.quiet:
 		p.line("candidate %d failed: %s", e.Failed.Number, e.Failed.Reason)
 	case e.Kind == trial.KindProgress:
-		p.show(*e.Progress)
-	}
-}
-
-func (p *progress) show(now trial.Progress) {
-	ended := now.Measured + now.Failed
-	text := fmt.Sprintf("%d measured, %.0f a minute, hypervolume %.3f, %s left",
-		now.Measured, 60e3*float64(ended)/max(now.ElapsedMs, 1), now.Hypervolume, left(now.LeftMs))
-	if p.bar != nil {
-		p.text.Store(&text)
-		at := int64(now.ElapsedMs)
-		if p.budget.Trials > 0 {
-			at = int64(ended)
+		before := p.last.Swap(&snapshot{*e.Progress, time.Now()})
+		ended := e.Progress.Measured + e.Progress.Failed
+		if p.bar == nil && !p.quiet && ended > before.Measured+before.Failed {
+			p.line("%s", p.last.Load().text(time.Now()))
 		}
-		p.bar.SetCurrent(min(at, p.total()))
-	} else if !p.quiet && ended > p.last.Measured+p.last.Failed {
-		p.line("%s", text)
 	}
-	p.last = now
 }
 
 // line prints a line above the bar, or alone.
@@ -88,14 +102,19 @@ func (p *progress) line(format string, args ...any) {
 // done leaves the terminal as it was.
 func (p *progress) done() {
 	if p.bars != nil {
+		p.tick.Stop()
 		p.bar.Abort(true)
 		p.bars.Wait()
 	}
 }
 
-func left(ms float64) string {
-	if ms <= 0 {
-		return "?"
+// text says what s says, as of now.
+func (s *snapshot) text(now time.Time) string {
+	since := float64(now.Sub(s.at).Milliseconds())
+	left := "?"
+	if s.LeftMs > 0 {
+		left = time.Duration(max(s.LeftMs-since, 0) * 1e6).Round(time.Second).String()
 	}
-	return (time.Duration(ms) * time.Millisecond).Round(time.Second).String()
+	return fmt.Sprintf("%d measured, %.0f a minute, hypervolume %.3f, %s left",
+		s.Measured, 60e3*float64(s.Measured+s.Failed)/max(s.ElapsedMs+since, 1), s.Hypervolume, left)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,6 +19,7 @@ import (
 	"litefront/host/journal"
 	"litefront/host/report"
 	"litefront/host/runtime"
+	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
@@ -89,8 +91,7 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	budget, err := search.ParseBudget(s.budget)
-	if err != nil {
+	if _, err := search.ParseBudget(s.budget); err != nil {
 		return err
 	}
 	sp, err := readSpace(s.space)
@@ -103,7 +104,7 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
-	local, process, err := s.device.measurer()
+	process, err := s.device.start()
 	if err != nil {
 		return err
 	}
@@ -114,31 +115,108 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 		if cmd.Context().Err() != nil {
 			break
 		}
-		st, closeStudy, err := s.open(cmd, j, sp, budget, overlays)
-		if err != nil {
-			return err
-		}
-		studies = append(studies, st.Study)
-		progress := newProgress(cmd.ErrOrStderr(), budget, s.json)
-		st.also(progress.watch)
-		_, err = search.Run(cmd.Context(), st.Study, local, st.budget, process.Now, st.announce)
-		progress.done()
-		// Results are written also when the search failed: they are what was found.
-		err = errors.Join(err, closeStudy(), st.broken)
-		if !s.json {
-			err = errors.Join(err, report.Table(cmd.OutOrStdout(), st.Study))
-		}
-		if j.out != "" {
-			err = errors.Join(err, report.WriteDir(j.out, st.Study))
-		}
+		st, err := s.search(cmd, j, sp, overlays, process)
 		if err != nil {
 			return oneLine(err)
 		}
+		studies = append(studies, st)
 	}
 	if len(jobs) > 1 && !s.json {
 		return report.Seeds(cmd.OutOrStdout(), studies)
 	}
 	return nil
+}
+
+// search runs one study and reports it.
+func (s *searchFlags) search(cmd *cobra.Command, j job, sp space.Space, overlays []arch.Architecture, target measure.Target) (st *study.Study, err error) {
+	q := search.Request{
+		Name: fmt.Sprintf("%s seed %d", sp.Name, j.seed),
+		Code: runtime.CodeVersion(),
+		Setup: trial.Setup{
+			Space:       sp,
+			Workload:    s.workload.Workload,
+			Objectives:  s.objectives,
+			Constraints: s.constraints,
+			Strategy:    s.strategy,
+			Protocol:    s.device.protocol,
+			Seed:        j.seed,
+			MemoryLimit: int64(s.device.memory),
+		},
+		Budget:      s.budget,
+		Overlays:    overlays,
+		TrialTimeMs: float64(s.device.trialTime) / float64(time.Millisecond),
+	}
+	var file study.Journal
+	if j.study != "" {
+		f, err := s.openJournal(cmd, j.study, &q)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		file = f
+	}
+	budget, err := search.ParseBudget(q.Budget)
+	if err != nil {
+		return nil, err
+	}
+	progress := newProgress(cmd.ErrOrStderr(), budget, s.json)
+	out := json.NewEncoder(cmd.OutOrStdout())
+	var broken error // why standard output cannot be written
+	st, _, err = q.Run(cmd.Context(), target, file, func(e trial.Event) {
+		if s.json && broken == nil {
+			broken = out.Encode(e)
+		}
+		progress.watch(e)
+	})
+	progress.done()
+	err = errors.Join(err, broken)
+	// Results are written also when the search failed: they are what was found.
+	if st != nil && !s.json {
+		err = errors.Join(err, report.Table(cmd.OutOrStdout(), st))
+	}
+	if st != nil && j.out != "" {
+		err = errors.Join(err, report.WriteDir(j.out, st))
+	}
+	return st, err
+}
+
+// openJournal opens the journal at path, or creates it if it does not exist, and
+// completes q with what it holds.
+func (s *searchFlags) openJournal(cmd *cobra.Command, path string, q *search.Request) (*journal.File, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		// A request that is refused must not leave an empty journal behind.
+		if err := q.Check(); err != nil {
+			return nil, err
+		}
+		return journal.Create(path)
+	}
+	file, events, err := journal.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if note := file.Note(); note != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "litefront:", note)
+	}
+	if len(events) > 0 {
+		q.Journal = events
+		if err = s.resume(q); err != nil {
+			return nil, errors.Join(fmt.Errorf("journal %s: %w", path, err), file.Close())
+		}
+	}
+	return file, nil
+}
+
+// resume checks that the flags agree with the journal in q, and takes the budget
+// from there if none was given.
+func (s *searchFlags) resume(q *search.Request) error {
+	st, err := study.Replay(q.Journal, nil, nil)
+	if err != nil {
+		return err
+	}
+	if recorded := st.Settings()["budget"]; recorded != "" && !s.flags.Changed("budget") {
+		q.Budget = recorded
+	}
+	return s.agrees(st.Started().Setup, q.Setup)
 }
 
 // oneLine joins the lines of a joined error.
@@ -195,104 +273,6 @@ func readSpace(name string) (space.Space, error) {
 		return space.Space{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return sp, nil
-}
-
-// openStudy is a study and those who watch it.
-type openStudy struct {
-	*study.Study
-	budget   search.Budget
-	watchers []func(trial.Event)
-	broken   error // why standard output could not be written
-}
-
-func (o *openStudy) also(watch func(trial.Event)) { o.watchers = append(o.watchers, watch) }
-
-func (o *openStudy) announce(e trial.Event) {
-	for _, w := range o.watchers {
-		w(e)
-	}
-}
-
-// open starts the study of j, or resumes it where its journal exists.
-func (s *searchFlags) open(cmd *cobra.Command, j job, sp space.Space, budget search.Budget, overlays []arch.Architecture) (_ *openStudy, closeStudy func() error, err error) {
-	o := &openStudy{budget: budget}
-	if s.json {
-		out := json.NewEncoder(cmd.OutOrStdout())
-		o.also(func(e trial.Event) { o.broken = errors.Join(o.broken, out.Encode(e)) })
-	}
-	setup := trial.Setup{
-		Space:       sp,
-		Workload:    s.workload.Workload,
-		Objectives:  s.objectives,
-		Constraints: s.constraints,
-		Strategy:    s.strategy,
-		Protocol:    s.device.protocol,
-		Seed:        j.seed,
-		MemoryLimit: int64(s.device.memory),
-	}
-	name := fmt.Sprintf("%s seed %d", sp.Name, j.seed)
-	closeStudy = func() error { return nil }
-	if j.study == "" {
-		o.Study, err = study.New(name, runtime.CodeVersion(), setup, nil, o.announce)
-		return o, closeStudy, errors.Join(err, s.prepare(o, overlays))
-	}
-
-	var file *journal.File
-	var events []trial.Event
-	if _, statErr := os.Lstat(j.study); errors.Is(statErr, fs.ErrNotExist) {
-		// A setup that is refused must not leave an empty journal behind.
-		if _, err = study.New(name, runtime.CodeVersion(), setup, nil, nil); err == nil {
-			file, err = journal.Create(j.study)
-		}
-	} else {
-		file, events, err = journal.Open(j.study)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	closeStudy = file.Close
-	defer func() {
-		if err != nil {
-			err = oneLine(errors.Join(err, file.Close()))
-		}
-	}()
-	if note := file.Note(); note != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "litefront:", note)
-	}
-	if len(events) == 0 {
-		if o.Study, err = study.New(name, runtime.CodeVersion(), setup, file, o.announce); err != nil {
-			return nil, nil, err
-		}
-	} else {
-		if o.Study, err = study.Replay(events, file, o.announce); err != nil {
-			return nil, nil, fmt.Errorf("journal %s: %w", j.study, err)
-		}
-		if err = s.agrees(o.Study.Started().Setup, setup); err != nil {
-			return nil, nil, fmt.Errorf("journal %s: %w", j.study, err)
-		}
-		if recorded := o.Settings()["budget"]; recorded != "" && !s.flags.Changed("budget") {
-			if o.budget, err = search.ParseBudget(recorded); err != nil {
-				return nil, nil, fmt.Errorf("journal %s: %w", j.study, err)
-			}
-		}
-	}
-	return o, closeStudy, s.prepare(o, overlays)
-}
-
-// prepare records the budget and enqueues the references.
-func (s *searchFlags) prepare(o *openStudy, overlays []arch.Architecture) error {
-	if o.Study == nil {
-		return nil
-	}
-	for i, a := range overlays {
-		if err := o.Enqueue(a); err != nil {
-			return fmt.Errorf("%s: %w", s.overlays[i], err)
-		}
-	}
-	if o.Settings()["budget"] == o.budget.String() {
-		return nil
-	}
-	return o.Set("budget", o.budget.String())
 }
 
 // agrees reports a flag that was given and contradicts the recorded setup: with

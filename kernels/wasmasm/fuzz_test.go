@@ -92,8 +92,9 @@ type builder struct {
 	open []Label
 }
 
-// function generates one function.
-func (g *generator) function(name string, params int) {
+// function generates one function from source. It ends by storing its variables.
+func (g *generator) function(name string, params int, source []byte) {
+	g.data = source
 	b := &builder{generator: g, f: g.m.Func(name)}
 	done := function{f: b.f}
 	for range params {
@@ -110,21 +111,44 @@ func (g *generator) function(name string, params int) {
 		b.i32 = append(b.i32, b.f.LocalI32())
 		b.f32 = append(b.f32, b.f.LocalF32())
 	}
-	body := b.block()
+	var body []statement
+	for len(g.data) > 0 {
+		body = append(body, b.block())
+	}
+	for i, v := range b.i32 {
+		b.f.StoreI32(ConstI32(window), uint32(4*i), v.I32)
+	}
+	for i, v := range b.f32 {
+		b.f.StoreF32(ConstI32(window+32), uint32(4*i), v.F32)
+	}
+	for i, v := range b.v128 {
+		b.f.StoreV128(ConstI32(window+64), uint32(16*i), v.V128)
+	}
 	ni, nf, nv := len(b.i32), len(b.f32), len(b.v128)
 	done.run = func(mem []byte, nan *bool, i32, f32 []uint32) {
 		fr := frame{mem, make([]uint32, ni), make([]uint32, nf), make([]cell, nv), nan}
 		copy(fr.i32, i32)
 		copy(fr.f32, f32)
-		body(&fr)
+		for _, s := range body {
+			s(&fr)
+		}
+		for i, x := range fr.i32 {
+			putWord(mem, window+4*uint32(i), x)
+		}
+		for i, x := range fr.f32 {
+			putWord(mem, window+32+4*uint32(i), x)
+		}
+		for i, x := range fr.v128 {
+			putCell(mem, window+64+16*uint32(i), x)
+		}
 	}
 	g.funcs = append(g.funcs, done)
 }
 
-// block generates statements until the source ends them.
+// block generates statements up to the end that the source gives it.
 func (b *builder) block() statement {
 	var body []statement
-	for len(b.data) > 0 && len(body) < 40 {
+	for len(b.data) > 0 {
 		s := b.statement()
 		if s == nil {
 			break
@@ -418,12 +442,13 @@ func (b *builder) v128Expr(depth int) v128Value {
 
 // generate returns a program of three functions; the last, exported as "main",
 // may call the others.
-func generate(data []byte) (wasm []byte, main function, err error) {
-	g := &generator{data: data, m: NewModule()}
+func generate(source []byte) (wasm []byte, main function, err error) {
+	g := &generator{m: NewModule()}
 	g.m.Memory(1, 1)
-	g.function("", 3)
-	g.function("", 2)
-	g.function("main", 0)
+	quarter := len(source) / 4
+	g.function("", 3, source[:quarter])
+	g.function("", 2, source[quarter:2*quarter])
+	g.function("main", 0, source[2*quarter:])
 	wasm, err = g.m.Bytes()
 	return wasm, g.funcs[2], err
 }
