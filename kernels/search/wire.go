@@ -1,0 +1,43 @@
+package search
+
+import "litefront/searchcore/trial"
+
+// Command is what a page asks of the worker that searches for it. The worker
+// answers with Messages, in any number.
+type Command struct {
+	Do string `json:"do"` // one of the Do constants
+	// Request is what DoStart runs. Its Journal stays empty: the worker keeps it.
+	Request *Request `json:"request,omitempty"`
+	Journal string   `json:"journal,omitempty"` // what DoImport keeps: the lines of a journal
+}
+
+// The commands. A worker keeps one study.
+const (
+	DoOpen   = "open"   // describe the device, and tell the kept study's events
+	DoStart  = "start"  // search: go on with the kept study, or start one if there is none
+	DoStop   = "stop"   // end the search between two batches; it can be started again
+	DoForget = "forget" // discard the kept study
+	DoImport = "import" // replace the kept study
+	DoExport = "export" // say the kept study's journal
+)
+
+// Message is what a worker tells its page. The fields that are set are what it
+// says.
+type Message struct {
+	Event *trial.Event `json:"event,omitempty"`
+	// Replayed says that the event, or the frontier that it tells, is of an
+	// earlier session.
+	Replayed bool          `json:"replayed,omitempty"`
+	Device   *trial.Device `json:"device,omitempty"`
+	// State says what the worker does from now on.
+	State   string `json:"state,omitempty"`
+	Journal string `json:"journal,omitempty"` // the answer to DoExport
+	// Error is one line for the user. What was measured before is kept.
+	Error string `json:"error,omitempty"`
+}
+
+// The states of a worker.
+const (
+	StateIdle      = "idle"
+	StateSearching = "searching"
+)
