@@ -18,7 +18,9 @@ import (
 
 // Features are the WebAssembly extensions a module may use beyond fixed-width
 // SIMD, which every module needs.
-type Features struct{}
+type Features struct {
+	RelaxedSIMD bool
+}
 
 // Module is an emitted WebAssembly module.
 //
@@ -45,7 +47,7 @@ type Module struct {
 
 // Compile emits the module of g. It fails if the plan exceeds what a 32-bit
 // memory holds.
-func Compile(g *graph.Graph, _ Features) (*Module, error) {
+func Compile(g *graph.Graph, f Features) (*Module, error) {
 	pages := g.Memory.TotalBytes / graph.PageBytes
 	if pages > wasmasm.MaxPages {
 		return nil, fmt.Errorf("the model needs %d bytes of linear memory; WebAssembly addresses %d",
@@ -53,7 +55,7 @@ func Compile(g *graph.Graph, _ Features) (*Module, error) {
 	}
 	m := wasmasm.NewModule()
 	m.Memory(uint32(pages), uint32(pages))
-	e := emitter{g: g, lib: ops.New(m), m: m}
+	e := emitter{g: g, lib: ops.New(m, f.RelaxedSIMD), m: m}
 	e.init()
 	forward := e.forward()
 

@@ -189,7 +189,7 @@ func gemm(e *engine.Engine, m, k, n int) (*contestant, error) {
 	pages := uint32(c+4*m*n)/graph.PageBytes + 1
 	mod := wasmasm.NewModule()
 	mod.Memory(pages, pages)
-	lib := ops.New(mod)
+	lib := ops.New(mod, false)
 	linear, fill := lib.Linear(), lib.Fill()
 	init := mod.Func("init")
 	init.Call(fill, i32(a), i32((c-a)/16), init.ParamI32(), wasmasm.ConstF32(1), wasmasm.ConstF32(0))

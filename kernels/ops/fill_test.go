@@ -37,7 +37,7 @@ func TestFill(t *testing.T) {
 // TestRandom checks that weights look uniform and independent: range, moments,
 // correlation of neighbours and of seeds. The bounds are six standard errors.
 func TestRandom(t *testing.T) {
-	const n = 1 << 18
+	const n = 1 << 16
 	for _, seed := range []uint32{0, 1, 2, 12345, math.MaxUint32} {
 		for _, d := range [][2]float32{{1, 0}, {0.05, 0}, {0.1, 1}} {
 			scale, offset := float64(d[0]), float64(d[1])
@@ -57,7 +57,7 @@ func TestRandom(t *testing.T) {
 				}
 			}
 			normal(t, "weights", v)
-			const sigma = 1.0 / 512 // 1/√n
+			const sigma = 1.0 / 256 // 1/√n
 			for _, c := range []struct {
 				what                 string
 				got, want, deviation float64

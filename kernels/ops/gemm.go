@@ -73,7 +73,7 @@ func (l *Lib) block(ld, cols int) *wasmasm.Func {
 		f := l.m.Func("")
 		a, b, c, pairs, k8, ldc := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		pa, pb, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
-		acc := newTile(f, 2, cols)
+		acc := l.newTile(f, 2, cols)
 		a0, a1, bj := f.LocalV128(), f.LocalV128(), f.LocalV128()
 		row := uint32(ld * 4)
 		f.Loop(func(nextPair wasmasm.Label) {
@@ -128,7 +128,7 @@ func (l *Lib) Gemv(ld int) *wasmasm.Func {
 		f := l.m.Func("")
 		x, w, y, n, k8, step := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		px, pw, k, groups := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
-		acc := newTile(f, 1, rows)
+		acc := l.newTile(f, 1, rows)
 		x0 := f.LocalV128()
 		row := uint32(ld * 4)
 		dots := func(rows int) {
@@ -172,12 +172,13 @@ func (l *Lib) Gemv(ld int) *wasmasm.Func {
 
 // tile is a block of v128 accumulators, one per element of C.
 type tile struct {
-	f *wasmasm.Func
-	v [][]wasmasm.V128Var
+	f       *wasmasm.Func
+	relaxed bool
+	v       [][]wasmasm.V128Var
 }
 
-func newTile(f *wasmasm.Func, rows, cols int) tile {
-	t := tile{f, make([][]wasmasm.V128Var, rows)}
+func (l *Lib) newTile(f *wasmasm.Func, rows, cols int) tile {
+	t := tile{f, l.relaxed, make([][]wasmasm.V128Var, rows)}
 	for i := range t.v {
 		t.v[i] = make([]wasmasm.V128Var, cols)
 		for j := range t.v[i] {
@@ -198,7 +199,11 @@ func (t tile) clear() {
 // madd adds a·b to accumulator (i, j).
 func (t tile) madd(i, j int, a, b wasmasm.V128) {
 	acc := t.v[i][j]
-	acc.Set(acc.F32x4Add(a.F32x4Mul(b)))
+	if t.relaxed {
+		acc.Set(a.F32x4RelaxedMadd(b, acc.V128))
+	} else {
+		acc.Set(acc.F32x4Add(a.F32x4Mul(b)))
+	}
 }
 
 // addTo adds the lane sums of row i to the first cols of consecutive floats at p.

@@ -82,7 +82,7 @@ func (l *Lib) panel() *wasmasm.Func {
 		f := l.m.Func("")
 		x, w, y, pairs, k8, ldx, ldy, cols := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		p0, p1, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
-		acc := newTile(f, 2, graph.Panel)
+		acc := l.newTile(f, 2, graph.Panel)
 		x0, x1, wj := f.LocalV128(), f.LocalV128(), f.LocalV128()
 		turn := func(groups int) { // groups of 8 k
 			end := uint32(32*groups - 16)
@@ -129,7 +129,7 @@ func (l *Lib) row() *wasmasm.Func {
 		f := l.m.Func("")
 		x, w, y, n, k8, panelBytes := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		px, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
-		acc := newTile(f, 1, graph.Panel)
+		acc := l.newTile(f, 1, graph.Panel)
 		xk := f.LocalV128()
 		turn := func(groups int) { // groups of 8 k
 			f.Drop(px.LoadV128(uint32(32*groups - 16)))

@@ -55,9 +55,6 @@ func TestLayerNorm(t *testing.T) {
 		for _, c := range []struct{ mean, scale float32 }{
 			{0, 1}, {0, 1e-4}, {0, 100}, {0, 0}, {-3, 0.5}, {100, 1}, {-1000, 1}, {1e4, 3},
 		} {
-			if c.mean != 0 && d != ld {
-				continue // padding's part of the variance is subtracted, which cancels
-			}
 			what := fmt.Sprintf("d %d mean %g scale %g", d, c.mean, c.scale)
 			gain, bias := matrix(r, 1, d, ld, 1, 0.1), matrix(r, 1, d, ld, 0, 1)
 			x, garbage := matrix(r, most, d, ld, c.mean, c.scale), random(r, most*ld)

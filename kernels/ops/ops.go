@@ -13,8 +13,9 @@ import "litefront/kernels/wasmasm"
 
 // Lib emits functions into a module on demand, each once.
 type Lib struct {
-	m     *wasmasm.Module
-	funcs map[key]*wasmasm.Func
+	m       *wasmasm.Module
+	relaxed bool
+	funcs   map[key]*wasmasm.Func
 }
 
 // key identifies an emitted function by its op and its baked dimensions.
@@ -23,8 +24,11 @@ type key struct {
 	dims [3]int
 }
 
-// New returns a library that emits into m.
-func New(m *wasmasm.Module) *Lib { return &Lib{m: m, funcs: map[key]*wasmasm.Func{}} }
+// New returns a library that emits into m. With relaxed, products are added by
+// the fused instruction of relaxed SIMD: faster, and rounded as the engine likes.
+func New(m *wasmasm.Module, relaxed bool) *Lib {
+	return &Lib{m: m, relaxed: relaxed, funcs: map[key]*wasmasm.Func{}}
+}
 
 // once returns the function of k, emitting it at the first call.
 func (l *Lib) once(k key, emit func() *wasmasm.Func) *wasmasm.Func {

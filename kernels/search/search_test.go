@@ -12,7 +12,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"litefront/kernels"
+	"litefront/kernels/measure"
 	"litefront/kernels/search"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/space"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
@@ -234,11 +237,8 @@ func TestInterrupted(t *testing.T) {
 		}
 		return nil
 	}
+	st := newStudy(t, setup(), j)
 	for _, b := range []search.Budget{{Trials: 10}, {Time: time.Minute}} { // the second begins interrupted
-		st := newStudy(t, setup(), j)
-		if len(d.calls) > 0 {
-			st = resume(t, j)
-		}
 		_, done, err := run(t, ctx, st, d, b)
 		if want := (trial.Done{Reason: search.DoneInterrupted, Measured: 2}); done != want || err != nil {
 			t.Errorf("%v: got %+v, %v; want %+v", b, done, err, want)
@@ -246,10 +246,11 @@ func TestInterrupted(t *testing.T) {
 		if n := len(st.Trials()); n != 3 || st.Trials()[2].Status != study.Outstanding {
 			t.Errorf("%v: %d trials, the last %s", b, n, st.Trials()[n-1].Status)
 		}
+		st = resume(t, j)
 	}
 
 	d = newDevice()
-	want(t, resume(t, j), d, search.Budget{Trials: 3}, trial.Done{Reason: search.DoneBudget, Measured: 3})
+	want(t, st, d, search.Budget{Trials: 3}, trial.Done{Reason: search.DoneBudget, Measured: 3})
 	if first := d.calls[0]; first.Number != 3 || first.Token != "3.2" {
 		t.Errorf("the first trial is %d with token %q, want the second attempt at 3", first.Number, first.Token)
 	}
@@ -416,4 +417,103 @@ func FuzzParseBudget(f *testing.F) {
 			t.Errorf("%q: %+v is written %q, which reads as %+v, %v", text, b, b, back, err)
 		}
 	})
+}
+
+// engine is a target on a clock of its own, where every run takes 3 ms.
+type engine struct{ now int64 }
+
+func (e *engine) Device() trial.Device       { return trial.Device{Name: "virtual", TimerStepNs: 1} }
+func (e *engine) Features() kernels.Features { return kernels.Features{} }
+func (e *engine) Now() int64                 { return e.now }
+
+func (e *engine) Prepare(m *kernels.Module) (measure.Program, error) {
+	return &program{e, m.Memory.TotalBytes}, nil
+}
+
+type program struct {
+	engine *engine
+	bytes  int64
+}
+
+func (p *program) Run(c measure.Call) (int64, error) {
+	ns := int64(max(c.Reps, 1)) * 3e6
+	p.engine.now += ns
+	return ns, nil
+}
+
+func (p *program) Footprint() (measure.Footprint, error) {
+	return measure.Footprint{LinearBytes: p.bytes}, nil
+}
+
+func (p *program) Close() error { return nil }
+
+func request() search.Request {
+	return search.Request{Name: "test", Code: "v0", Setup: setup(), Budget: "4"}
+}
+
+var overlay = arch.Architecture{Backbone: arch.GPT2, Vocab: 10, DModel: 12, MaxLen: 16, Layers: []arch.Layer{{Heads: 3, DInner: 5}}}
+
+func TestRequest(t *testing.T) {
+	j, q := new(memory), request()
+	q.Overlays = []arch.Architecture{overlay}
+	for i, budget := range []string{"4", "4", "6"} { // a larger one continues the study
+		q.Budget, q.Journal = budget, j.events
+		st, done, err := q.Run(context.Background(), new(engine), j, nil)
+		n := []int{4, 4, 6}[i]
+		if want := (trial.Done{Reason: search.DoneBudget, Measured: n}); err != nil || done != want {
+			t.Fatalf("session %d: got %+v, %v; want %+v", i+1, done, err, want)
+		}
+		if got := st.Settings()["budget"]; got != budget {
+			t.Errorf("session %d: the budget recorded is %q, want %q", i+1, got, budget)
+		}
+		for _, r := range st.Trials() {
+			m := r.Measurement
+			if r.Overlay() != (r.Number == 1) || m.Verdict != trial.OK || m.Prefill.MedianMs != 3 || m.Decode.MedianMs != 3 || m.Code != "v0" {
+				t.Errorf("session %d: trial %d is %+v", i+1, r.Number, m)
+			}
+		}
+	}
+	settings := 0
+	for _, e := range j.events {
+		if e.Kind == trial.KindSetting {
+			settings++
+		}
+	}
+	if settings != 2 { // the first budget and the larger one
+		t.Errorf("%d settings recorded, want 2", settings)
+	}
+}
+
+func TestRequestRefused(t *testing.T) {
+	for _, test := range []struct {
+		change func(*search.Request)
+		want   string
+	}{
+		{func(q *search.Request) { q.Budget = "soon" }, `budget "soon"`},
+		{func(q *search.Request) { q.Name = "" }, "study name"},
+		{func(q *search.Request) { q.Setup.Strategy = "luck" }, `strategy "luck"`},
+		{func(q *search.Request) { q.Overlays = []arch.Architecture{{Backbone: "rnn"}} }, `arch_type "rnn"`},
+		{func(q *search.Request) { q.Journal = []trial.Event{{V: trial.EventVersion, Seq: 1}} }, "event 1"},
+	} {
+		q := request()
+		test.change(&q)
+		st, done, err := q.Run(context.Background(), new(engine), nil, nil)
+		if st != nil || done != (trial.Done{}) || err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("Run gives %v, %+v, %v; want %q", st, done, err, test.want)
+		}
+		if check := q.Check(); check == nil || check.Error() != err.Error() {
+			t.Errorf("Check gives %v, Run %v", check, err)
+		}
+	}
+	if err := request().Check(); err != nil {
+		t.Error(err)
+	}
+
+	// What only the measurer refuses leaves a study, so that it can be reported.
+	q := request()
+	q.TrialTimeMs = -1
+	st, _, err := q.Run(context.Background(), new(engine), nil, nil)
+	if st == nil || err == nil || !strings.Contains(err.Error(), "budget -1ms") {
+		t.Errorf("a negative time per trial: %v, %v", st, err)
+	}
 }

@@ -168,6 +168,12 @@ func (x V128) F32x4Min(y V128) V128 { return x.op(0xe8, y) }
 // and +0 of zeros that differ.
 func (x V128) F32x4Max(y V128) V128 { return x.op(0xe9, y) }
 
+// F32x4RelaxedMadd is x·y + z, rounded once or twice as the engine likes. It is
+// an instruction of the relaxed SIMD extension.
+func (x V128) F32x4RelaxedMadd(y, z V128) V128 {
+	return V128{join(simd(0x105), x.code, y.code, z.code)}
+}
+
 // F32x4ConvertI32x4 is x, four signed integers, as the nearest floats.
 func (x V128) F32x4ConvertI32x4() V128 { return V128{join(simd(0xfa), x.code)} }
 
