@@ -55,13 +55,13 @@ func compile(t testing.TB, a arch.Architecture, w trial.Workload) *program {
 
 // validate has wabt's validator judge a module: a second opinion, from code that
 // shares nothing with ours or wazero's.
-func validate(t testing.TB, wasm []byte) {
+func validate(t testing.TB, wasm []byte, flags ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "module.wasm")
 	if err := os.WriteFile(file, wasm, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("wasm-validate", file).CombinedOutput(); err != nil {
+	if out, err := exec.Command("wasm-validate", append(flags, file)...).CombinedOutput(); err != nil {
 		t.Fatalf("wasm-validate (Debian's wabt, installed by make test): %v\n%s", err, out)
 	}
 }
