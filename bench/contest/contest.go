@@ -1,0 +1,128 @@
+// Package contest times several programs side by side: all of them once a round,
+// in turn, so that a disturbance hits all alike, and reports medians and spreads.
+package contest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"litefront/bench/programs"
+	"litefront/host/runtime"
+	"litefront/kernels/measure"
+)
+
+// minSampleNs is how long a sample lasts at least.
+const minSampleNs = 20e6
+
+// Contestant is something to time.
+type Contestant struct {
+	Name string
+	Work float64 // floating-point operations of one run; 0 for a time alone
+	// Run runs reps times and returns the nanoseconds that took.
+	Run func(reps int) (ns int64, err error)
+
+	Ms   []float64 // per run, one sample a round
+	reps int
+}
+
+// Native is a program on the engine.
+func Native(e *runtime.Engine, p programs.Program) (*Contestant, error) {
+	prepared, err := e.Prepare(p.Module)
+	if err == nil {
+		_, err = prepared.Run(measure.Call{Export: "init", Arg: 1})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	return &Contestant{Name: p.Name, Work: p.FLOPs, Run: func(reps int) (int64, error) {
+		return prepared.Run(measure.Call{Export: p.Export, Arg: p.Arg, Reps: uint32(reps)})
+	}}, nil
+}
+
+// Run times all for so many rounds.
+func Run(all []*Contestant, rounds int) error {
+	for _, c := range all {
+		var ns int64
+		for range 3 { // caches fill, engines tier up
+			var err error
+			if ns, err = c.Run(1); err != nil {
+				return fmt.Errorf("%s: %w", c.Name, err)
+			}
+		}
+		c.reps = 1 + int(minSampleNs/float64(max(ns, 1)))
+	}
+	for range rounds {
+		for _, c := range all {
+			ns, err := c.Run(c.reps)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.Name, err)
+			}
+			c.Ms = append(c.Ms, float64(ns)/1e6/float64(c.reps))
+		}
+	}
+	return nil
+}
+
+// Result is a contestant's numbers.
+type Result struct {
+	Name     string  `json:"name"`
+	MedianMs float64 `json:"median_ms"`
+	MinMs    float64 `json:"min_ms"`
+	IQRMs    float64 `json:"iqr_ms"`
+	GFLOPS   float64 `json:"gflops,omitempty"` // at the median
+}
+
+// Result summarises the samples.
+func (c *Contestant) Result() Result {
+	sorted := slices.Sorted(slices.Values(c.Ms))
+	q := func(p float64) float64 { return stat.Quantile(p, stat.LinInterp, sorted, nil) }
+	r := Result{Name: c.Name, MedianMs: Median(c.Ms), MinMs: sorted[0], IQRMs: q(0.75) - q(0.25)}
+	if c.Work > 0 {
+		r.GFLOPS = c.Work / r.MedianMs / 1e6
+	}
+	return r
+}
+
+// Ratio is how many times faster a is than b: the median over the rounds of the
+// ratio within each.
+func Ratio(a, b *Contestant) float64 {
+	ratios := make([]float64, len(a.Ms))
+	for i := range ratios {
+		ratios[i] = b.Ms[i] / a.Ms[i]
+	}
+	return Median(ratios)
+}
+
+// Median is the median of x.
+func Median(x []float64) float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// Verdict prints a line that says whether a goal was reached, and returns that.
+func Verdict(pass bool, format string, args ...any) bool {
+	verdict := "PASS"
+	if !pass {
+		verdict = "MISS"
+	}
+	fmt.Printf("%s  %s\n", verdict, fmt.Sprintf(format, args...))
+	return pass
+}
+
+// Write writes results as JSON.
+func Write(path string, results any) error {
+	data, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}
