@@ -27,15 +27,24 @@ type Features struct {
 // It has no imports. Its exports are "memory" and, all with i32 parameters and
 // no result:
 //
-//	init(seed)                 fills the weights from a seed
+//	init(seed)                 fills the weights from a seed, and calls ready
+//	ready()                    computes what depends on weights only
 //	prefill(n)                 runs the first n tokens, leaves the last one's logits
 //	decode(pos)                runs the token at pos over the KV cache
 //	prefill_loop(n, reps)      prefill, reps times
 //	decode_loop(pos, reps)     decode, reps times
 //
 // with 1 ≤ n ≤ Workload.PromptLen, 0 ≤ pos < Workload.Context, reps ≥ 1. Tokens
-// are read from, logits left at the graph's offsets. A sentinel module has only
-// "memory", "init(seed)" and "loop(unused, reps)".
+// are read from, logits left at the graph's offsets. Other weights may be written
+// to theirs in place of init's; then ready must be called before anything runs.
+//
+// The logits are log-probabilities if the embedding has several clusters
+// (graph.Graph). Transformer-XL's segment memory holds zero hidden states: prefill
+// runs the first n tokens of a segment after it, each attending to the whole
+// memory and to the segment up to itself, and decode one more of the same segment.
+// A token outside the vocabulary has a zero embedding.
+//
+// A sentinel module has only "memory", "init(seed)" and "loop(unused, reps)".
 type Module struct {
 	Bytes  []byte
 	SHA256 string // of Bytes, in hex
@@ -56,7 +65,7 @@ func Compile(g *graph.Graph, f Features) (*Module, error) {
 	m := wasmasm.NewModule()
 	m.Memory(uint32(pages), uint32(pages))
 	e := emitter{g: g, lib: ops.New(m, f.RelaxedSIMD), m: m}
-	e.init()
+	e.init(e.ready())
 	forward := e.forward()
 
 	prefill := m.Func("prefill")
@@ -115,6 +124,23 @@ func (e *emitter) forward() *wasmasm.Func {
 	return f
 }
 
+// ready emits ready(): all rows of what derives from the weights.
+func (e *emitter) ready() *wasmasm.Func {
+	f := e.m.Func("ready")
+	for _, o := range e.g.Ready {
+		e.op(f, o, i32(0), i32(o.Y.Rows.Len))
+	}
+	return f
+}
+
+// cached is where the key-value cache holds position pos: behind the memory.
+func (e *emitter) cached(pos wasmasm.I32) wasmasm.I32 {
+	if e.g.Arch.MemLen == 0 {
+		return pos
+	}
+	return pos.Add(i32(e.g.Arch.MemLen))
+}
+
 // row is the address of row i of t.
 func row(t *graph.Tensor, i wasmasm.I32) wasmasm.I32 { return at(t).Add(i.Mul(i32(4 * t.Stride()))) }
 
@@ -125,8 +151,8 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	lib := e.lib
 	x := func() wasmasm.I32 { return at(o.X) }
 	if o.LastRow {
-		// Only norms narrow many rows to the last one; what follows has one row.
-		if o.X.Rows.Len > 1 {
+		// What follows on an operation for the last row has one row.
+		if o.X != nil && o.X.Rows.Len > 1 {
 			last := m.Sub(i32(1))
 			x = func() wasmasm.I32 { return row(o.X, last) }
 		}
@@ -134,42 +160,73 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	}
 	switch o.Kind {
 	case graph.Embed:
-		f.Call(lib.Gather(), at(o.X).Add(pos.Mul(i32(4))), at(o.W), at(o.Y), m, k8(o.W))
+		f.Call(lib.Gather(float32(o.Scale)), at(o.X).Add(pos.Mul(i32(4))), at(o.W), at(o.Y), m, k8(o.W),
+			i32(o.Start), i32(o.W.Rows.Len))
 	case graph.Positions:
 		f.Call(lib.Add(), at(o.Y), row(o.W, pos), m.Mul(i32(o.Y.Stride()/4)))
 	case graph.Norm:
 		f.Call(lib.LayerNorm(o.X.Cols.Len), x(), at(o.W), at(o.B), at(o.Y), m)
 	case graph.Linear:
 		e.linear(f, o, x(), pos, m)
+	case graph.Shift:
+		e.shift(f, o, m)
 	case graph.Transpose:
-		f.Call(lib.Transpose(), x(), at(o.Y).Add(pos.Mul(i32(4))), m, i32(o.X.Stride()), i32(o.X.Stride()), i32(o.Y.Stride()))
+		f.Call(lib.Transpose(), x(), at(o.Y).Add(e.cached(pos).Mul(i32(4))), m, i32(o.X.Stride()), i32(o.X.Stride()), i32(o.Y.Stride()))
 	case graph.Unproject:
 		f.MemoryFill(at(o.Y), i32(0), i32(int(o.Y.Bytes())))
 		f.Call(lib.Unproject(), x(), at(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
 	case graph.Attention:
-		f.Call(lib.Attention(o.Heads, o.Dim, e.g.Workload.Context),
-			x(), at(o.Keys), at(o.Values), at(o.Y), at(o.Scores), m, pos)
+		f.Call(lib.Attention(o.Heads, o.Dim, e.g.Span()),
+			x(), at(o.Keys), at(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
+	case graph.RelativeAttention:
+		f.Call(lib.RelativeAttention(o.Heads, o.Dim, e.g.Span()),
+			x(), at(o.Keys), at(o.Values), at(o.Y), row(o.Scores, i32(1)), m, e.cached(pos), at(o.RelQueries), at(o.RelKeys))
+	case graph.LogSoftmax:
+		shift := wasmasm.ConstF32(0)
+		if o.X != nil {
+			shift = at(o.X).LoadF32(0)
+		}
+		f.Call(lib.LogSoftmax(), at(o.Y), i32(o.Y.Cols.Len), shift)
+	case graph.Sinusoid:
+		f.Call(lib.Sinusoid(o.Y.Cols.Len), at(o.Y), at(o.X), m)
 	}
 }
 
-// linear emits Y (+)= X·Wᵀ + B, then GELU. Products always accumulate, so Y
-// starts as the bias, or zero.
+// shift emits Y = X + B.
+func (e *emitter) shift(f *wasmasm.Func, o graph.Op, m wasmasm.I32) {
+	ld := o.Y.Stride()
+	if o.X == o.Y {
+		f.Call(e.lib.AddRows(), at(o.Y), at(o.B), m, i32(ld/4), i32(ld))
+		return
+	}
+	f.Call(e.lib.SetRows(), at(o.Y), at(o.B), m, i32(ld/4), i32(ld))
+	f.Call(e.lib.Add(), at(o.Y), at(o.X), m.Mul(i32(ld/4)))
+}
+
+// linear emits Y (+)= X·Wᵀ + B, then GELU or ReLU. Products always accumulate, so
+// Y starts as the bias, or zero.
 func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x, pos, m wasmasm.I32) {
 	lib, n, ld := e.lib, o.Y.Cols.Size(), o.Y.Stride()
 	y := at(o.Y)
 	if o.Y.Kind == graph.Cache {
-		y = row(o.Y, pos)
+		y = row(o.Y, e.cached(pos))
 	}
 	switch {
-	case o.B == nil:
-		f.MemoryFill(y, i32(0), m.Mul(i32(4*ld)))
+	case o.Residual && o.B == nil:
 	case o.Residual:
 		f.Call(lib.AddRows(), y, at(o.B), m, i32(n/4), i32(ld))
+	case o.B == nil:
+		f.MemoryFill(y, i32(0), m.Mul(i32(4*ld)))
+	case o.LastRow: // logits have no padding
+		f.Call(lib.Copy(), y, at(o.B), i32(n))
 	default:
 		f.Call(lib.SetRows(), y, at(o.B), m, i32(n/4), i32(ld))
 	}
 	f.Call(lib.Linear(), x, at(o.W), y, m, i32(n), k8(o.W), i32(4*o.X.Stride()), i32(4*ld))
 	if o.GELU {
 		f.Call(lib.GELU(), y, m.Mul(i32(ld/4)))
+	}
+	if o.ReLU {
+		f.Call(lib.ReLU(), y, m.Mul(i32(ld/4)))
 	}
 }

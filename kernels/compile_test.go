@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -155,10 +156,53 @@ func smallArch(r *rand.Rand, maxLen int) arch.Architecture {
 	return a
 }
 
+// smallXL draws Transformer-XL with as awkward dimensions: heads that do not fill
+// the width, clusters with and without tables of their own, any memory.
+func smallXL(r *rand.Rand) arch.Architecture {
+	a := arch.Architecture{
+		Backbone: arch.TransformerXL,
+		Vocab:    1 + r.IntN(300),
+		DModel:   8 + r.IntN(80),
+		MemLen:   r.IntN(21),
+		DivVal:   []int{1, 2, 4}[r.IntN(3)],
+	}
+	if r.IntN(3) == 0 {
+		a.DEmbed = 16 + r.IntN(70)
+	}
+	clustered(r, &a)
+	for range 1 + r.IntN(4) {
+		a.Layers = append(a.Layers, arch.Layer{Heads: 1 + r.IntN(6), DInner: 1 + r.IntN(150)})
+	}
+	return a
+}
+
+// clustered divides the vocabulary into up to four clusters.
+func clustered(r *rand.Rand, a *arch.Architecture) {
+	for n, cut := r.IntN(4), 0; n > 0; n-- {
+		if cut += 1 + r.IntN(80); cut < a.Vocab {
+			a.Cutoffs = append(a.Cutoffs, cut)
+		}
+	}
+	for a.DivVal > 1 && a.Clusters()[len(a.Cutoffs)].Width < 1 {
+		a.DivVal--
+	}
+}
+
 func TestSmallArchitectures(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	for i := range 40 {
+	list := make([]arch.Architecture, 0, 90)
+	for range 40 {
+		list = append(list, smallArch(r, 40))
+	}
+	for range 40 {
+		list = append(list, smallXL(r))
+	}
+	for range 10 {
 		a := smallArch(r, 40)
+		clustered(r, &a)
+		list = append(list, a)
+	}
+	for i, a := range list {
 		t.Run(fmt.Sprintf("%02d %v", i, a), func(t *testing.T) {
 			p := compile(t, a, trial.Workload{PromptLen: 33, Context: 40, Precision: trial.F32, Threads: 1})
 			tokens := randomTokens(r, 34, a.Vocab)
@@ -192,6 +236,8 @@ func TestFullSize(t *testing.T) {
 		{Backbone: arch.GPT2, Vocab: 50264, DModel: 448, MaxLen: 1024, DivVal: 4,
 			Layers: []arch.Layer{{Heads: 2, DInner: 2048}, {Heads: 8, DInner: 768}, {Heads: 4, DInner: 1344}}},
 		{Backbone: arch.GPT2, Vocab: 10000, DModel: 512, MaxLen: 256, Layers: layers(6, 8, 2048)},
+		{Backbone: arch.TransformerXL, Vocab: 267735, DModel: 192, MemLen: 192, DivVal: 4, Cutoffs: []int{19997, 39997, 199997},
+			Layers: []arch.Layer{{Heads: 8, DInner: 768}, {Heads: 2, DInner: 384}, {Heads: 4, DInner: 512}}},
 	} {
 		t.Run(a.String(), func(t *testing.T) {
 			p := compile(t, a, trial.DefaultWorkload())
@@ -206,6 +252,63 @@ func TestFullSize(t *testing.T) {
 				t.Errorf("decode: error %.2g of scale", e)
 			}
 		})
+	}
+}
+
+// TestLargeVocabulary runs tokens of every cluster, the first and last of each
+// among them, through the vocabulary of lts-transformer-xl.
+func TestLargeVocabulary(t *testing.T) {
+	a := arch.Architecture{Backbone: arch.TransformerXL, Vocab: 267735, DModel: 64, MemLen: 5, DivVal: 4,
+		Cutoffs: []int{19997, 39997, 199997}, Layers: layers(2, 3, 100)}
+	p := compile(t, a, trial.Workload{PromptLen: 8, Context: 10, Precision: trial.F32, Threads: 1})
+	tokens := []int{0, 19996, 19997, 39996, 39997, 199996, 199997, 267734}
+	p.setTokens(tokens)
+	for n := 1; n <= len(tokens); n++ {
+		p.call("prefill", uint64(n))
+		if e := maxError(p.logits(), p.reference(tokens[:n])); e > 1e-4 {
+			t.Errorf("prefill of %d: error %.2g of scale", n, e)
+		}
+	}
+	var sum float64
+	for _, l := range p.logits() {
+		sum += math.Exp(float64(l))
+	}
+	if math.Abs(sum-1) > 1e-3 {
+		t.Errorf("the probabilities add up to %g", sum)
+	}
+}
+
+// TestReady writes weights from outside: with ready, a module gives what the one
+// whose init made the same weights gives; without, what derives from them is old.
+func TestReady(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for range 5 {
+		a, w := smallXL(r), trial.Workload{PromptLen: 9, Context: 12, Precision: trial.F32, Threads: 1}
+		a.MemLen, a.Vocab = 7, max(a.Vocab, 90)
+		want, p := compile(t, a, w), compile(t, a, w)
+		tokens := randomTokens(r, 9, a.Vocab)
+		want.setTokens(tokens)
+		p.setTokens(tokens)
+		want.call("prefill", 9)
+
+		p.call("init", seed+1)
+		for _, x := range p.g.Tensors {
+			if x.Kind != graph.Weight {
+				continue
+			}
+			for i, v := range kernels.Weights(p.g, x, seed) {
+				p.mod.Memory().WriteFloat32Le(uint32(x.Offset)+4*uint32(x.Index(i/x.Cols.Len, i%x.Cols.Len)), v)
+			}
+		}
+		p.call("prefill", 9)
+		if slices.Equal(p.logits(), want.logits()) {
+			t.Errorf("%v: relative keys do not matter", a)
+		}
+		p.call("ready")
+		p.call("prefill", 9)
+		if !slices.Equal(p.logits(), want.logits()) {
+			t.Errorf("%v: logits differ after ready", a)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func distribution(g *graph.Graph, t *graph.Tensor) (scale, offset float32) {
 	uniform := math.Sqrt(3 / float64(t.Cols.Len)) // a uniform ±a has variance a²/3
 	switch {
-	case t.Name == "wte" || t.Name == "wpe":
+	case strings.HasPrefix(t.Name, "wte") || t.Name == "wpe":
 		return 0.05, 0
 	case strings.HasSuffix(t.Name, ".bias"):
 		return 0.05, 0
@@ -53,7 +53,7 @@ func Weights(g *graph.Graph, t *graph.Tensor, seed uint32) []float32 {
 }
 
 // init emits init(seed): every weight tensor is filled, its padding cleared.
-func (e *emitter) init() {
+func (e *emitter) init(ready *wasmasm.Func) {
 	f := e.m.Func("init")
 	seed := f.ParamI32()
 	for _, t := range e.g.Tensors {
@@ -65,6 +65,7 @@ func (e *emitter) init() {
 			wasmasm.ConstF32(scale), wasmasm.ConstF32(offset))
 		e.clearPadding(f, t)
 	}
+	f.Call(ready)
 }
 
 // clearPadding zeroes what lies beyond each group of rows and of columns, so

@@ -71,6 +71,8 @@ func TestLayerNorm(t *testing.T) {
 					same(t, what+" padding", y[i*ld+d:(i+1)*ld], make([]float32, ld-d))
 				}
 				same(t, what+" rows beyond m", y[m*ld:], garbage[m*ld:])
+				mc.call("norm", uint64(px), uint64(pg), uint64(pb), uint64(px), uint64(m))
+				same(t, what+" in place", mc.get(px, m*ld), y[:m*ld])
 			}
 		}
 	}

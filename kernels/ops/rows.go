@@ -1,28 +1,44 @@
 package ops
 
 import (
+	"math"
+
 	"litefront/kernels/wasmasm"
 	"litefront/searchcore/graph"
 )
 
-// Gather emits gather(ids, table, y, m, k8): rows of a table in panels by index,
-// k = 8·k8 wide.
+// Gather emits gather(ids, table, y, m, k8, start, n): rows of a table in panels
+// by index, k = 8·k8 wide, multiplied by scale. The table holds the n rows from
+// index start on; what another index names is zero.
 //
 //	for i := range m {
-//		copy(y[i*k:(i+1)*k], table[ids[i]*k:])
+//		for j := range k {
+//			if start <= ids[i] && ids[i] < start+n {
+//				y[i*k+j] = scale * table[(ids[i]-start)*k+j]
+//			} else {
+//				y[i*k+j] = 0
+//			}
+//		}
 //	}
-func (l *Lib) Gather() *wasmasm.Func {
-	return l.once(key{op: "gather"}, func() *wasmasm.Func {
+func (l *Lib) Gather(scale float32) *wasmasm.Func {
+	return l.once(key{op: "gather", dims: [3]int{int(math.Float32bits(scale))}}, func() *wasmasm.Func {
 		f := l.m.Func("")
-		ids, table, y, m, k8 := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		ids, table, y, m, k8, start, n := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		id, p, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
 		rows(f, m, func() {
-			id.Set(ids.LoadI32(0))
-			panel := id.DivU(i32(graph.Panel))
-			p.Set(table.Add(panel.Mul(k8.I32).Mul(i32(2 * panelK))).
-				Add(id.Sub(panel.Mul(i32(graph.Panel))).Shl(i32(4))))
-			k.Set(k8.Shl(i32(1)))
-			rows(f, k, func() { f.StoreV128(y, 0, p.LoadV128(0)) }, step{p, i32(panelK)}, step{y, i32(16)})
+			id.Set(ids.LoadI32(0).Sub(start.I32))
+			f.IfElse(id.LtU(n.I32), func() { // unsigned: not below start either
+				panel := id.DivU(i32(graph.Panel))
+				p.Set(table.Add(panel.Mul(k8.I32).Mul(i32(2 * panelK))).
+					Add(id.Sub(panel.Mul(i32(graph.Panel))).Shl(i32(4))))
+				k.Set(k8.Shl(i32(1)))
+				rows(f, k, func() {
+					f.StoreV128(y, 0, p.LoadV128(0).F32x4Mul(wasmasm.SplatF32(scale)))
+				}, step{p, i32(panelK)}, step{y, i32(16)})
+			}, func() {
+				f.MemoryFill(y.I32, i32(0), k8.Shl(i32(5)))
+				y.Set(y.Add(k8.Shl(i32(5))))
+			})
 		}, step{ids, i32(4)})
 		return f
 	})
@@ -59,6 +75,34 @@ func (l *Lib) Transpose() *wasmasm.Func {
 //	}
 func (l *Lib) Add() *wasmasm.Func {
 	return l.vectors("add", wasmasm.V128.F32x4Add)
+}
+
+// ReLU emits relu(y, n4): in place over 4·n4 floats.
+//
+//	for i, x := range y[:4*n4] {
+//		y[i] = max(x, 0)
+//	}
+func (l *Lib) ReLU() *wasmasm.Func {
+	return l.once(key{op: "relu"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		y, n := f.ParamI32(), f.ParamI32()
+		rows(f, n, func() {
+			f.StoreV128(y, 0, y.LoadV128(0).F32x4Max(wasmasm.SplatF32(0)))
+		}, step{y, i32(16)})
+		return f
+	})
+}
+
+// Copy emits copy(y, x, n): n floats, of which there may be any number.
+//
+//	copy(y[:n], x)
+func (l *Lib) Copy() *wasmasm.Func {
+	return l.once(key{op: "copyfloats"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		y, x, n := f.ParamI32(), f.ParamI32(), f.ParamI32()
+		rows(f, n, func() { f.StoreF32(y, 0, x.LoadF32(0)) }, step{y, i32(4)}, step{x, i32(4)})
+		return f
+	})
 }
 
 // SetRows emits set(y, b, m, n4, ldy): every row of y becomes b.

@@ -53,24 +53,65 @@ func pack(r *rand.Rand, w []float32, k int) (packed []float32) {
 func TestGather(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 1))
 	const most = 9
-	mc := newMachine(t, 2, func(m *wasmasm.Module, l *Lib) { export(m, "gather", l.Gather(), 5) })
-	for _, k := range []int{8, 24, 320} {
-		for _, rows := range []int{1, 4, 5, 6, 23} {
-			mc.top = 64
-			table, y := random(r, rows*k), random(r, most*k)
-			ids, pt, py := mc.put(make([]float32, most)), mc.put(pack(r, table, k)), mc.put(y)
-			for m := range most {
-				want := slices.Clone(y)
-				for i := range m {
-					id := r.IntN(rows)
-					mc.mem.WriteUint32Le(ids+4*uint32(i), uint32(id))
-					copy(want[i*k:(i+1)*k], table[id*k:])
+	for _, scale := range []float32{1, 3.5} {
+		mc := newMachine(t, 2, func(m *wasmasm.Module, l *Lib) { export(m, "gather", l.Gather(scale), 7) })
+		for _, k := range []int{8, 24, 320} {
+			for _, rows := range []int{1, 4, 5, 6, 23} {
+				mc.top = 64
+				table, y := random(r, rows*k), random(r, most*k)
+				ids, pt, py := mc.put(make([]float32, most)), mc.put(pack(r, table, k)), mc.put(y)
+				for m := range most {
+					start := r.IntN(3) * 1000
+					want := slices.Clone(y)
+					for i := range m {
+						// Some lie on either side of the table, one is negative.
+						id := start + r.IntN(rows+4) - 2
+						mc.mem.WriteUint32Le(ids+4*uint32(i), uint32(int32(id)))
+						for j := range k {
+							want[i*k+j] = 0
+							if start <= id && id < start+rows {
+								want[i*k+j] = scale * table[(id-start)*k+j]
+							}
+						}
+					}
+					mc.over(py, y)
+					mc.call("gather", uint64(ids), uint64(pt), uint64(py), uint64(m), uint64(k/8), uint64(start), uint64(rows))
+					same(t, fmt.Sprintf("scale %g k %d start %d m %d: y", scale, k, start, m), mc.get(py, len(y)), want)
 				}
-				mc.over(py, y)
-				mc.call("gather", uint64(ids), uint64(pt), uint64(py), uint64(m), uint64(k/8))
-				same(t, fmt.Sprintf("k %d m %d: y", k, m), mc.get(py, len(y)), want)
 			}
 		}
+	}
+}
+
+func TestReLU(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 1))
+	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "relu", l.ReLU(), 2) })
+	const n = 60
+	y := append([]float32{0, 1e-30, -1e-30, 1e30, -1e30}, random(r, n-5)...)
+	py := mc.put(y)
+	for n4 := range n / 4 {
+		want := slices.Clone(y)
+		for i := range 4 * n4 {
+			want[i] = max(want[i], 0)
+		}
+		mc.over(py, y)
+		mc.call("relu", uint64(py), uint64(n4))
+		same(t, fmt.Sprintf("n4 %d: y", n4), mc.get(py, n), want)
+	}
+}
+
+func TestCopy(t *testing.T) {
+	r := rand.New(rand.NewPCG(18, 1))
+	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "copy", l.Copy(), 3) })
+	const most = 30
+	y, x := random(r, most), random(r, most)
+	py, px := mc.put(y), mc.put(x)
+	for n := range most + 1 {
+		want := slices.Clone(y)
+		copy(want[:n], x)
+		mc.over(py, y)
+		mc.call("copy", uint64(py), uint64(px), uint64(n))
+		same(t, fmt.Sprintf("n %d: y", n), mc.get(py, most), want)
 	}
 }
 

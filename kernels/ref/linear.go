@@ -45,7 +45,7 @@ func (l linear) apply(x []float64) []float64 {
 // norm is layer normalisation with a gain and a bias.
 type norm struct{ weight, bias []float32 }
 
-// eps is layer_norm_epsilon of every published GPT-2.
+// eps is layer_norm_epsilon of every published GPT-2 and Transformer-XL.
 const eps = 1e-5
 
 func (n norm) apply(x []float64) []float64 {

@@ -1,16 +1,22 @@
-// Package ref is the forward pass of GPT-2 in plain float64 Go: the numeric
-// truth that emitted modules are tested against. It is written to be read
-// beside the papers and shares no code with the graph or the emitters, so that
-// a mistake in either shows as a difference.
+// Package ref is the forward pass of GPT-2 and Transformer-XL in plain float64
+// Go: the numeric truth that emitted modules are tested against. It is written to
+// be read beside the papers and shares no code with the graph or the emitters, so
+// that a mistake in either shows as a difference.
 //
-// One layer, where LN is layer normalisation:
+// One layer of GPT-2, where LN is layer normalisation:
 //
 //	x = x + Attention(LN_1(x))
 //	x = x + W_proj · GELU(W_fc · LN_2(x) + b_fc) + b_proj
 //
-// Sources: Radford et al. 2019 (the pre-norm decoder), Vaswani et al. 2017
-// (attention), Ba et al. 2016 (layer normalisation), Hendrycks and Gimpel 2016
-// (GELU).
+// One layer of Transformer-XL, whose attention also sees the segment memory:
+//
+//	x = LN_1(x + Attention(memory, x))
+//	x = LN_2(x + W_proj · ReLU(W_fc · x + b_fc) + b_proj)
+//
+// Sources: Radford et al. 2019 (GPT-2, the pre-norm decoder), Dai et al. 2019
+// (Transformer-XL), Vaswani et al. 2017 (attention), Ba et al. 2016 (layer
+// normalisation), Hendrycks and Gimpel 2016 (GELU), Grave et al. 2017 (adaptive
+// softmax), Baevski and Auli 2019 (adaptive embedding).
 package ref
 
 import (
@@ -20,18 +26,18 @@ import (
 )
 
 // Logits returns the next-token logits after every token: one row of a.Vocab
-// values for each position. It calls w once for every tensor that a has.
+// values for each position. If a has several embedding clusters, they are
+// log-probabilities. It calls w once for every tensor that a has.
 //
-// It fails, with one line, on an invalid architecture, on one that it does not
-// compute (Transformer-XL, several embedding clusters), on no tokens or more
-// than a.MaxLen, on a token outside the vocabulary, and on a tensor of the
-// wrong length.
+// Transformer-XL runs the tokens as one segment after a memory of a.MemLen zero
+// hidden states: the token at position i attends to the whole memory and to the
+// positions 0 to i of the segment.
+//
+// It fails, with one line, on an invalid architecture, on no tokens or, for
+// GPT-2, more than a.MaxLen, on a token outside the vocabulary, and on a tensor
+// of the wrong length.
 func Logits(a arch.Architecture, w Weights, tokens []int) ([][]float64, error) {
-	m, err := load(a, w)
-	if err != nil {
-		return nil, err
-	}
-	hidden, err := m.forward(tokens)
+	m, hidden, err := run(a, w, tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -45,69 +51,37 @@ func Logits(a arch.Architecture, w Weights, tokens []int) ([][]float64, error) {
 // LastLogits returns the last row of [Logits] without computing the others:
 // with a large vocabulary the output head costs more than the layers.
 func LastLogits(a arch.Architecture, w Weights, tokens []int) ([]float64, error) {
-	m, err := load(a, w)
-	if err != nil {
-		return nil, err
-	}
-	hidden, err := m.forward(tokens)
+	m, hidden, err := run(a, w, tokens)
 	if err != nil {
 		return nil, err
 	}
 	return m.head(hidden[len(hidden)-1]), nil
 }
 
-// forward returns the residual stream after the last layer, [len(tokens)][d_model].
-func (m *model) forward(tokens []int) ([][]float64, error) {
-	if len(tokens) < 1 || len(tokens) > m.wpe.rows {
-		return nil, fmt.Errorf("ref: %d tokens; allowed are 1 to max_sequence_length %d", len(tokens), m.wpe.rows)
+// model is an architecture with its weights.
+type model interface {
+	// forward returns the residual stream after the last layer, [len(tokens)][d_model].
+	forward(tokens []int) [][]float64
+	// head returns the logits of one row of it.
+	head(x []float64) []float64
+}
+
+// run loads a model and runs the tokens through its layers.
+func run(a arch.Architecture, w Weights, tokens []int) (model, [][]float64, error) {
+	m, err := load(a, w)
+	if err != nil {
+		return nil, nil, err
 	}
-	x := make([][]float64, len(tokens))
+	switch n := len(tokens); {
+	case n < 1 && a.Backbone == arch.TransformerXL:
+		return nil, nil, fmt.Errorf("ref: %d tokens; needed is at least 1", n)
+	case a.Backbone == arch.GPT2 && (n < 1 || n > a.MaxLen):
+		return nil, nil, fmt.Errorf("ref: %d tokens; allowed are 1 to max_sequence_length %d", n, a.MaxLen)
+	}
 	for i, t := range tokens {
-		if t < 0 || t >= m.wte.rows {
-			return nil, fmt.Errorf("ref: token %d at position %d; allowed are 0 to %d", t, i, m.wte.rows-1)
+		if t < 0 || t >= a.Vocab {
+			return nil, nil, fmt.Errorf("ref: token %d at position %d; allowed are 0 to %d", t, i, a.Vocab-1)
 		}
-		x[i] = m.embed(t, i)
 	}
-	for _, l := range m.layers {
-		l.forward(x)
-	}
-	return x, nil
-}
-
-// embed returns the sum of the token's and the position's embedding.
-func (m *model) embed(token, pos int) []float64 {
-	x := widen(m.wte.row(token))
-	if m.embProj != nil {
-		x = m.embProj.mul(x)
-	}
-	add(x, widen(m.wpe.row(pos)))
-	return x
-}
-
-// head returns the logits of one row of the residual stream. The output
-// embedding is the input embedding (Press and Wolf 2017), its projection
-// included.
-func (m *model) head(x []float64) []float64 {
-	y := m.lnF.apply(x)
-	if m.embProj != nil {
-		y = m.embProj.mulTransposed(y)
-	}
-	return m.wte.mul(y)
-}
-
-// forward adds the layer's two blocks to the residual stream x, in place.
-func (l *layer) forward(x [][]float64) {
-	attention := l.attention(x)
-	for i := range x {
-		add(x[i], attention[i])
-		add(x[i], l.feedForward(x[i]))
-	}
-}
-
-func (l *layer) feedForward(x []float64) []float64 {
-	h := l.fc.apply(l.ln2.apply(x))
-	for i := range h {
-		h[i] = gelu(h[i])
-	}
-	return l.proj.apply(h)
+	return m, m.forward(tokens), nil
 }

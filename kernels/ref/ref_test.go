@@ -26,6 +26,12 @@ type weights map[string][]float32
 
 func (w weights) get(name string) []float32 { return w[name] }
 
+// xl is a Transformer-XL whose clusters begin at the cutoffs; dEmbed 0 is d.
+func xl(vocab, d, dEmbed, divVal int, cutoffs []int, memLen int, layers ...arch.Layer) arch.Architecture {
+	return arch.Architecture{Backbone: arch.TransformerXL, Vocab: vocab, DModel: d, DEmbed: dEmbed, DivVal: divVal,
+		Cutoffs: cutoffs, MemLen: memLen, Layers: layers}
+}
+
 // neutral gives a the weights with which every layer adds nothing to the
 // residual stream: all zero but the gains of the norms, which are one.
 func neutral(a arch.Architecture) weights {
@@ -66,22 +72,52 @@ func sizes(a arch.Architecture) map[string]int {
 	if e == 0 {
 		e = d
 	}
-	s := map[string]int{"wte": a.Vocab * e, "wpe": a.MaxLen * d, "ln_f.weight": d, "ln_f.bias": d}
-	if e != d || a.DivVal > 1 {
-		s["emb_proj"] = d * e
+	s := map[string]int{}
+	for i, c := range tables(a) {
+		suffix := ""
+		if len(tables(a)) > 1 {
+			suffix = fmt.Sprintf(".%d", i)
+		}
+		s["wte"+suffix] = (c.End - c.Start) * c.Width
+		if e != d || a.DivVal > 1 {
+			s["emb_proj"+suffix] = d * c.Width
+		}
+		if a.Backbone == arch.TransformerXL || len(a.Cutoffs) > 0 {
+			s["out"+suffix+".bias"] = c.End - c.Start
+		}
+	}
+	if n := len(a.Cutoffs); n > 0 {
+		s["clusters.weight"], s["clusters.bias"] = n*e, n
+	}
+	if a.Backbone == arch.GPT2 {
+		s["wpe"], s["ln_f.weight"], s["ln_f.bias"] = a.MaxLen*d, d, d
 	}
 	for l, layer := range a.Layers {
-		for name, size := range map[string]int{
+		width := layer.Heads * (d / layer.Heads)
+		sizes := map[string]int{
 			"ln_1.weight": d, "ln_1.bias": d, "ln_2.weight": d, "ln_2.bias": d,
-			"attn.q.weight": d * d, "attn.k.weight": d * d, "attn.v.weight": d * d, "attn.o.weight": d * d,
-			"attn.q.bias": d, "attn.k.bias": d, "attn.v.bias": d, "attn.o.bias": d,
+			"attn.q.weight": d * width, "attn.k.weight": d * width, "attn.v.weight": d * width, "attn.o.weight": d * width,
 			"mlp.fc.weight": layer.DInner * d, "mlp.fc.bias": layer.DInner,
 			"mlp.proj.weight": layer.DInner * d, "mlp.proj.bias": d,
-		} {
+		}
+		if a.Backbone == arch.GPT2 {
+			sizes["attn.q.bias"], sizes["attn.k.bias"], sizes["attn.v.bias"], sizes["attn.o.bias"] = d, d, d, d
+		} else {
+			sizes["attn.r.weight"], sizes["attn.content.bias"], sizes["attn.position.bias"] = d*width, width, width
+		}
+		for name, size := range sizes {
 			s[fmt.Sprintf("h.%d.%s", l, name)] = size
 		}
 	}
 	return s
+}
+
+// tables are the clusters that have an embedding matrix of their own.
+func tables(a arch.Architecture) []arch.Cluster {
+	if clusters := a.Clusters(); a.DivVal > 1 {
+		return clusters
+	}
+	return []arch.Cluster{{End: a.Vocab, Width: a.Clusters()[0].Width}}
 }
 
 // failer is what testing and rapid have in common here.
@@ -330,22 +366,28 @@ func TestFeedForward(t *testing.T) {
 	}
 }
 
-// The golden logits come from testdata/gpt2.py, which shares nothing with this
-// package but the names of the tensors.
+// The golden logits come from testdata/gpt2.py and transfoxl.py, which share
+// nothing with this package but the names of the tensors.
 func TestSecondImplementation(t *testing.T) {
-	data, err := os.ReadFile("testdata/logits.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var golden map[string][][]float64
-	if err := json.Unmarshal(data, &golden); err != nil {
-		t.Fatal(err)
+	golden := map[string][][]float64{}
+	for _, name := range []string{"gpt2", "transfoxl"} {
+		data, err := os.ReadFile("testdata/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &golden); err != nil {
+			t.Fatal(err)
+		}
 	}
 	tests := []struct {
 		name   string
 		a      arch.Architecture
 		tokens []int
 	}{
+		{"one cluster", xl(7, 6, 0, 1, nil, 3, arch.Layer{Heads: 2, DInner: 8}, arch.Layer{Heads: 4, DInner: 5}), []int{3, 0, 6, 6, 1}},
+		{"several", xl(11, 8, 0, 2, []int{4, 7}, 2, arch.Layer{Heads: 3, DInner: 5}, arch.Layer{Heads: 2, DInner: 7}, arch.Layer{Heads: 8, DInner: 3}),
+			[]int{10, 4, 0, 3, 6, 7, 5}},
+		{"shared", xl(9, 6, 5, 1, []int{3, 4}, 0, arch.Layer{Heads: 3, DInner: 4}), []int{8, 3, 0, 2}},
 		{"plain", gpt2(7, 6, 0, 5, arch.Layer{Heads: 2, DInner: 8}, arch.Layer{Heads: 3, DInner: 5}), []int{3, 0, 6, 6, 1}},
 		{"projected", gpt2(5, 4, 3, 6, arch.Layer{Heads: 4, DInner: 3}, arch.Layer{Heads: 1, DInner: 7}, arch.Layer{Heads: 2, DInner: 4}), []int{4, 2, 0, 2, 1, 3}},
 	}
@@ -394,9 +436,13 @@ func TestErrors(t *testing.T) {
 		{"short weight", small, "h.0.mlp.fc.weight", []int{0}, []string{`"h.0.mlp.fc.weight"`, "19", "20"}},
 		{"short embedding", small, "wte", []int{0}, []string{`"wte"`, "11", "12"}},
 		{"short projection", with(func(a *arch.Architecture) { a.DEmbed = 2 }), "emb_proj", []int{0}, []string{`"emb_proj"`, "7", "8"}},
-		{"clusters", with(func(a *arch.Architecture) { a.Cutoffs = []int{1, 9} }), "", []int{0}, []string{"2 embedding clusters"}},
+		{"clusters", with(func(a *arch.Architecture) { a.Cutoffs = []int{2, 1} }), "", []int{0}, []string{"cutoffs[1] 1"}},
+		{"short table", with(func(a *arch.Architecture) { a.Cutoffs, a.DivVal = []int{1}, 2 }), "wte.1", []int{0}, []string{`"wte.1"`, "3", "4"}},
+		{"short shared table", with(func(a *arch.Architecture) { a.Cutoffs = []int{1} }), "wte", []int{0}, []string{`"wte"`, "11", "12"}},
 		{"heads", with(func(a *arch.Architecture) { a.Layers = []arch.Layer{{Heads: 3, DInner: 5}} }), "", []int{0}, []string{"3", "4"}},
-		{"transformer-xl", with(func(a *arch.Architecture) { a.Backbone, a.MaxLen = arch.TransformerXL, 0 }), "", []int{0}, []string{"transformer-xl"}},
+		{"backbone", with(func(a *arch.Architecture) { a.Backbone = "rnn" }), "", []int{0}, []string{"rnn"}},
+		{"no segment", xl(3, 4, 0, 1, nil, 5, arch.Layer{Heads: 2, DInner: 5}), "", nil, []string{"0 tokens", "at least 1"}},
+		{"short relative keys", xl(3, 4, 0, 1, nil, 5, arch.Layer{Heads: 3, DInner: 5}), "h.0.attn.r.weight", []int{0}, []string{`"h.0.attn.r.weight"`, "11", "12"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

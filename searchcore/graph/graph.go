@@ -6,6 +6,8 @@
 package graph
 
 import (
+	"fmt"
+
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
@@ -52,6 +54,7 @@ type Kind byte
 const (
 	IO         Kind = iota // tokens: written by the caller
 	Weight                 // constant during a run
+	Derived                // computed from the weights by Graph.Ready
 	Cache                  // keys and values; survive from one run to the next
 	Activation             // placed in the arena by lifetime
 )
@@ -64,9 +67,13 @@ type Tensor struct {
 	Rows, Cols Axis
 	Packed     bool
 	Offset     int64 // byte offset in linear memory, a multiple of 64
-	// First and Last are the indices in Graph.Ops between which an activation
-	// must keep its value, both included.
+	// First and Last are the indices, in Graph.Ready followed by Graph.Ops,
+	// between which an activation must keep its value, both included.
 	First, Last int
+	// Base is not nil for a part of another tensor of one row: a name for the
+	// entries of Base from Start on, which Graph.Tensors does not list.
+	Base  *Tensor
+	Start int
 }
 
 // Stride is the distance between rows, in entries.
@@ -93,15 +100,20 @@ func (t *Tensor) Index(row, col int) int {
 // OpKind names an operation.
 type OpKind byte
 
-// The operations. X, W, B, Y are the fields of [Op]; rows are those of X.
+// The operations. X, W, B, Y are the fields of [Op]; rows are those of X. Where X
+// and Y are the same tensor, the operation works in place.
 const (
-	Embed     OpKind = iota // Y[i] = W[X[i]]
-	Positions               // Y[i] += W[position of row i]
-	Norm                    // Y = layer norm of X, scaled by W, shifted by B (eps 1e-5)
-	Linear                  // Y = X·Wᵀ + B, or Y += with Residual; then GELU if set
-	Transpose               // Y's columns at the rows' positions = X
-	Unproject               // Y = X·W, one row
-	Attention               // Y = causal attention of queries X over Keys and Values
+	Embed             OpKind = iota // Y[i] = Scale·W[X[i]-Start], zero for tokens that W lacks
+	Positions                       // Y[i] += W[position of row i]
+	Norm                            // Y = layer norm of X, scaled by W, shifted by B (eps 1e-5)
+	Linear                          // Y = X·Wᵀ + B, or Y += with Residual; then GELU or ReLU if set
+	Shift                           // Y = X + B
+	Transpose                       // Y's columns at the rows' positions = X
+	Unproject                       // Y = X·W, one row
+	Attention                       // Y = causal attention of queries X over Keys and Values
+	RelativeAttention               // the same, each score plus the product of RelQueries and RelKeys
+	LogSoftmax                      // Y = log(softmax(Y)), plus X, one entry, if set
+	Sinusoid                        // Y[i] = the sinusoids of distance rows-1-i; X is room for their frequencies
 )
 
 // Op is one operation. Fields that a kind does not name are nil or zero.
@@ -111,12 +123,20 @@ type Op struct {
 	LastRow  bool // only the last row of X is read, and Y has one row
 	Residual bool
 	GELU     bool
+	ReLU     bool
 	X, W, B  *Tensor
 	Y        *Tensor
 
-	Keys, Values *Tensor // Keys [context × heads], Values [heads × context]
-	Scores       *Tensor // scratch, [AttentionRows × context]
+	Start int     // the token whose embedding is W's first row
+	Scale float64 // of embeddings
+
 	Heads, Dim   int
+	Keys, Values *Tensor // Keys [span × heads], Values [heads × span]; see Graph.Span
+	// The query at cached position i takes its product with the key at j from
+	// X[i] and Keys[j], that with the distance i-j from RelQueries[i] and
+	// RelKeys[span-1-(i-j)]: rows in the order of j.
+	RelQueries, RelKeys *Tensor
+	Scores              *Tensor // scratch, [AttentionRows × span]; relative attention has a spare row before it
 }
 
 // AttentionRows is how many query rows attention handles at a time: the height
@@ -130,14 +150,24 @@ type Graph struct {
 	Arch     arch.Architecture // canonical
 	Workload trial.Workload
 	Tensors  []*Tensor
+	Ready    []Op // run once, when the weights are there; rows are those of Y
 	Ops      []Op
 	Tokens   *Tensor // int32, one per position of the context
-	Logits   *Tensor // of the last row, valid until the next run
-	Memory   Memory
+	// Logits are those of the last row, one per token of the vocabulary, valid
+	// until the next run. If the embedding has several clusters, they are
+	// log-probabilities: the logarithms of an adaptive softmax.
+	Logits *Tensor
+	Memory Memory
+
+	parts []*Tensor // the tensors that have a Base
 }
 
+// Span is how many positions the key-value cache holds: Transformer-XL's memory,
+// then the context. The token at position i is at i + Arch.MemLen.
+func (g *Graph) Span() int { return g.Arch.MemLen + g.Workload.Context }
+
 // Build lists the operations of a under w and plans their memory. It reports
-// invalid input and what no kernel exists for in one line.
+// invalid input in one line.
 func Build(a arch.Architecture, w trial.Workload) (*Graph, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -146,8 +176,11 @@ func Build(a arch.Architecture, w trial.Workload) (*Graph, error) {
 		return nil, err
 	}
 	g := &Graph{Arch: a.Canonical(), Workload: w}
-	if err := g.build(); err != nil {
-		return nil, err
+	switch g.Arch.Backbone {
+	case arch.GPT2:
+		g.gpt2()
+	case arch.TransformerXL:
+		g.transformerXL()
 	}
 	g.plan()
 	return g, nil
@@ -167,11 +200,39 @@ func (g *Graph) tensor(name string, k Kind, rows, cols Axis) *Tensor {
 	return t
 }
 
+// part names n entries of a tensor of one row, from entry start on.
+func (g *Graph) part(t *Tensor, start, n int) *Tensor {
+	if n == t.Cols.Len {
+		return t
+	}
+	p := &Tensor{Name: fmt.Sprintf("%s[%d:%d]", t.Name, start, start+n), Kind: t.Kind, Rows: t.Rows, Cols: Dense(n),
+		First: -1, Last: -1, Base: t, Start: start}
+	g.parts = append(g.parts, p)
+	return p
+}
+
+// heads is the axis of the heads of layer i.
+func (g *Graph) heads(i int) Axis { return Heads(g.Arch.Layers[i].Heads, g.Arch.HeadDim(i)) }
+
 // op adds an operation and extends the lifetimes of the activations it touches.
 func (g *Graph) op(o Op) *Tensor {
-	i := len(g.Ops)
 	g.Ops = append(g.Ops, o)
+	return g.live(o)
+}
+
+// ready adds an operation that precedes all of Ops.
+func (g *Graph) ready(o Op) {
+	g.Ready = append(g.Ready, o)
+	g.live(o)
+}
+
+// live extends the lifetimes of what the operation added last touches.
+func (g *Graph) live(o Op) *Tensor {
+	i := len(g.Ready) + len(g.Ops) - 1
 	for _, t := range o.Tensors() {
+		if t.Base != nil {
+			t = t.Base
+		}
 		if t.First < 0 {
 			t.First = i
 		}
@@ -183,7 +244,7 @@ func (g *Graph) op(o Op) *Tensor {
 // Tensors lists the tensors that o reads or writes.
 func (o Op) Tensors() []*Tensor {
 	var ts []*Tensor
-	for _, t := range []*Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores} {
+	for _, t := range []*Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores, o.RelQueries, o.RelKeys} {
 		if t != nil {
 			ts = append(ts, t)
 		}

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,13 +25,13 @@ func workload(prompt, context int) trial.Workload {
 	return trial.Workload{PromptLen: prompt, Context: context, Precision: trial.F32, Threads: 1}
 }
 
-// architectures are n random ones of both GPT-2 presets, and as many with odd
+// architectures are n random ones of the presets, and as many with odd
 // dimensions.
 func architectures(t *testing.T, n int) (list []arch.Architecture) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
-		sp, err := space.Preset([]string{"archai-gpt2", "lts-gpt2"}[i%2])
+		sp, err := space.Preset(space.Presets()[i%len(space.Presets())])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,10 +48,23 @@ func oddArch(r *rand.Rand) arch.Architecture {
 	heads := 1 + r.IntN(7)
 	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 1 + r.IntN(1000), DModel: heads * (1 + r.IntN(60)), MaxLen: 300}
 	if r.IntN(2) == 0 {
+		a.Backbone, a.MaxLen, a.MemLen = arch.TransformerXL, 0, r.IntN(30)
+		a.DModel += r.IntN(heads)
+	}
+	if r.IntN(2) == 0 {
 		a.DEmbed = 1 + r.IntN(100)
+	}
+	if r.IntN(2) == 0 {
+		for cut := 1 + r.IntN(300); cut < 1000; cut += 1 + r.IntN(300) {
+			a.Cutoffs = append(a.Cutoffs, cut)
+		}
+		a.DivVal = 1 + r.IntN(4)
 	}
 	for range 1 + r.IntN(6) {
 		a.Layers = append(a.Layers, arch.Layer{Heads: heads, DInner: 1 + r.IntN(500)})
+	}
+	if a.Validate() != nil { // a cluster of no width
+		a.DivVal = 1
 	}
 	return a
 }
@@ -61,10 +75,13 @@ type lifetime struct{ first, last int }
 
 func lifetimes(g *graph.Graph) map[*graph.Tensor]lifetime {
 	life := map[*graph.Tensor]lifetime{}
-	for i, o := range g.Ops {
-		for _, t := range []*graph.Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores} {
+	for i, o := range slices.Concat(g.Ready, g.Ops) {
+		for _, t := range []*graph.Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores, o.RelQueries, o.RelKeys} {
 			if t == nil {
 				continue
+			}
+			if t.Base != nil {
+				t = t.Base
 			}
 			l, seen := life[t]
 			if !seen {
@@ -77,9 +94,9 @@ func lifetimes(g *graph.Graph) map[*graph.Tensor]lifetime {
 	return life
 }
 
-// TestMemoryBound compares the plan with what no plan could go below: weights
-// and cache by the architecture's own arithmetic, and the largest set of
-// activations that are needed at once.
+// TestMemoryBound compares the plan with what no plan could go below: weights,
+// cache and relative keys by the architecture's own arithmetic, and the largest
+// set of activations that are needed at once.
 func TestMemoryBound(t *testing.T) {
 	const pad = 128 << 10
 	for i, a := range architectures(t, 50) {
@@ -88,8 +105,16 @@ func TestMemoryBound(t *testing.T) {
 		}
 		w := trial.DefaultWorkload()
 		g := build(t, a, w)
-		bound := 4*a.TotalParams() + 2*4*int64(len(a.Layers)*w.Context*a.DModel) + peakActivations(g)
-		if limit := bound*105/100 + pad; g.Memory.TotalBytes > limit || g.Memory.TotalBytes < bound {
+		perLayer, slack := int64(2), int64(pad) // keys and values
+		if a.Backbone == arch.TransformerXL {
+			perLayer = 3 // and relative keys
+			// Tail clusters are narrow, and padded.
+			for _, c := range a.Clusters() {
+				slack += 4 * int64((c.End-c.Start)*(graph.Pad(c.Width)-c.Width))
+			}
+		}
+		bound := 4*a.TotalParams() + perLayer*4*int64(len(a.Layers)*(a.MemLen+w.Context)*a.DModel) + peakActivations(g)
+		if limit := bound*105/100 + slack; g.Memory.TotalBytes > limit || g.Memory.TotalBytes < bound {
 			t.Errorf("%v: %d bytes are planned; the bound is %d", a, g.Memory.TotalBytes, bound)
 		}
 	}
@@ -99,7 +124,7 @@ func TestMemoryBound(t *testing.T) {
 // without padding.
 func peakActivations(g *graph.Graph) (peak int64) {
 	life := lifetimes(g)
-	for i := range g.Ops {
+	for i := range len(g.Ready) + len(g.Ops) {
 		var live int64
 		for t, l := range life {
 			if t.Kind == graph.Activation && l.first <= i && i <= l.last {
@@ -138,7 +163,7 @@ func TestPlan(t *testing.T) {
 			}
 		}
 		m := g.Memory
-		if sum := m.IOBytes + m.WeightBytes + m.KVBytes + m.ArenaBytes; sum < end || sum > m.TotalBytes || m.TotalBytes-sum >= graph.PageBytes {
+		if sum := m.IOBytes + m.WeightBytes + m.DerivedBytes + m.KVBytes + m.ArenaBytes; sum < end || sum > m.TotalBytes || m.TotalBytes-sum >= graph.PageBytes {
 			t.Errorf("%v: %+v does not add up to %d bytes in use", a, m, end)
 		}
 	}
@@ -161,6 +186,46 @@ func TestWeights(t *testing.T) {
 		}
 		if params != a.TotalParams() {
 			t.Errorf("%v: the weights hold %d parameters, want %d", a, params, a.TotalParams())
+		}
+	}
+}
+
+// TestRegions checks what lives in which region: keys and values for memory and
+// context, relative keys for as many distances, and logits for the vocabulary
+// within the tensor that they are a part of.
+func TestRegions(t *testing.T) {
+	for _, a := range architectures(t, 25) {
+		const context = 40
+		g := build(t, a, workload(17, context))
+		span := a.MemLen + context
+		if g.Span() != span {
+			t.Errorf("%v: the span is %d, want %d", a, g.Span(), span)
+		}
+		var cache, derived, want int64
+		for _, x := range g.Tensors {
+			switch n := int64(x.Rows.Len) * int64(x.Cols.Len); x.Kind {
+			case graph.Cache:
+				cache += n
+			case graph.Derived:
+				derived += n
+			}
+		}
+		for i, l := range a.Layers {
+			want += int64(span * l.Heads * a.HeadDim(i))
+		}
+		if cache != 2*want {
+			t.Errorf("%v: the cache holds %d floats, want %d", a, cache, 2*want)
+		}
+		if xl := a.Backbone == arch.TransformerXL; xl && derived != want || !xl && (derived != 0 || g.Memory.DerivedBytes != 0) {
+			t.Errorf("%v: %d floats derive from the weights, want %d", a, derived, want)
+		}
+		tails := len(a.Clusters()) - 1
+		l, base := g.Logits, g.Logits
+		if l.Base != nil {
+			base = l.Base
+		}
+		if l.Cols.Len != a.Vocab || l.Offset != base.Offset+4*int64(tails) || l.Offset+l.Bytes() > base.Offset+base.Bytes() {
+			t.Errorf("%v: logits %+v in %+v", a, l, base)
 		}
 	}
 }
@@ -188,8 +253,8 @@ func TestBuildRefuses(t *testing.T) {
 		{"invalid", func(a *arch.Architecture, _ *trial.Workload) { a.Layers[0].Heads = 3 }, "n_head"},
 		{"no prompt", func(_ *arch.Architecture, w *trial.Workload) { w.PromptLen = 0 }, "prompt_len"},
 		{"too long", func(_ *arch.Architecture, w *trial.Workload) { w.Context = 129 }, "max_sequence_length"},
-		{"backbone", func(a *arch.Architecture, _ *trial.Workload) { a.Backbone, a.MaxLen = arch.TransformerXL, 0 }, "transformer-xl"},
-		{"clusters", func(a *arch.Architecture, _ *trial.Workload) { a.Cutoffs = []int{50} }, "cutoffs"},
+		{"backbone", func(a *arch.Architecture, _ *trial.Workload) { a.Backbone = "rnn" }, "transformer-xl"},
+		{"clusters", func(a *arch.Architecture, _ *trial.Workload) { a.Cutoffs = []int{50, 50} }, "cutoffs"},
 	} {
 		a, w := ok, workload(16, 32)
 		a.Layers = append([]arch.Layer(nil), ok.Layers...)

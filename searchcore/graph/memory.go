@@ -7,11 +7,12 @@ import (
 
 // Memory is the static plan's account of a module's linear memory, in bytes.
 type Memory struct {
-	WeightBytes int64 `json:"weight_bytes"`
-	KVBytes     int64 `json:"kv_bytes"`    // key and value cache for Workload.Context tokens
-	ArenaBytes  int64 `json:"arena_bytes"` // activations, placed by their lifetimes
-	IOBytes     int64 `json:"io_bytes"`    // tokens, and what alignment costs
-	TotalBytes  int64 `json:"total_bytes"` // whole WebAssembly pages: what memory.size reports
+	WeightBytes  int64 `json:"weight_bytes"`
+	DerivedBytes int64 `json:"derived_bytes,omitempty"` // what is computed from the weights once: Transformer-XL's relative keys
+	KVBytes      int64 `json:"kv_bytes"`                // key and value cache for Arch.MemLen + Workload.Context tokens
+	ArenaBytes   int64 `json:"arena_bytes"`             // activations, placed by their lifetimes
+	IOBytes      int64 `json:"io_bytes"`                // tokens, and what alignment costs
+	TotalBytes   int64 `json:"total_bytes"`             // whole WebAssembly pages: what memory.size reports
 }
 
 // PageBytes is the size of a WebAssembly page.
@@ -22,8 +23,8 @@ const align = 64
 
 func alignUp(n int64) int64 { return (n + align - 1) / align * align }
 
-// plan gives every tensor its offset: tokens, weights and cache one after the
-// other, then the arena. The first cache line stays unused, so that no tensor
+// plan gives every tensor its offset: tokens, weights, what derives from them and
+// cache one after the other, then the arena. The first cache line stays unused, so that no tensor
 // has address 0.
 func (g *Graph) plan() {
 	offset := int64(align)
@@ -37,8 +38,11 @@ func (g *Graph) plan() {
 		}
 		return offset - start
 	}
-	g.Memory = Memory{IOBytes: align + place(IO), WeightBytes: place(Weight), KVBytes: place(Cache)}
+	g.Memory = Memory{IOBytes: align + place(IO), WeightBytes: place(Weight), DerivedBytes: place(Derived), KVBytes: place(Cache)}
 	g.Memory.ArenaBytes = g.placeArena(offset)
+	for _, p := range g.parts {
+		p.Offset = p.Base.Offset + 4*int64(p.Start)
+	}
 	total := offset + g.Memory.ArenaBytes
 	g.Memory.TotalBytes = (total + PageBytes - 1) / PageBytes * PageBytes
 }

@@ -4,7 +4,7 @@ It follows the shape of Hugging Face's modeling_gpt2 (in-major matrices, one
 matrix c_attn for q, k and v, an explicit causal mask) rather than the Go code.
 The golden file is made by
 
-    python3 gpt2.py > logits.json
+    python3 gpt2.py > gpt2.json
 """
 import json
 import math
@@ -92,4 +92,5 @@ def model(vocab, n_embd, d_embed, n_positions, layers, tokens):
     return matmul(matmul(hidden, proj) if proj else hidden, transpose(wte))
 
 
-print(json.dumps({k: model(tokens=TOKENS[k], **m) for k, m in MODELS.items()}, indent=1))
+if __name__ == "__main__":
+    print(json.dumps({k: model(tokens=TOKENS[k], **m) for k, m in MODELS.items()}, indent=1))
