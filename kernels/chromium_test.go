@@ -39,8 +39,11 @@ func TestChromium(t *testing.T) {
 	tab := browsertest.New(t, 3*time.Minute)
 	r := rand.New(rand.NewPCG(40, 40))
 	relaxedDiffers := false
-	for i := range 40 {
+	for i := range 60 {
 		a := smallArch(r, 40)
+		if i >= 40 {
+			a = smallXL(r)
+		}
 		t.Run(fmt.Sprintf("%02d %v", i, a), func(t *testing.T) {
 			w := trial.Workload{PromptLen: 33, Context: 40, Precision: trial.F32, Threads: 1}
 			p := compile(t, a, w)

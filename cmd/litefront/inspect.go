@@ -20,9 +20,7 @@ type inspection struct {
 	DecoderParams int64             `json:"decoder_params"`
 	TotalParams   int64             `json:"total_params"` // unique tensors
 	Workload      trial.Workload    `json:"workload"`
-	// Memory is the plan; without one, Note says why.
-	Memory *graph.Memory `json:"memory"`
-	Note   string        `json:"note,omitempty"`
+	Memory        graph.Memory      `json:"memory"` // the plan
 }
 
 func inspectCommand() *cobra.Command {
@@ -44,11 +42,11 @@ func inspectCommand() *cobra.Command {
 		if in.Workload, err = w.fitting(a); err != nil {
 			return err
 		}
-		if g, err := graph.Build(a, in.Workload); err != nil {
-			in.Note = err.Error()
-		} else {
-			in.Memory = &g.Memory
+		g, err := graph.Build(a, in.Workload)
+		if err != nil {
+			return err
 		}
+		in.Memory = g.Memory
 		if asJSON {
 			e := json.NewEncoder(cmd.OutOrStdout())
 			e.SetIndent("", "  ")
@@ -65,13 +63,12 @@ func (in inspection) print(w io.Writer) error {
 	fmt.Fprintf(t, "id\t%s\n", in.ID)
 	fmt.Fprintf(t, "decoder parameters\t%d\n", in.DecoderParams)
 	fmt.Fprintf(t, "total parameters\t%d\n", in.TotalParams)
-	if in.Memory == nil {
-		fmt.Fprintf(t, "memory\tno plan: %s\n", in.Note)
-		return t.Flush()
-	}
 	fmt.Fprintf(t, "memory\t%d bytes for a prompt of %d and a context of %d tokens\n",
 		in.Memory.TotalBytes, in.Workload.PromptLen, in.Workload.Context)
 	fmt.Fprintf(t, "  weights\t%d\n", in.Memory.WeightBytes)
+	if in.Memory.DerivedBytes > 0 {
+		fmt.Fprintf(t, "  relative keys\t%d\n", in.Memory.DerivedBytes)
+	}
 	fmt.Fprintf(t, "  KV cache\t%d\n", in.Memory.KVBytes)
 	fmt.Fprintf(t, "  activations\t%d\n", in.Memory.ArenaBytes)
 	fmt.Fprintf(t, "  tokens\t%d\n", in.Memory.IOBytes)

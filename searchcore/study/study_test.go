@@ -3,7 +3,6 @@ package study_test
 import (
 	"errors"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -53,17 +52,30 @@ func TestNewRefuses(t *testing.T) {
 
 // A space is refused by New exactly if its architectures cannot be built.
 func TestNewProbesTheSpace(t *testing.T) {
-	for _, name := range []string{"lts-gpt2", "lts-transformer-xl", "archai-gpt2"} {
+	for _, test := range []struct {
+		space   string
+		context int
+		want    string // in the error, if there is one
+	}{
+		{"lts-gpt2", 1024, ""},
+		{"lts-gpt2", 1025, "max_sequence_length 1024"},
+		{"archai-gpt2", 1024, ""},
+		{"archai-gpt2", 1025, "max_sequence_length 1024"},
+		{"lts-transformer-xl", 256, ""},
+		{"lts-transformer-xl", 1025, ""}, // relative positions have no end
+	} {
 		s := setup(t, "random")
-		s.Space = preset(t, name)
-		a, err := s.Space.Sample(rand.New(rand.NewPCG(1, 2)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, buildErr := graph.Build(a, s.Workload)
-		_, err = study.New("test", "v0", s, nil, nil)
-		if (err == nil) != (buildErr == nil) {
-			t.Errorf("%s: New gives %v, Build gives %v", name, err, buildErr)
+		s.Space, s.Workload.Context = preset(t, test.space), test.context
+		st, err := study.New("test", "v0", s, nil, nil)
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s with a context of %d: %v", test.space, test.context, err)
+		case test.want == "":
+			if tr, err := st.Ask(); err != nil || tr.Arch.Backbone != s.Space.Backbone {
+				t.Errorf("%s: asked for %v, error %v", test.space, tr.Arch, err)
+			}
+		case err == nil || !strings.Contains(err.Error(), test.want):
+			t.Errorf("%s with a context of %d: error %v does not mention %q", test.space, test.context, err, test.want)
 		}
 	}
 }

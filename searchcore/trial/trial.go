@@ -20,6 +20,10 @@ const F32 Precision = "f32"
 
 // Workload says what a candidate is asked to do while it is measured. Batch
 // size is always 1.
+//
+// For Transformer-XL the prompt is the beginning of a segment, the context the
+// whole segment. The architecture's memory comes on top: it precedes the segment,
+// always full, and every token attends to all of it.
 type Workload struct {
 	PromptLen int       `json:"prompt_len"` // tokens in the prefill
 	Context   int       `json:"context"`    // tokens the KV cache holds, at least PromptLen
@@ -55,7 +59,7 @@ func (w Workload) Validate() error {
 }
 
 // ValidateFor is Validate, and also checks that a has positions for the whole
-// context.
+// context. Transformer-XL's are relative: it has them for any.
 func (w Workload) ValidateFor(a arch.Architecture) error {
 	if err := w.Validate(); err != nil {
 		return err
