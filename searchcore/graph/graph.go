@@ -66,12 +66,12 @@ type Tensor struct {
 	Kind       Kind
 	Rows, Cols Axis
 	Packed     bool
-	Offset     int64 // byte offset in linear memory, a multiple of 64
+	Offset     int64 // byte offset in linear memory; a multiple of 64 without a Base
 	// First and Last are the indices, in Graph.Ready followed by Graph.Ops,
 	// between which an activation must keep its value, both included.
 	First, Last int
-	// Base is not nil for a part of another tensor of one row: a name for the
-	// entries of Base from Start on, which Graph.Tensors does not list.
+	// Base is set for a part of another tensor, one of a single row: these are its
+	// entries from Start on. Graph.Tensors does not list parts.
 	Base  *Tensor
 	Start int
 }

@@ -24,8 +24,8 @@ const align = 64
 func alignUp(n int64) int64 { return (n + align - 1) / align * align }
 
 // plan gives every tensor its offset: tokens, weights, what derives from them and
-// cache one after the other, then the arena. The first cache line stays unused, so that no tensor
-// has address 0.
+// cache one after the other, then the arena. The first cache line stays unused, so
+// that no tensor has address 0.
 func (g *Graph) plan() {
 	offset := int64(align)
 	place := func(kind Kind) (size int64) {

@@ -35,8 +35,8 @@ func (g *Graph) transformerXL() {
 	g.head(tables, x)
 }
 
-// relativeKeys adds what layer i makes of the distances. It depends on weights
-// only, so that it is computed once, not in every run.
+// relativeKeys adds what layer i makes of the distances. That depends on weights
+// only, so it is computed once, not in every run.
 func (g *Graph) relativeKeys(i int, distances *Tensor) *Tensor {
 	heads := g.heads(i)
 	name := fmt.Sprintf("h.%d.attn.r", i)
