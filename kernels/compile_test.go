@@ -17,6 +17,7 @@ import (
 	"litefront/kernels/ref"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/space"
 	"litefront/searchcore/trial"
 )
 
@@ -204,6 +205,34 @@ func TestFullSize(t *testing.T) {
 			p.call("decode", 192)
 			if e := maxError(p.logits(), p.reference(tokens)); e > 1e-4 {
 				t.Errorf("decode: error %.2g of scale", e)
+			}
+		})
+	}
+}
+
+// TestMemorySize runs architectures of the search spaces and compares what
+// memory.size reports then with the plan.
+func TestMemorySize(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	n := 50
+	if testing.Short() {
+		n = 5
+	}
+	for i := range n {
+		sp, err := space.Preset([]string{"archai-gpt2", "lts-gpt2"}[i%2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := sp.Sample(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(a.String(), func(t *testing.T) {
+			p := compile(t, a, trial.DefaultWorkload())
+			p.call("prefill", 2)
+			p.call("decode", 255)
+			if size := int64(p.mod.Memory().Size()); size != p.g.Memory.TotalBytes {
+				t.Errorf("memory.size is %d after the run, planned were %d", size, p.g.Memory.TotalBytes)
 			}
 		})
 	}
