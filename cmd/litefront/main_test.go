@@ -151,10 +151,10 @@ func TestSearch(t *testing.T) {
 		t.Errorf("a finished study measured %d candidates more", n)
 	}
 	more := events(t, strings.NewReader(s.must(quick("--study", "tiny.journal", "--json", "--budget", "17")...)))
-	if n := count(more, trial.KindMeasured); n != 3 {
+	if n := count(more, trial.KindMeasured); n != 3 { // the overlay is beside the budget
 		t.Errorf("three candidates more were asked for, %d were measured", n)
 	}
-	if last := more[len(more)-1]; last.Kind != trial.KindDone || last.Done.Measured != 17 || last.Done.Reason != "budget" {
+	if last := more[len(more)-1]; last.Kind != trial.KindDone || last.Done.Measured != 17+1 || last.Done.Reason != "budget" {
 		t.Errorf("the last event is %+v", last)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"litefront/searchcore/trial"
 )
@@ -40,35 +41,46 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestEngineDies kills the child that measures: one candidate fails, the search
-// goes on.
+// TestEngineDies kills the child that measures, or stops it for ever: one
+// candidate fails, the search goes on.
 func TestEngineDies(t *testing.T) {
-	if _, err := os.Stat("/proc/self/task"); err != nil {
-		t.Skip("needs /proc to find the child")
-	}
-	s := newSandbox(t)
-	cmd := s.command(quick("--budget", "8", "--json")...)
-	failed, measured := 0, 0
-	var reason string
-	s.follow(cmd, func(e trial.Event) bool {
-		switch {
-		case e.Kind == trial.KindAsked && e.Asked.Number == 3:
-			for _, pid := range childrenOf(t, cmd.Process.Pid) {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
+	for name, test := range map[string]struct {
+		signal syscall.Signal
+		args   []string
+	}{
+		"killed": {syscall.SIGKILL, nil},
+		"hangs":  {syscall.SIGSTOP, []string{"--call-limit", "1s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSandbox(t)
+			// Long trials, so that the signal meets the child in the middle of one.
+			cmd := s.command(append(quick("--budget", "4", "--json", "--trial-time", "500ms", "--protocol", "litefront"), test.args...)...)
+			failed, measured := 0, 0
+			var reason string
+			s.follow(cmd, func(e trial.Event) bool {
+				switch {
+				case e.Kind == trial.KindAsked && e.Asked.Number == 2:
+					time.AfterFunc(100*time.Millisecond, func() {
+						for _, pid := range childrenOf(t, cmd.Process.Pid) {
+							_ = syscall.Kill(pid, test.signal)
+						}
+					})
+				case e.Kind == trial.KindFailed:
+					failed++
+					reason = e.Failed.Reason
+				case e.Kind == trial.KindMeasured:
+					measured++
+				}
+				return true
+			})
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
 			}
-		case e.Kind == trial.KindFailed:
-			failed++
-			reason = e.Failed.Reason
-		case e.Kind == trial.KindMeasured:
-			measured++
-		}
-		return true
-	})
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
-	}
-	if failed > 1 || measured+failed != 8 || (failed == 1 && !strings.Contains(reason, "killed")) {
-		t.Errorf("%d measured and %d failed with %q, want 8 in all and at most one failure", measured, failed, reason)
+			// The signal may also meet a sentinel, which is then started again.
+			if failed > 1 || measured+failed != 4 || failed == 1 && !strings.Contains(reason, "killed") {
+				t.Errorf("%d measured and %d failed with %q, want 4 in all and at most one failure", measured, failed, reason)
+			}
+		})
 	}
 }
 
@@ -116,4 +128,42 @@ func TestFullDisk(t *testing.T) {
 	s.checkJournal("s.journal", announced)
 	// With room again, the study goes on.
 	s.must(quick("--budget", strconv.Itoa(len(announced)+1), "--study", "s.journal")...)
+}
+
+// TestFullOutput writes Events where there is no room: the search ends at once.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("needs /dev/full")
+	}
+	defer full.Close()
+	s := newSandbox(t)
+	cmd := s.command(quick("--budget", "10m", "--json")...)
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = full, &stderr
+	if err := cmd.Run(); err == nil || strings.Count(stderr.String(), "\n") != 1 || !strings.HasPrefix(stderr.String(), "litefront: ") {
+		t.Errorf("error %v, stderr:\n%s", err, stderr.String())
+	}
+}
+
+// TestTerminal runs a search on a terminal, which script(1) provides: there is a
+// bar, and the table after it.
+func TestTerminal(t *testing.T) {
+	if _, err := exec.LookPath("script"); err != nil {
+		t.Skip("needs script, of util-linux")
+	}
+	s := newSandbox(t)
+	exe := s.command().Path
+	line := "stty cols 120 rows 30; " + exe + " " + strings.Join(quick("--budget", "2s"), " ")
+	cmd := exec.Command("script", "-qec", line, s.path("typescript"))
+	cmd.Dir, cmd.Env = s.dir, s.command().Env
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	for _, want := range []string{"[=", "a minute, hypervolume", "decoder params"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the terminal does not show %q:\n%s", want, out)
+		}
+	}
 }
