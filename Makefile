@@ -11,14 +11,22 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/...
 
-.PHONY: build artefacts run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page
+.PHONY: build artefacts npm run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page
 
 # The artefacts first: the program embeds them.
 build: artefacts
 	CGO_ENABLED=0 go build -trimpath -o bin/litefront ./cmd/litefront
 
-artefacts:
+artefacts: npm
 	go run ./cmd/build
+
+# $(call install,PACKAGES) installs Debian packages.
+install = { sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -q && $$sudo apt-get install -yq $(1); } || \
+	{ echo "make: could not install $(1); install it by hand" >&2; exit 1; }
+
+# npm brings what the chart is made of.
+npm:
+	@command -v npm >/dev/null || $(call install,npm)
 
 run: build
 	bin/litefront serve
@@ -33,17 +41,10 @@ test: tools lint check cross unit race
 test-long: tools artefacts fuzz
 	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 go test -count=1 -timeout=2h ./...
 
-# wasm-validate judges emitted modules, a browser opens the page, npm installs
-# what the chart is made of.
-tools:
-	@missing=(); \
-	command -v wasm-validate >/dev/null || missing+=(wabt); \
-	command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium); \
-	command -v npm >/dev/null || missing+=(npm); \
-	[ $${#missing[@]} -eq 0 ] || { \
-		sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
-		$$sudo apt-get update -q && $$sudo apt-get install -yq "$${missing[@]}"; \
-	} || { echo "make: these packages are missing and could not be installed: $${missing[*]}" >&2; exit 1; }
+# wasm-validate judges emitted modules, a browser opens the page.
+tools: npm
+	@command -v wasm-validate >/dev/null || $(call install,wabt)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(call install,chromium)
 
 lint:
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w needed:" $$unformatted >&2; exit 1; }

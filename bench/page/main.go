@@ -1,3 +1,5 @@
+//go:build !wasm
+
 // Command page measures the web page in headless Chromium: how soon a first
 // visit is interactive, how much it transfers, and how fast emitted modules run
 // there, beside wazero and the peak of 128-bit arithmetic, interleaved in one

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"go/format"
 	"io/fs"
@@ -143,8 +142,6 @@ func (c code) write(root string) error {
 func (c code) left(root string) (names []string, err error) {
 	err = fs.WalkDir(os.DirFS(root), "ui", func(name string, entry fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && name == "ui":
-			return fs.SkipAll
 		case err != nil:
 			return err
 		case entry.IsDir() && entry.Name() == "node_modules":

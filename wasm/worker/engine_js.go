@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+"time"
 
 	"github.com/hack-pad/safejs"
 
@@ -80,10 +81,7 @@ func (e *engine) Prepare(m *kernels.Module) (measure.Program, error) {
 	// The browser frees a program's memory once nothing in Go refers to it, and
 	// this heap is too small to be collected often. What Go drops is let go of in
 	// the turn that follows.
-	runtime.GC()
-	if err := e.loop.turn(); err != nil {
-		return nil, err
-	}
+	time.Sleep(50*time.Millisecond)
 	bytes, err := bytesOf(m.Bytes)
 	if err != nil {
 		return nil, thrown(err)
@@ -184,5 +182,6 @@ func (p *program) Footprint() (measure.Footprint, error) {
 
 func (p *program) Close() error {
 	p.exports = safejs.Undefined()
-	return nil
+	runtime.GC()
+	return p.engine.loop.turn()
 }

@@ -35,9 +35,9 @@ func TestWorker(t *testing.T) {
 		name, server, script string
 		run                  func(*testing.T, *page)
 	}{
-		{"search", isolated, "worker.js", searchOn("simd128", "relaxed-simd", "isolated")},
-		{"search portable", isolated, "portable.js", searchOn("simd128", "isolated")},
-		{"search not isolated", plain, "worker.js", searchOn("simd128", "relaxed-simd", "not-isolated")},
+		{"search", isolated, "worker.js", searchOn(12, "simd128", "relaxed-simd", "isolated")},
+		{"search portable", isolated, "portable.js", searchOn(12, "simd128", "isolated")},
+		{"search not isolated", plain, "worker.js", searchOn(2, "simd128", "relaxed-simd", "not-isolated")},
 		{"stop and continue", isolated, "worker.js", stopAndContinue},
 		{"export and import", isolated, "worker.js", exportAndImport},
 		{"memory refused", isolated, "little.js", memoryRefused},

@@ -6,6 +6,7 @@
 //   onClick(handle, f)             call f(trial number) for each point clicked
 //   resize(handle)                 fit the element now
 //   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh} each
+//   locate(handle, trial) -> [x, y]  where a trial's point is in the window, in CSS pixels
 //   dispose(handle)
 //
 // json is the text of
@@ -81,6 +82,15 @@ export function resize(handle) {
 
 export function data(handle) {
   return chart(handle).groups;
+}
+
+export function locate(handle, trial) {
+  const { echart, groups } = chart(handle);
+  const point = Object.values(groups).flat().find((p) => p.trial === trial);
+  if (!point) return null;
+  const [left, top] = echart.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [point.x, point.y]);
+  const box = echart.getDom().getBoundingClientRect();
+  return [box.left + left, box.top + top];
 }
 
 export function dispose(handle) {
