@@ -107,10 +107,13 @@ func (p tab) frontier() []string {
 	return browsertest.Eval[[]string](p.t, p.ctx, `[...document.querySelectorAll("#frontier [data-arch]")].map(e => e.dataset.arch)`)
 }
 
-func (p tab) screenshot(name string, width, height int64) {
+// screenshot takes a picture of the window scrolled to the element with the ID.
+func (p tab) screenshot(name, id string, width, height int64) {
 	p.t.Helper()
 	p.do(chromedp.EmulateViewport(width, height))
 	p.do(chromedp.Sleep(600 * time.Millisecond)) // the chart follows the window with a pause
+	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`document.getElementById(%q).scrollIntoView(), true`, id))
+	p.do(chromedp.Sleep(100 * time.Millisecond))
 	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		p.t.Fatal(err)
@@ -168,11 +171,8 @@ func TestPage(t *testing.T) {
 	at := browsertest.Eval[[]float64](t, p.ctx, fmt.Sprintf(`litefrontChart.locate(1, %d)`, first))
 	p.do(chromedp.MouseClickXY(at[0], at[1]))
 	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, frontier[0]))
-	browsertest.Eval[bool](t, p.ctx, `scrollTo(0, 0), true`)
-	p.screenshot("page.png", 1440, 900)
-	p.do(chromedp.EmulateViewport(390, 844))
-	browsertest.Eval[bool](t, p.ctx, `document.getElementById("progress").scrollIntoView(), scrollBy(0, -24), true`)
-	p.screenshot("phone.png", 390, 844)
+	p.screenshot("page.png", "app", 1440, 900)
+	p.screenshot("phone.png", "progress", 390, 844)
 	p.do(chromedp.EmulateViewport(1440, 900))
 
 	// A reload brings the study back, and a larger budget continues it.
