@@ -39,7 +39,7 @@ func await(promise safejs.Value) (safejs.Value, error) {
 }
 
 // thrown makes one line such as "RangeError: out of memory" of what JavaScript
-// threw; other errors stay as they are.
+// threw; other errors, and none, stay as they are.
 func thrown(err error) error {
 	var e js.Error
 	if !errors.As(err, &e) {

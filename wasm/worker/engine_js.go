@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"math"
-	"runtime"
-"time"
 
 	"github.com/hack-pad/safejs"
 
@@ -18,6 +15,7 @@ import (
 type engine struct {
 	webAssembly safejs.Value
 	performance safejs.Value
+	programs    safejs.Value // what engine.js defines
 	loop        *eventLoop
 	features    kernels.Features
 	device      trial.Device
@@ -31,6 +29,9 @@ func newEngine() (_ *engine, unfit, err error) {
 		return nil, nil, err
 	}
 	if e.performance, err = safejs.Global().Get("performance"); err != nil {
+		return nil, nil, err
+	}
+	if e.programs, err = safejs.Global().Get("litefrontEngine"); err != nil {
 		return nil, nil, err
 	}
 	if e.loop, err = newEventLoop(); err != nil {
@@ -65,50 +66,24 @@ func (e *engine) Features() kernels.Features { return e.features }
 
 // Now implements measure.Target: performance.now, 0 should that ever fail.
 func (e *engine) Now() int64 {
-	v, err := e.performance.Call("now")
+	ms, err := callFloat(e.performance, "now")
 	if err != nil {
 		return 0
 	}
-	ms, err := v.Float()
-	if err != nil {
-		return 0
-	}
-	return int64(math.Round(ms * 1e6))
+	return nanoseconds(ms)
 }
 
 // Prepare implements measure.Target.
 func (e *engine) Prepare(m *kernels.Module) (measure.Program, error) {
-	// The browser frees a program's memory once nothing in Go refers to it, and
-	// this heap is too small to be collected often. What Go drops is let go of in
-	// the turn that follows.
-	time.Sleep(50*time.Millisecond)
 	bytes, err := bytesOf(m.Bytes)
 	if err != nil {
 		return nil, thrown(err)
 	}
-	module, err := e.construct("Module", bytes)
+	number, err := e.programs.Call("prepare", bytes)
 	if err != nil {
 		return nil, thrown(err)
 	}
-	instance, err := e.construct("Instance", module)
-	if err != nil {
-		return nil, thrown(err)
-	}
-	exports, err := instance.Get("exports")
-	if err != nil {
-		return nil, thrown(err)
-	}
-	return &program{e, exports}, nil
-}
-
-// construct makes an object of a class of WebAssembly. In a worker that is
-// allowed to take its time.
-func (e *engine) construct(class string, arg safejs.Value) (safejs.Value, error) {
-	constructor, err := e.webAssembly.Get(class)
-	if err != nil {
-		return safejs.Value{}, err
-	}
-	return constructor.New(arg)
+	return &program{e, number}, nil
 }
 
 // bytesOf copies bytes into a new Uint8Array.
@@ -127,61 +102,42 @@ func bytesOf(b []byte) (safejs.Value, error) {
 
 // program is an instance of a module.
 type program struct {
-	engine  *engine
-	exports safejs.Value
+	engine *engine
+	number safejs.Value
 }
 
 func (p *program) Run(c measure.Call) (int64, error) {
-	f, err := p.exports.Get(c.Export)
-	if err != nil {
-		return 0, thrown(err)
-	}
-	if f.Type() != safejs.TypeFunction {
-		return 0, fmt.Errorf("the module does not export %q", c.Export)
-	}
-	args := []any{c.Arg, c.Reps}
-	if c.Reps == 0 {
-		args = args[:1]
-	}
-	// JavaScript would call it with any number of arguments.
-	params, err := f.Length()
-	if err != nil {
-		return 0, thrown(err)
-	}
-	if params != len(args) {
-		return 0, fmt.Errorf("%q takes %d arguments, not %d", c.Export, params, len(args))
+	args := []any{p.number, c.Export, c.Arg}
+	if c.Reps > 0 {
+		args = append(args, c.Reps)
 	}
 	if err := p.engine.loop.turn(); err != nil { // a command to stop may be waiting
 		return 0, err
 	}
-	start := p.engine.Now()
-	_, err = f.Invoke(args...)
-	elapsed := p.engine.Now() - start
-	if err != nil {
-		return 0, thrown(err)
-	}
-	return elapsed, nil
+	ms, err := callFloat(p.engine.programs, "run", args...)
+	return nanoseconds(ms), err
 }
 
-// Footprint implements measure.Program. What the browser tells of its resident
-// memory leaves WebAssembly out, so only the linear memory is known.
+// Footprint implements measure.Program. What browsers tell of the memory that is
+// resident leaves WebAssembly out, so only the linear memory is known.
 func (p *program) Footprint() (measure.Footprint, error) {
-	v := p.exports
-	for _, name := range []string{"memory", "buffer", "byteLength"} {
-		var err error
-		if v, err = v.Get(name); err != nil {
-			return measure.Footprint{}, thrown(err)
-		}
-	}
-	n, err := v.Float() // an int has 32 bits here
-	if err != nil {
-		return measure.Footprint{}, thrown(err)
-	}
-	return measure.Footprint{LinearBytes: int64(n)}, nil
+	bytes, err := callFloat(p.engine.programs, "memory", p.number)
+	return measure.Footprint{LinearBytes: int64(bytes)}, err
 }
 
 func (p *program) Close() error {
-	p.exports = safejs.Undefined()
-	runtime.GC()
-	return p.engine.loop.turn()
+	_, err := p.engine.programs.Call("close", p.number)
+	return thrown(err)
 }
+
+// callFloat calls a method that returns a number.
+func callFloat(object safejs.Value, method string, args ...any) (float64, error) {
+	v, err := object.Call(method, args...)
+	if err != nil {
+		return 0, thrown(err)
+	}
+	x, err := v.Float()
+	return x, thrown(err)
+}
+
+func nanoseconds(ms float64) int64 { return int64(math.Round(ms * 1e6)) }

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hack-pad/safejs"
@@ -67,7 +68,7 @@ func listen(commands chan<- string) error {
 // commandOf is the text in a message event.
 func commandOf(args []safejs.Value) (string, error) {
 	if len(args) == 0 {
-		return "", fmt.Errorf("a message without an event")
+		return "", errors.New("a message came without an event")
 	}
 	data, err := args[0].Get("data")
 	if err != nil {
@@ -76,7 +77,6 @@ func commandOf(args []safejs.Value) (string, error) {
 	if t := data.Type(); t != safejs.TypeString {
 		return "", fmt.Errorf("a command must be a string of JSON, not of type %v", t)
 	}
-	// A string has a length, but only objects have properties to Go.
 	size, err := length(data)
 	if err != nil {
 		return "", err
@@ -87,7 +87,8 @@ func commandOf(args []safejs.Value) (string, error) {
 	return data.String()
 }
 
-// length is the length of a JavaScript string.
+// length is the length of a JavaScript string, in UTF-16 units. To Go only
+// objects have properties, so it is made one.
 func length(text safejs.Value) (int, error) {
 	object, err := safejs.Global().Call("Object", text)
 	if err != nil {

@@ -84,6 +84,7 @@ func serve(t *testing.T, module string, isolated bool) (url string) {
 	for name, file := range map[string]string{
 		"worker.wasm":  module,
 		"worker.js":    filepath.Join("..", "..", "ui", "static", "worker.js"),
+		"engine.js":    filepath.Join("..", "..", "ui", "static", "engine.js"),
 		"wasm_exec.js": filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js"),
 	} {
 		mux.HandleFunc("/"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })

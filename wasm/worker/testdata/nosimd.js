@@ -1,5 +1,5 @@
 // The worker in a browser that accepts no SIMD.
-"use strict";
+'use strict';
 
 WebAssembly.validate = () => false;
-importScripts("worker.js");
+importScripts('worker.js');

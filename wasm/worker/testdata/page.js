@@ -1,5 +1,5 @@
 // Starts the worker that the address names and keeps what it posts.
-"use strict";
+'use strict';
 
 const messages = [];
 let wake = () => {};
@@ -20,13 +20,13 @@ const after = async (n) => {
 
 // change changes the kept journal as another page would.
 const change = (version, edit) => new Promise((resolve, reject) => {
-  const request = indexedDB.open("litefront", version);
+  const request = indexedDB.open('litefront', version);
   request.onupgradeneeded = () => {};
   request.onerror = () => reject(request.error);
   request.onsuccess = () => {
     const db = request.result;
-    const transaction = db.transaction("journal", "readwrite");
-    edit(transaction.objectStore("journal"));
+    const transaction = db.transaction('journal', 'readwrite');
+    edit(transaction.objectStore('journal'));
     transaction.oncomplete = () => { db.close(); resolve(true); };
     transaction.onabort = () => reject(transaction.error);
   };
