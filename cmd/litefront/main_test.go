@@ -388,7 +388,9 @@ func (s sandbox) follow(cmd *exec.Cmd, each func(trial.Event) bool) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, context.DeadlineExceeded) {
+		return // killed before it began
+	} else if err != nil {
 		s.t.Fatal(err)
 	}
 	d := json.NewDecoder(out)
