@@ -24,7 +24,7 @@ func init() {
 
 // wasmSandbox is a sandbox with the guest. Compiling it takes a second, once for
 // each sandbox.
-func wasmSandbox(t *testing.T) sandbox {
+func wasmSandbox(t testing.TB) sandbox {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("compiles a guest")

@@ -15,10 +15,23 @@ import (
 	"litefront/searchcore/trial"
 )
 
+// cores are the two that can run a search, each with a sandbox and the arguments
+// of a quick one.
+var cores = []struct {
+	name    string
+	sandbox func(testing.TB) sandbox
+	search  func(more ...string) []string
+}{{"native", newSandbox, quick}, {"wasm", wasmSandbox, wasm}}
+
 // TestInterrupt sends what Ctrl-C sends, to the whole process group.
 func TestInterrupt(t *testing.T) {
-	s := newSandbox(t)
-	cmd := s.command(quick("--budget", "10m", "--study", "s.journal", "--json")...)
+	for _, c := range cores {
+		t.Run(c.name, func(t *testing.T) { interrupt(t, c.sandbox(t), c.search) })
+	}
+}
+
+func interrupt(t *testing.T, s sandbox, search func(...string) []string) {
+	cmd := s.command(search("--budget", "10m", "--study", "s.journal", "--json")...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var last trial.Event
 	measured := 0
@@ -103,10 +116,15 @@ func childrenOf(t *testing.T, pid int) (children []int) {
 // TestFullDisk limits how large files may grow, which is what a full disk looks
 // like to the journal.
 func TestFullDisk(t *testing.T) {
-	s := newSandbox(t)
-	s.must(quick("--budget", "1")...) // fills the compilation cache
+	for _, c := range cores {
+		t.Run(c.name, func(t *testing.T) { fullDisk(t, c.sandbox(t), c.search) })
+	}
+}
+
+func fullDisk(t *testing.T, s sandbox, search func(...string) []string) {
+	s.must(search("--budget", "1")...) // fills the compilation cache
 	exe := s.command().Path
-	cmd := exec.Command("sh", append([]string{"-c", `ulimit -f 16; exec "$@"`, "sh", exe}, quick("--budget", "1000", "--study", "s.journal", "--json")...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `ulimit -f 16; exec "$@"`, "sh", exe}, search("--budget", "1000", "--study", "s.journal", "--json")...)...)
 	cmd.Dir, cmd.Env = s.dir, s.command().Env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -127,7 +145,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	s.checkJournal("s.journal", announced)
 	// With room again, the study goes on.
-	s.must(quick("--budget", strconv.Itoa(len(announced)+1), "--study", "s.journal")...)
+	s.must(search("--budget", strconv.Itoa(len(announced)+1), "--study", "s.journal")...)
 }
 
 // TestFullOutput writes Events where there is no room: the search ends at once.
