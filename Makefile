@@ -5,37 +5,55 @@ SHELL := bash
 FUZZTIME ?= 60s
 
 # The plain binary builds for these without cgo. The search core and the kernels
-# also run inside WebAssembly.
+# also run in a browser (js) and as an edge guest (wasip1).
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 WASM := js/wasm wasip1/wasm
-PORTABLE := ./searchcore/... ./kernels/...
+wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
+js/wasm := $(wasip1/wasm) ./ui/...
 
-.PHONY: build run test test-long tools lint cross unit race fuzz
+.PHONY: build artefacts npm run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page
 
-build:
+# The artefacts first: the program embeds them.
+build: artefacts
 	CGO_ENABLED=0 go build -trimpath -o bin/litefront ./cmd/litefront
 
+artefacts: npm
+	go run ./cmd/build
+
+# $(call install,PACKAGES) installs Debian packages.
+install = { sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -q && $$sudo apt-get install -yq $(1); } || \
+	{ echo "make: could not install $(1); install it by hand" >&2; exit 1; }
+
+# npm brings what the chart is made of.
+npm:
+	@command -v npm >/dev/null || $(call install,npm)
+
 run: build
+	bin/litefront serve
+
+search: build
 	bin/litefront search --budget 60s
 
-# Everything a change needs, quickest first.
-test: tools lint cross unit race
+# Everything a change needs, quickest first. Tests serve and open the artefacts.
+test: tools lint check cross unit race
 
 # Fuzzing, and tests that look longer when LITEFRONT_LONG is set.
-test-long: tools fuzz
-	LITEFRONT_LONG=1 go test -count=1 -timeout=2h ./...
+test-long: tools artefacts fuzz
+	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 go test -count=1 -timeout=2h ./...
 
-# wasm-validate judges emitted modules.
-tools:
-	@command -v wasm-validate >/dev/null || { \
-		sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
-		$$sudo apt-get update -q && $$sudo apt-get install -yq wabt; \
-	} || { echo "make: wasm-validate is missing and could not be installed; install the package wabt" >&2; exit 1; }
+# wasm-validate judges emitted modules, a browser opens the page.
+tools: npm
+	@command -v wasm-validate >/dev/null || $(call install,wabt)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(call install,chromium)
 
 lint:
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w needed:" $$unformatted >&2; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+
+# Generated code says what its sources say.
+check:
+	go run ./cmd/build -check
 
 cross: $(addprefix cross/,$(PLATFORMS) $(WASM))
 
@@ -46,17 +64,20 @@ $(addprefix cross/,$(PLATFORMS)):
 	$(call env,$@) go build ./...
 	$(call env,$@) go vet ./...
 
+# With GOOS set, go tool would build staticcheck itself for os/arch.
 $(addprefix cross/,$(WASM)):
-	$(call env,$@) go vet $(PORTABLE)
+	go build -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(call env,$@) go vet $($(@:cross/%=%))
+	$(call env,$@) bin/staticcheck $($(@:cross/%=%))
 
 .PHONY: $(addprefix cross/,$(PLATFORMS) $(WASM))
 
-unit: tools
-	go test ./...
+unit: tools artefacts
+	LITEFRONT_REQUIRE_CHROMIUM=1 go test ./...
 
 # Only the host side starts goroutines. Tests that repeat without touching them
 # skip themselves in -short.
-race: tools
+race: tools artefacts
 	CGO_ENABLED=1 go test -race -short ./host/... ./cmd/...
 
 # go test -list prints a package's targets and then its name.
@@ -65,5 +86,12 @@ fuzz: tools
 	awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' | \
 	while read -r package target; do \
 		echo "$$package $$target"; \
-		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package"; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=5x "$$package"; \
 	done
+
+# Speeds, with a verdict per goal.
+bench-kernels:
+	go run ./bench/kernels
+
+bench-page: artefacts
+	go run ./bench/page

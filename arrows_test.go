@@ -31,6 +31,8 @@ var rooms = []room{
 	{dir: "searchcore", own: []string{"searchcore"}, pure: true, modules: []string{"gonum.org/v1/gonum"}},
 	{dir: "searchcore/space", own: []string{"searchcore"}, pure: true, modules: []string{"gonum.org/v1/gonum", "github.com/BurntSushi/toml"}},
 	{dir: "kernels", own: []string{"kernels", "searchcore"}},
+	{dir: "wasm", own: []string{"wasm", "kernels", "searchcore"}},
+	{dir: "ui", own: []string{"ui", "kernels", "searchcore"}},
 	{dir: "kernels/ref", own: []string{"searchcore/arch"}, pure: true}, // shares nothing with what it checks
 }
 

@@ -18,6 +18,7 @@ import (
 	"litefront/kernels/ref"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/space"
 	"litefront/searchcore/trial"
 )
 
@@ -309,6 +310,34 @@ func TestReady(t *testing.T) {
 		if !slices.Equal(p.logits(), want.logits()) {
 			t.Errorf("%v: logits differ after ready", a)
 		}
+	}
+}
+
+// TestMemorySize runs architectures of the search spaces and compares what
+// memory.size reports then with the plan.
+func TestMemorySize(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	n := 50
+	if testing.Short() {
+		n = 5
+	}
+	for i := range n {
+		sp, err := space.Preset(space.Presets()[i%len(space.Presets())])
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := sp.Sample(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(a.String(), func(t *testing.T) {
+			p := compile(t, a, trial.DefaultWorkload())
+			p.call("prefill", 2)
+			p.call("decode", 255)
+			if size := int64(p.mod.Memory().Size()); size != p.g.Memory.TotalBytes {
+				t.Errorf("memory.size is %d after the run, planned were %d", size, p.g.Memory.TotalBytes)
+			}
+		})
 	}
 }
 

@@ -26,6 +26,7 @@ type workloadFlags struct {
 	flags *pflag.FlagSet
 }
 
+// addWorkloadFlags gives cmd the flags of a workload.
 func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
 	w := &workloadFlags{trial.DefaultWorkload(), cmd.Flags()}
 	cmd.Flags().IntVar(&w.PromptLen, "prompt", w.PromptLen, "tokens in the prompt")
@@ -56,6 +57,7 @@ type deviceFlags struct {
 	callLimit time.Duration
 }
 
+// addDeviceFlags gives cmd the flags of the measuring protocol and its engine.
 func addDeviceFlags(cmd *cobra.Command) *deviceFlags {
 	o := measure.DefaultOptions()
 	d := &deviceFlags{memory: 2 << 30}

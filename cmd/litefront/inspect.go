@@ -23,6 +23,7 @@ type inspection struct {
 	Memory        graph.Memory      `json:"memory"` // the plan
 }
 
+// inspectCommand tells what is known of an architecture without running it.
 func inspectCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -57,6 +58,7 @@ func inspectCommand() *cobra.Command {
 	return cmd
 }
 
+// print writes in for people; memory in bytes.
 func (in inspection) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "architecture\t%v\n", in.Arch)

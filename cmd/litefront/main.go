@@ -17,13 +17,18 @@ import (
 
 func main() {
 	runtime.ServeChild()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one has its usual effect: it kills.
-	context.AfterFunc(ctx, stop)
-	if err := root().ExecuteContext(ctx); err != nil {
+	if err := root().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "litefront:", err)
 		os.Exit(1)
 	}
+}
+
+// untilInterrupted returns a context that Ctrl-C, or a polite kill, ends. Until
+// it is called, while input is read, they end the program; so does a second one.
+func untilInterrupted(cmd *cobra.Command) context.Context {
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 func root() *cobra.Command {
@@ -37,6 +42,6 @@ func root() *cobra.Command {
 		Version:       runtime.CodeVersion(),
 	}
 	cmd.CompletionOptions.DisableDefaultCmd = true
-	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand())
+	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand(), serveCommand())
 	return cmd
 }

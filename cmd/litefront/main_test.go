@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,11 +69,16 @@ func (s sandbox) write(name, text string) {
 
 // command is litefront with args, in the sandbox.
 func (s sandbox) command(args ...string) *exec.Cmd {
+	return s.commandUntil(context.Background(), args...)
+}
+
+// commandUntil is command, killed when ctx ends.
+func (s sandbox) commandUntil(ctx context.Context, args ...string) *exec.Cmd {
 	exe, err := os.Executable()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command(exe, args...)
+	cmd := exec.CommandContext(ctx, exe, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LITEFRONT_TEST_MAIN=1", "XDG_CACHE_HOME="+s.path("cache"))
 	return cmd
@@ -151,10 +157,10 @@ func TestSearch(t *testing.T) {
 		t.Errorf("a finished study measured %d candidates more", n)
 	}
 	more := events(t, strings.NewReader(s.must(quick("--study", "tiny.journal", "--json", "--budget", "17")...)))
-	if n := count(more, trial.KindMeasured); n != 3 {
+	if n := count(more, trial.KindMeasured); n != 3 { // the overlay is beside the budget
 		t.Errorf("three candidates more were asked for, %d were measured", n)
 	}
-	if last := more[len(more)-1]; last.Kind != trial.KindDone || last.Done.Measured != 17 || last.Done.Reason != "budget" {
+	if last := more[len(more)-1]; last.Kind != trial.KindDone || last.Done.Measured != 17+1 || last.Done.Reason != "budget" {
 		t.Errorf("the last event is %+v", last)
 	}
 }
@@ -387,7 +393,9 @@ func (s sandbox) follow(cmd *exec.Cmd, each func(trial.Event) bool) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, context.DeadlineExceeded) {
+		return // killed before it began
+	} else if err != nil {
 		s.t.Fatal(err)
 	}
 	d := json.NewDecoder(out)
@@ -413,11 +421,12 @@ func TestKilled(t *testing.T) {
 	r := rand.New(rand.NewPCG(20, 26))
 	var announced []int
 	for i := range 22 {
-		cmd := s.command(quick("--budget", "100000", "--study", "s.journal", "--json")...)
-		var timer *time.Timer
-		if i < 20 {
-			timer = time.AfterFunc(time.Duration(r.IntN(900))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		random := i < 20
+		ctx, cancel := context.Background(), context.CancelFunc(func() {})
+		if random {
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(1+r.IntN(900))*time.Millisecond)
 		}
+		cmd := s.commandUntil(ctx, quick("--budget", "100000", "--study", "s.journal", "--json")...)
 		asked := 0
 		s.follow(cmd, func(e trial.Event) bool {
 			switch e.Kind {
@@ -425,16 +434,14 @@ func TestKilled(t *testing.T) {
 				announced = append(announced, e.Measured.Number)
 			case trial.KindAsked:
 				// The trial that was just handed out is being measured now.
-				if asked++; timer == nil && asked == 3 {
+				if asked++; !random && asked == 3 {
 					_ = cmd.Process.Kill()
 				}
 			}
 			return true
 		})
 		_ = cmd.Wait() // it was killed
-		if timer != nil {
-			timer.Stop()
-		}
+		cancel()
 		if _, err := os.Stat(s.path("s.journal")); err == nil {
 			s.checkJournal("s.journal", announced)
 		}

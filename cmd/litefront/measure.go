@@ -8,9 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"litefront/kernels/measure"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
 
+// measureCommand measures given architectures by the protocol of a search.
 func measureCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -21,6 +23,17 @@ func measureCommand() *cobra.Command {
 	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		archs := make([]arch.Architecture, len(args))
+		workloads := make([]trial.Workload, len(args))
+		for i, path := range args {
+			var err error
+			if archs[i], err = readArch(cmd, path); err != nil {
+				return err
+			}
+			if workloads[i], err = w.fitting(archs[i]); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+		}
 		process, err := d.start()
 		if err != nil {
 			return err
@@ -30,17 +43,10 @@ func measureCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		ctx := untilInterrupted(cmd)
 		for i, path := range args {
-			a, err := readArch(cmd, path)
-			if err != nil {
-				return err
-			}
-			workload, err := w.fitting(a)
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			t := trial.Trial{Number: i + 1, Proposal: trial.Proposal{Arch: a, Origin: trial.Origin{Op: "measure"}}}
-			m, err := local.Measure(cmd.Context(), t, workload)
+			t := trial.Trial{Number: i + 1, Proposal: trial.Proposal{Arch: archs[i], Origin: trial.Origin{Op: "measure"}}}
+			m, err := local.Measure(ctx, t, workloads[i])
 			if err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
@@ -59,6 +65,8 @@ func measureCommand() *cobra.Command {
 	return cmd
 }
 
+// printMeasurement writes m for people: its medians with intervals, and its memory
+// in MiB.
 func printMeasurement(w io.Writer, path string, t trial.Trial, m trial.Measurement) error {
 	_, err := fmt.Fprintf(w, "%s: %v (%s)\n  prefill of %d tokens  %s\n  decode at %d         %s\n  peak memory           %.1f MiB",
 		path, t.Arch, m.Verdict, m.Workload.PromptLen, interval(m.Prefill), m.Workload.DecodePos(), interval(m.Decode),
@@ -72,6 +80,7 @@ func printMeasurement(w io.Writer, path string, t trial.Trial, m trial.Measureme
 	return err
 }
 
+// interval is a median in milliseconds with its 95 % confidence interval.
 func interval(s trial.Stat) string {
 	return fmt.Sprintf("%.3g ms [%.3g, %.3g], %d samples", s.MedianMs, s.LowMs, s.HighMs, len(s.SamplesMs))
 }

@@ -25,7 +25,7 @@ type progress struct {
 
 	bars *mpb.Progress // nil without a terminal
 	bar  *mpb.Bar
-	tick *time.Ticker
+	stop chan struct{} // closed when it is over
 }
 
 // snapshot is a progress event and when it came.
@@ -34,8 +34,11 @@ type snapshot struct {
 	at time.Time
 }
 
+// refresh is how often the bar is drawn.
 const refresh = 200 * time.Millisecond
 
+// newProgress shows progress on w, which is standard error: as a bar if it is a
+// terminal. Otherwise quiet drops the lines.
 func newProgress(w io.Writer, budget search.Budget, quiet bool) *progress {
 	p := &progress{w: w, budget: budget}
 	p.last.Store(&snapshot{at: time.Now()})
@@ -48,10 +51,17 @@ func newProgress(w io.Writer, budget search.Budget, quiet bool) *progress {
 	p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(refresh))
 	p.bar = p.bars.AddBar(p.total(), mpb.AppendDecorators(
 		decor.Any(func(decor.Statistics) string { return p.last.Load().text(time.Now()) })))
-	p.tick = time.NewTicker(refresh)
-	go func() { // ends with the program, at the latest
-		for now := range p.tick.C {
-			p.bar.SetCurrent(p.current(now))
+	p.stop = make(chan struct{})
+	go func() {
+		tick := time.NewTicker(refresh)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				p.bar.SetCurrent(p.current(now))
+			case <-p.stop:
+				return
+			}
 		}
 	}()
 	return p
@@ -102,7 +112,7 @@ func (p *progress) line(format string, args ...any) {
 // done leaves the terminal as it was.
 func (p *progress) done() {
 	if p.bars != nil {
-		p.tick.Stop()
+		close(p.stop)
 		p.bar.Abort(true)
 		p.bars.Wait()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,8 +45,10 @@ type searchFlags struct {
 	overlays    []string
 	out         string
 	json        bool
+	core        string
 }
 
+// searchCommand runs studies, one for each seed.
 func searchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search",
@@ -67,10 +70,12 @@ func searchCommand() *cobra.Command {
 	f.StringArrayVar(&s.overlays, "overlay", nil, "configuration file to measure and draw as a reference; may be repeated")
 	f.StringVar(&s.out, "out", "", "directory for the results as CSV, JSON and SVG")
 	f.BoolVar(&s.json, "json", false, "print one Event a line on standard output instead of the table")
+	f.StringVar(&s.core, "core", "native", `where the search core runs: "native", or "wasm" for the same core as a sandboxed WebAssembly guest`)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return s.run(cmd) }
 	return cmd
 }
 
+// objectiveNames lists the objectives for the help text.
 func objectiveNames() string {
 	var names []string
 	for _, o := range objective.All() {
@@ -85,6 +90,8 @@ type job struct {
 	study, out string // files; empty for none
 }
 
+// run reads all input, runs the studies one after the other, and with several
+// compares them.
 func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 	// All input is read before anything is started or written.
 	jobs, err := s.jobs()
@@ -104,31 +111,57 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
+	c, err := newCore(s.core)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if err := writable(j.out); err != nil {
+			return err
+		}
+	}
 	process, err := s.device.start()
 	if err != nil {
 		return err
 	}
 	defer process.Close()
 
+	ctx := untilInterrupted(cmd)
 	var studies []*study.Study
 	for _, j := range jobs {
-		if cmd.Context().Err() != nil {
+		if ctx.Err() != nil {
 			break
 		}
-		st, err := s.search(cmd, j, sp, overlays, process)
+		st, err := s.search(ctx, cmd, j, sp, overlays, c, process)
 		if err != nil {
 			return oneLine(err)
 		}
 		studies = append(studies, st)
 	}
-	if len(jobs) > 1 && !s.json {
+	if len(studies) > 1 && !s.json {
 		return report.Seeds(cmd.OutOrStdout(), studies)
 	}
 	return nil
 }
 
+// writable makes the directory dir, if it is not empty, and makes sure that files
+// can be written there: better to know that before the search than after it.
+func writable(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".litefront-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // search runs one study and reports it.
-func (s *searchFlags) search(cmd *cobra.Command, j job, sp space.Space, overlays []arch.Architecture, target measure.Target) (st *study.Study, err error) {
+func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, sp space.Space, overlays []arch.Architecture, run core, target measure.Target) (st *study.Study, err error) {
 	q := search.Request{
 		Name: fmt.Sprintf("%s seed %d", sp.Name, j.seed),
 		Code: runtime.CodeVersion(),
@@ -154,6 +187,9 @@ func (s *searchFlags) search(cmd *cobra.Command, j job, sp space.Space, overlays
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		file = f
+		if note := mixture(q, target.Device()); note != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "litefront:", note)
+		}
 	}
 	budget, err := search.ParseBudget(q.Budget)
 	if err != nil {
@@ -161,10 +197,14 @@ func (s *searchFlags) search(cmd *cobra.Command, j job, sp space.Space, overlays
 	}
 	progress := newProgress(cmd.ErrOrStderr(), budget, s.json)
 	out := json.NewEncoder(cmd.OutOrStdout())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var broken error // why standard output cannot be written
-	st, _, err = q.Run(cmd.Context(), target, file, func(e trial.Event) {
+	st, _, err = run(ctx, q, target, file, func(e trial.Event) {
 		if s.json && broken == nil {
-			broken = out.Encode(e)
+			if broken = out.Encode(e); broken != nil {
+				stop() // nobody hears of what is found
+			}
 		}
 		progress.watch(e)
 	})
@@ -217,6 +257,25 @@ func (s *searchFlags) resume(q *search.Request) error {
 		q.Budget = recorded
 	}
 	return s.agrees(st.Started().Setup, q.Setup)
+}
+
+// mixture says in one line that the journal in q holds measurements that are not
+// quite comparable with what this program measures here; empty if not.
+func mixture(q search.Request, here trial.Device) string {
+	for _, e := range slices.Backward(q.Journal) {
+		if e.Measured == nil {
+			continue
+		}
+		switch m := e.Measured.Measurement; {
+		case m.Device.Name != here.Name || m.Device.CPU != here.CPU || m.Device.Engine != here.Engine:
+			return fmt.Sprintf("note: the study was measured on %s (%s, %s) and goes on here; latencies of different devices do not compare",
+				m.Device.Name, m.Device.CPU, m.Device.Engine)
+		case m.Code != q.Code:
+			return fmt.Sprintf("note: the study was measured by version %s of this program and goes on with %s", m.Code, q.Code)
+		}
+		return ""
+	}
+	return ""
 }
 
 // oneLine joins the lines of a joined error.

@@ -10,14 +10,28 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"litefront/searchcore/trial"
 )
 
+// cores are the two that can run a search, each with a sandbox and the arguments
+// of a quick one.
+var cores = []struct {
+	name    string
+	sandbox func(testing.TB) sandbox
+	search  func(more ...string) []string
+}{{"native", newSandbox, quick}, {"wasm", wasmSandbox, wasm}}
+
 // TestInterrupt sends what Ctrl-C sends, to the whole process group.
 func TestInterrupt(t *testing.T) {
-	s := newSandbox(t)
-	cmd := s.command(quick("--budget", "10m", "--study", "s.journal", "--json")...)
+	for _, c := range cores {
+		t.Run(c.name, func(t *testing.T) { interrupt(t, c.sandbox(t), c.search) })
+	}
+}
+
+func interrupt(t *testing.T, s sandbox, search func(...string) []string) {
+	cmd := s.command(search("--budget", "10m", "--study", "s.journal", "--json")...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var last trial.Event
 	measured := 0
@@ -40,35 +54,46 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestEngineDies kills the child that measures: one candidate fails, the search
-// goes on.
+// TestEngineDies kills the child that measures, or stops it for ever: one
+// candidate fails, the search goes on.
 func TestEngineDies(t *testing.T) {
-	if _, err := os.Stat("/proc/self/task"); err != nil {
-		t.Skip("needs /proc to find the child")
-	}
-	s := newSandbox(t)
-	cmd := s.command(quick("--budget", "8", "--json")...)
-	failed, measured := 0, 0
-	var reason string
-	s.follow(cmd, func(e trial.Event) bool {
-		switch {
-		case e.Kind == trial.KindAsked && e.Asked.Number == 3:
-			for _, pid := range childrenOf(t, cmd.Process.Pid) {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
+	for name, test := range map[string]struct {
+		signal syscall.Signal
+		args   []string
+	}{
+		"killed": {syscall.SIGKILL, nil},
+		"hangs":  {syscall.SIGSTOP, []string{"--call-limit", "1s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSandbox(t)
+			// Long trials, so that the signal meets the child in the middle of one.
+			cmd := s.command(append(quick("--budget", "4", "--json", "--trial-time", "500ms", "--protocol", "litefront"), test.args...)...)
+			failed, measured := 0, 0
+			var reason string
+			s.follow(cmd, func(e trial.Event) bool {
+				switch {
+				case e.Kind == trial.KindAsked && e.Asked.Number == 2:
+					time.AfterFunc(100*time.Millisecond, func() {
+						for _, pid := range childrenOf(t, cmd.Process.Pid) {
+							_ = syscall.Kill(pid, test.signal)
+						}
+					})
+				case e.Kind == trial.KindFailed:
+					failed++
+					reason = e.Failed.Reason
+				case e.Kind == trial.KindMeasured:
+					measured++
+				}
+				return true
+			})
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
 			}
-		case e.Kind == trial.KindFailed:
-			failed++
-			reason = e.Failed.Reason
-		case e.Kind == trial.KindMeasured:
-			measured++
-		}
-		return true
-	})
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
-	}
-	if failed > 1 || measured+failed != 8 || (failed == 1 && !strings.Contains(reason, "killed")) {
-		t.Errorf("%d measured and %d failed with %q, want 8 in all and at most one failure", measured, failed, reason)
+			// The signal may also meet a sentinel, which is then started again.
+			if failed > 1 || measured+failed != 4 || failed == 1 && !strings.Contains(reason, "killed") {
+				t.Errorf("%d measured and %d failed with %q, want 4 in all and at most one failure", measured, failed, reason)
+			}
+		})
 	}
 }
 
@@ -91,10 +116,15 @@ func childrenOf(t *testing.T, pid int) (children []int) {
 // TestFullDisk limits how large files may grow, which is what a full disk looks
 // like to the journal.
 func TestFullDisk(t *testing.T) {
-	s := newSandbox(t)
-	s.must(quick("--budget", "1")...) // fills the compilation cache
+	for _, c := range cores {
+		t.Run(c.name, func(t *testing.T) { fullDisk(t, c.sandbox(t), c.search) })
+	}
+}
+
+func fullDisk(t *testing.T, s sandbox, search func(...string) []string) {
+	s.must(search("--budget", "1")...) // fills the compilation cache
 	exe := s.command().Path
-	cmd := exec.Command("sh", append([]string{"-c", `ulimit -f 16; exec "$@"`, "sh", exe}, quick("--budget", "1000", "--study", "s.journal", "--json")...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `ulimit -f 16; exec "$@"`, "sh", exe}, search("--budget", "1000", "--study", "s.journal", "--json")...)...)
 	cmd.Dir, cmd.Env = s.dir, s.command().Env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -115,5 +145,43 @@ func TestFullDisk(t *testing.T) {
 	}
 	s.checkJournal("s.journal", announced)
 	// With room again, the study goes on.
-	s.must(quick("--budget", strconv.Itoa(len(announced)+1), "--study", "s.journal")...)
+	s.must(search("--budget", strconv.Itoa(len(announced)+1), "--study", "s.journal")...)
+}
+
+// TestFullOutput writes Events where there is no room: the search ends at once.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("needs /dev/full")
+	}
+	defer full.Close()
+	s := newSandbox(t)
+	cmd := s.command(quick("--budget", "10m", "--json")...)
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = full, &stderr
+	if err := cmd.Run(); err == nil || strings.Count(stderr.String(), "\n") != 1 || !strings.HasPrefix(stderr.String(), "litefront: ") {
+		t.Errorf("error %v, stderr:\n%s", err, stderr.String())
+	}
+}
+
+// TestTerminal runs a search on a terminal, which script(1) provides: there is a
+// bar, and the table after it.
+func TestTerminal(t *testing.T) {
+	if _, err := exec.LookPath("script"); err != nil {
+		t.Skip("needs script, of util-linux")
+	}
+	s := newSandbox(t)
+	exe := s.command().Path
+	line := "stty cols 120 rows 30; " + exe + " " + strings.Join(quick("--budget", "2s"), " ")
+	cmd := exec.Command("script", "-qec", line, s.path("typescript"))
+	cmd.Dir, cmd.Env = s.dir, s.command().Env
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	for _, want := range []string{"[=", "a minute, hypervolume", "decoder params"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the terminal does not show %q:\n%s", want, out)
+		}
+	}
 }

@@ -88,6 +88,9 @@ func (j *File) Append(e trial.Event) error {
 		return failure("append to", j.path, err)
 	}
 	line = append(line, '\n')
+	if j.size+int64(len(line)) > maxFile { // Open would refuse it
+		return failure("append to", j.path, fmt.Errorf("it would exceed the limit of %d bytes", maxFile))
+	}
 	if _, err = disk.write(j.f, line); err == nil {
 		err = disk.sync(j.f)
 	}

@@ -15,11 +15,12 @@ import (
 const opening = `{"v":1,"kind":"started",`
 
 // parse reads the lines of a journal. It also returns the number of bytes that
-// whole lines take: fewer than there are if the last line is torn. A last line
-// that lacks only its line break is whole.
+// whole lines take: fewer than there are if the last line is torn, which is one
+// without a line break that is not whole. A damaged line that has one was whole
+// once, and perhaps announced: it is an error.
 func parse(data []byte) (events []trial.Event, whole int, err error) {
 	for whole < len(data) {
-		line, rest, ended := bytes.Cut(data[whole:], []byte("\n"))
+		line, _, ended := bytes.Cut(data[whole:], []byte("\n"))
 		number := len(events) + 1
 		e, err := study.Decode(line)
 		if err != nil {
@@ -27,7 +28,7 @@ func parse(data []byte) (events []trial.Event, whole int, err error) {
 			if number == 1 && damaged && !begins(line) {
 				return nil, 0, errors.New("line 1: not a journal")
 			}
-			if torn := len(rest) == 0 && (number > 1 || !ended); damaged && torn {
+			if damaged && !ended {
 				return events, whole, nil
 			}
 			return nil, 0, fmt.Errorf("line %d: %w", number, err)

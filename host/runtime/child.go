@@ -17,10 +17,10 @@ import (
 // if it was started as one; otherwise it returns at once. It must be the first
 // call of main, and of TestMain in packages that start a Process.
 func ServeChild() {
-	cacheDir, ok := os.LookupEnv(childEnv)
-	if !ok {
+	if len(os.Args) != 2 || os.Args[1] != childArg {
 		return
 	}
+	cacheDir := os.Getenv(childEnv)
 	// An interrupt from the terminal reaches the whole process group, but it is
 	// the parent's to handle: it ends the search between two calls.
 	signal.Ignore(os.Interrupt)

@@ -91,6 +91,10 @@ func (e *Engine) Prepare(m *kernels.Module) (measure.Program, error) {
 	}
 	ctx := context.Background()
 	compiled, err := rt.CompileModule(ctx, m.Bytes)
+	if err != nil && m.Fixed { // a cache that cannot be written is no reason to fail
+		rt = e.runtime
+		compiled, err = rt.CompileModule(ctx, m.Bytes)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"litefront/kernels"
@@ -83,7 +84,7 @@ func (p *Process) running() (*child, error) {
 	}
 	c, err := startChild(p.cacheDir)
 	if err != nil {
-		return nil, fmt.Errorf("engine process: %w", err)
+		return nil, fmt.Errorf("%w: engine process: %w", measure.ErrDevice, err)
 	}
 	p.child = c
 	return c, nil
@@ -98,27 +99,34 @@ type child struct {
 	once   sync.Once
 }
 
-// childEnv marks a child process and names its cache directory.
-const childEnv = "LITEFRONT_ENGINE_CACHE"
+// A child is started with childArg as its only argument and the name of its
+// cache directory in childEnv.
+const (
+	childArg = "litefront-engine-child"
+	childEnv = "LITEFRONT_ENGINE_CACHE"
+)
 
 func startChild(cacheDir string) (*child, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(exe), stderr: &words{}, exited: make(chan struct{})}
+	c := &child{cmd: exec.Command(exe, childArg), stderr: &words{}, exited: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+cacheDir)
 	c.cmd.Stderr = c.stderr
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.cmd.StdoutPipe()
+	// Not StdoutPipe, which Wait would close under the reader.
+	out, childOut, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, in.Close())
 	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, err
+	c.cmd.Stdout = childOut
+	err = c.cmd.Start()
+	if err = errors.Join(err, childOut.Close()); err != nil {
+		return nil, errors.Join(err, in.Close(), out.Close())
 	}
 	c.client = rpc.NewClient(pipes{out, in})
 	go func() {
@@ -144,21 +152,23 @@ func (c *child) dead() bool {
 
 // call makes one call of the child and kills it when that takes too long.
 func (c *child) call(method string, args, reply any, limit time.Duration) error {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	call := c.client.Go("Engine."+method, args, reply, make(chan *rpc.Call, 1))
-	select {
-	case <-call.Done:
-	case <-timer.C:
+	// A child that hangs may not even read the request: whatever waits for it
+	// ends when it is killed.
+	var late atomic.Bool
+	watchdog := time.AfterFunc(limit, func() {
+		late.Store(true)
 		c.kill()
-		return fmt.Errorf("%w: it did not answer within %v and was killed", measure.ErrLost, limit)
-	}
+	})
+	defer watchdog.Stop()
+	err := c.client.Call("Engine."+method, args, reply)
 	var said rpc.ServerError
 	switch {
-	case call.Error == nil:
+	case err == nil:
 		return nil
-	case errors.As(call.Error, &said): // the engine is well, the call is not
+	case errors.As(err, &said): // the engine is well, the call is not
 		return errors.New(strings.TrimSpace(string(said)))
+	case late.Load():
+		return fmt.Errorf("%w: it did not answer within %v and was killed", measure.ErrLost, limit)
 	}
 	c.kill()
 	return fmt.Errorf("%w: its process died (%v)%s", measure.ErrLost, c.cmd.ProcessState, c.stderr.first())

@@ -1,3 +1,5 @@
+//go:build !js && !wasip1
+
 // Package browsertest starts headless Chromium for tests.
 package browsertest
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"litefront/kernels"
 	"litefront/searchcore/arch"
@@ -14,7 +15,7 @@ import (
 // LocalMeasurer is the [Measurer] of a [Target] at hand. It is not safe for
 // concurrent use: two measurements at once would disturb each other anyway.
 //
-// The protocol [Litefront] measures one candidate so:
+// The protocol [trial.Litefront] measures one candidate so:
 //
 //  1. Plan and compile the module; refuse it when it exceeds the memory limit.
 //  2. Fill the weights. Warm up each loop until three batches in a row agree
@@ -60,8 +61,24 @@ func (l *LocalMeasurer) Close() {
 	l.stream.drop()
 }
 
+// Remember lets the measurer know what an earlier measurement by the same code
+// on the same device saw of the sentinels, so that a session which begins on a
+// disturbed device does not take that for usual. Others are ignored.
+func (l *LocalMeasurer) Remember(m trial.Measurement) {
+	if !reflect.DeepEqual(m.Device, l.target.Device()) || m.Code != l.options.Code {
+		return
+	}
+	for _, ms := range m.Compute.SamplesMs {
+		l.compute.usual.learn(ms)
+	}
+	for _, ms := range m.Stream.SamplesMs {
+		l.stream.usual.learn(ms)
+	}
+}
+
 // Measure implements [Measurer]. An error wraps [ErrTooLarge] if the candidate
-// exceeds the memory limit, and [ErrLost] if the engine died.
+// exceeds the memory limit, [ErrLost] if the engine died under it, and
+// [ErrDevice] if the device is at fault.
 func (l *LocalMeasurer) Measure(ctx context.Context, t trial.Trial, w trial.Workload) (trial.Measurement, error) {
 	if err := t.Arch.Validate(); err != nil {
 		return trial.Measurement{}, err
@@ -119,7 +136,7 @@ func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.
 	if err != nil {
 		return nil, err
 	}
-	need, limit := g.Memory.TotalBytes, min(l.options.MemoryLimit, maxLinearBytes)
+	need, limit := g.Memory.TotalBytes, min(l.options.MemoryLimit, graph.MaxBytes)
 	if need > limit {
 		const mib = 1 << 20
 		return nil, fmt.Errorf("%w: %.1f MiB of linear memory, and the limit is %.1f MiB",
@@ -130,7 +147,7 @@ func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.
 
 // run executes a module on the target and fills in m.
 func (l *LocalMeasurer) run(s *session, module *kernels.Module, compileNs int64, m *trial.Measurement) error {
-	if l.options.Protocol == Litefront {
+	if l.options.Protocol == trial.Litefront {
 		// Before the candidate, so that its growth of memory is its own.
 		if err := l.prepareSentinels(s); err != nil {
 			return err

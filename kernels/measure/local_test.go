@@ -66,17 +66,17 @@ func TestSteadyDeviceIsOK(t *testing.T) {
 	if m.Verdict != trial.OK || m.Slowdown != 1 || m.Repeats != 0 {
 		t.Errorf("verdict %v, slowdown %v, repeats %d", m.Verdict, m.Slowdown, m.Repeats)
 	}
-	if m.Prefill.MedianMs != 30 || m.Prefill.Batch != 1 || len(m.Prefill.SamplesMs) != 5 {
+	if m.Prefill.MedianMs != 30 || m.Prefill.Batch != 1 || len(m.Prefill.SamplesMs) != leastSamples {
 		t.Errorf("prefill %+v", m.Prefill)
 	}
-	if math.Abs(m.Decode.MedianMs-0.75) > 1e-9 || len(m.Decode.SamplesMs) != 5 {
+	if math.Abs(m.Decode.MedianMs-0.75) > 1e-9 || len(m.Decode.SamplesMs) != leastSamples {
 		t.Errorf("decode %+v", m.Decode)
 	}
 	if m.Compute.MedianMs != 1 || m.Stream.MedianMs != 8 {
 		t.Errorf("sentinels %+v, %+v", m.Compute, m.Stream)
 	}
 	if m.MemoryBytes != planBytes || m.RSSBytes != 7<<20 || m.ModuleSHA256 != "abc" || m.Code != "test" ||
-		m.Protocol != Litefront || m.ArchID != candidate.Arch.ID() || m.Device.Name != "fake" ||
+		m.Protocol != trial.Litefront || m.ArchID != candidate.Arch.ID() || m.Device.Name != "fake" ||
 		m.Workload != trial.DefaultWorkload() {
 		t.Errorf("identity: %+v", m)
 	}
@@ -86,7 +86,7 @@ func TestSteadyDeviceIsOK(t *testing.T) {
 	var warmUp int64
 	for _, export := range []string{"prefill_loop", "decode_loop"} {
 		calls := f.candidateCalls(export)
-		for _, c := range calls[:len(calls)-5] {
+		for _, c := range calls[:len(calls)-leastSamples] {
 			warmUp += c.exactNs
 		}
 	}
@@ -297,14 +297,14 @@ func TestBudget(t *testing.T) {
 			longest = max(longest, c.exactNs)
 		}
 		over := m.SpentMs - toMs(tt.budget.Nanoseconds())
-		minimal := min(len(m.Prefill.SamplesMs), len(m.Decode.SamplesMs)) == 5
+		minimal := min(len(m.Prefill.SamplesMs), len(m.Decode.SamplesMs)) == leastSamples
 		if over > toMs(longest) && !minimal {
 			t.Errorf("%s: %v ms over budget with %d samples", tt.name, over, len(m.Prefill.SamplesMs))
 		}
 		if over < 0 {
 			t.Errorf("%s: a noisy candidate left %v ms of its budget", tt.name, -over)
 		}
-		if tt.prefillMs == 900 && (!minimal || len(f.candidateCalls("prefill_loop")) != 6) {
+		if tt.prefillMs == 900 && (!minimal || len(f.candidateCalls("prefill_loop")) != 1+leastSamples) {
 			t.Errorf("%s: %d samples, %d prefills", tt.name, len(m.Prefill.SamplesMs), len(f.candidateCalls("prefill_loop")))
 		}
 		if len(m.Compute.SamplesMs) < 3 || len(m.Stream.SamplesMs) < 3 {
@@ -402,13 +402,13 @@ func TestCancelledInARepeatKeepsTheFirstAttempt(t *testing.T) {
 	f.calls = nil
 	ctx, cancel := context.WithCancel(context.Background())
 	f.before = func(int) error {
-		if len(f.candidateCalls("prefill_loop")) == 3+5+2 {
+		if len(f.candidateCalls("prefill_loop")) == 3+leastSamples+2 {
 			cancel()
 		}
 		return nil
 	}
 	m, err := l.Measure(ctx, candidate, trial.DefaultWorkload())
-	if !errors.Is(err, context.Canceled) || m.Verdict != trial.Interrupted || m.Repeats != 1 || len(m.Prefill.SamplesMs) != 5 {
+	if !errors.Is(err, context.Canceled) || m.Verdict != trial.Interrupted || m.Repeats != 1 || len(m.Prefill.SamplesMs) != leastSamples {
 		t.Errorf("error %v, verdict %v, %d repeats, %d samples", err, m.Verdict, m.Repeats, len(m.Prefill.SamplesMs))
 	}
 }
@@ -503,20 +503,20 @@ func TestErrors(t *testing.T) {
 			}
 		}, "init: wasm error: unreachable"},
 		{"sentinel traps", func(f *fakeTarget) { f.before = func(int) error { return trap } },
-			"compute sentinel: init: wasm error: unreachable"},
+			"the device does not measure: compute sentinel: init: wasm error: unreachable"},
 		{"prepare fails", func(f *fakeTarget) { f.prepareErr = map[string]error{candidateModule: errors.New("out of memory")} },
 			"prepare: out of memory"},
 		{"sentinel cannot be prepared", func(f *fakeTarget) { f.prepareErr = map[string]error{streamModule: errors.New("out of memory")} },
-			"stream sentinel: out of memory"},
+			"the device does not measure: stream sentinel: out of memory"},
 		{"plan lied", func(f *fakeTarget) { f.linear += 65536 },
 			"footprint: linear memory is 6619136 bytes, and the plan says 6553600"},
 		{"footprint fails", func(f *fakeTarget) { f.footErr = errors.New("no /proc") }, "footprint: no /proc"},
 		{"negative growth", func(f *fakeTarget) { f.rss = -1 },
 			"footprint: resident set grew by -1 bytes, which must be at least 0"},
 		{"clock runs back", func(f *fakeTarget) { f.runNs = func(string, string, int64, int64) int64 { return -5 } },
-			"compute sentinel: init: elapsed time of -5 ns must be between 0 and 3600000000000"},
+			"the device does not measure: compute sentinel: init: elapsed time of -5 ns must be between 0 and 3600000000000"},
 		{"clock stands still", func(f *fakeTarget) { f.runNs = func(string, string, int64, int64) int64 { return 0 } },
-			"compute sentinel: loop: 1048576 runs took 0 ns; the target's clock does not advance"},
+			"the device does not measure: compute sentinel: loop: 1048576 runs took 0 ns; the target's clock does not advance"},
 		{"clock stops", func(f *fakeTarget) {
 			f.runNs = func(module, export string, before, now int64) int64 {
 				if export == "prefill_loop" && before >= 5 {
@@ -576,7 +576,7 @@ func TestLTS(t *testing.T) {
 	f.runNs = func(module, export string, before, now int64) int64 {
 		return (before + 1) * ms // the passes are told apart: 1, 2, 3, ... ms
 	}
-	m := mustMeasure(t, mustLocal(t, f, func(o *Options) { o.Protocol = LTS }))
+	m := mustMeasure(t, mustLocal(t, f, func(o *Options) { o.Protocol = trial.LTS }))
 	want := []float64{2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
 	for _, s := range []trial.Stat{m.Prefill, m.Decode} {
 		if !slices.Equal(s.SamplesMs, want) || s.MeanMs != 6.5 || s.Batch != 1 {
@@ -586,12 +586,12 @@ func TestLTS(t *testing.T) {
 	if len(f.calls) != 1+11+11 || f.prepared[computeModule] != 0 || f.prepared[streamModule] != 0 {
 		t.Errorf("%d calls, prepared %v", len(f.calls), f.prepared)
 	}
-	if m.WarmupMs != 2 || m.Slowdown != 0 || m.Protocol != LTS || m.Verdict != trial.Noisy || m.MemoryBytes != planBytes {
+	if m.WarmupMs != 2 || m.Slowdown != 0 || m.Protocol != trial.LTS || m.Verdict != trial.Noisy || m.MemoryBytes != planBytes {
 		t.Errorf("%+v", m)
 	}
 
 	f = newFake()
-	if m := mustMeasure(t, mustLocal(t, f, func(o *Options) { o.Protocol = LTS })); m.Verdict != trial.OK {
+	if m := mustMeasure(t, mustLocal(t, f, func(o *Options) { o.Protocol = trial.LTS })); m.Verdict != trial.OK {
 		t.Errorf("verdict %v", m.Verdict)
 	}
 }
@@ -607,8 +607,8 @@ func TestOptions(t *testing.T) {
 		{func(o *Options) { o.Budget = 0 }, "measure: budget 0s must be above 0 and at most 1h0m0s"},
 		{func(o *Options) { o.Budget = 2 * time.Hour }, "measure: budget 2h0m0s must be above 0 and at most 1h0m0s"},
 		{func(o *Options) { o.HalfWidth = math.NaN() }, "measure: half-width NaN must be between 0 and 1"},
-		{func(o *Options) { o.MinSamples = 4 }, "measure: min samples 4 must be at least 5"},
-		{func(o *Options) { o.MaxSamples = 4 }, "measure: max samples 4 must be between min samples 5 and 10000"},
+		{func(o *Options) { o.MinSamples = 4 }, "measure: min samples 4 must be at least 6"},
+		{func(o *Options) { o.MaxSamples = 4 }, "measure: max samples 4 must be between min samples 6 and 10000"},
 		{func(o *Options) { o.DriftTolerance = math.Inf(1) }, "measure: drift tolerance +Inf must be above 0 and at most 1"},
 		{func(o *Options) { o.MaxRepeats = 11 }, "measure: max repeats 11 must be between 0 and 10"},
 	}

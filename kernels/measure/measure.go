@@ -69,6 +69,9 @@ var (
 	// ErrLost is returned (or wrapped) by a Program whose engine is gone. The
 	// program stays lost; the Target's next Prepare starts a new engine.
 	ErrLost = errors.New("the engine was lost")
+	// ErrDevice is wrapped by errors that are the device's fault, whatever the
+	// candidate: no engine starts, or a sentinel cannot run.
+	ErrDevice = errors.New("the device does not measure")
 	// ErrTooLarge is wrapped by the error of a trial whose plan exceeds the memory
 	// limit. Nothing was allocated for it.
 	ErrTooLarge = errors.New("needs too much memory")

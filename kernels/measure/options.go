@@ -5,21 +5,12 @@ import (
 	"time"
 
 	"litefront/searchcore/graph"
-)
-
-// The protocols.
-const (
-	// Litefront is this package's own protocol; see [LocalMeasurer].
-	Litefront = "litefront"
-	// LTS is the protocol of LiteTransformerSearch, for comparison: one unmeasured
-	// forward pass, then the mean of ten (Stat.MeanMs), each timed alone. It runs
-	// no sentinels and leaves Measurement.Slowdown 0, unknown.
-	LTS = "lts"
+	"litefront/searchcore/trial"
 )
 
 // Options configure a measurer. Start from [DefaultOptions].
 type Options struct {
-	Protocol string // Litefront or LTS
+	Protocol string // trial.Litefront, or trial.LTS for comparison
 	Code     string // version of this program, copied into every measurement
 
 	// MemoryLimit is the linear memory that a candidate may need, in bytes. What
@@ -36,7 +27,7 @@ type Options struct {
 	// relative to the median, at which sampling stops.
 	HalfWidth float64
 
-	MinSamples int // of prefill and of decode, at least 5
+	MinSamples int // of prefill and of decode, at least 6
 	MaxSamples int
 
 	// DriftTolerance is how much slower than usual the sentinels may be, as a
@@ -47,11 +38,7 @@ type Options struct {
 }
 
 const (
-	// maxLinearBytes is one page short of the 4 GiB that 32-bit addresses reach:
-	// engines report the size in 32 bits.
-	maxLinearBytes = (1<<16 - 1) * graph.PageBytes
-
-	leastSamples = 5
+	leastSamples = 6 // fewer have no 95 % interval of the median
 	mostSamples  = 10_000
 	mostRepeats  = 10
 	maxBudget    = time.Hour
@@ -61,8 +48,8 @@ const (
 // 2 %.
 func DefaultOptions() Options {
 	return Options{
-		Protocol:       Litefront,
-		MemoryLimit:    maxLinearBytes,
+		Protocol:       trial.Litefront,
+		MemoryLimit:    graph.MaxBytes,
 		Budget:         1500 * time.Millisecond,
 		HalfWidth:      0.02,
 		MinSamples:     leastSamples,
@@ -75,8 +62,8 @@ func DefaultOptions() Options {
 // Validate reports the first option that is out of range.
 func (o Options) Validate() error {
 	switch {
-	case o.Protocol != Litefront && o.Protocol != LTS:
-		return fmt.Errorf("measure: protocol %q is unknown; use %q or %q", o.Protocol, Litefront, LTS)
+	case o.Protocol != trial.Litefront && o.Protocol != trial.LTS:
+		return fmt.Errorf("measure: protocol %q is unknown; use %q or %q", o.Protocol, trial.Litefront, trial.LTS)
 	case o.MemoryLimit < 1:
 		return fmt.Errorf("measure: memory limit %d must be at least 1 byte", o.MemoryLimit)
 	case o.Budget <= 0 || o.Budget > maxBudget:

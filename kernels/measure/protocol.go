@@ -11,7 +11,7 @@ func (l *LocalMeasurer) sample(s *session, p Program, m *trial.Measurement) erro
 	}
 	prefill := &loop{program: p, export: "prefill_loop", arg: uint32(m.Workload.PromptLen)}
 	decode := &loop{program: p, export: "decode_loop", arg: uint32(m.Workload.DecodePos())}
-	if l.options.Protocol == LTS {
+	if l.options.Protocol == trial.LTS {
 		err = l.lts(s, prefill, decode, m)
 	} else {
 		err = l.litefront(s, prefill, decode, m)
@@ -108,7 +108,11 @@ func (s *session) ltsPasses(l *loop, warmupMs *float64) (trial.Stat, error) {
 			samplesMs = append(samplesMs, toMs(ns))
 		}
 	}
-	return summarize(samplesMs, 1), err
+	stat := summarize(samplesMs, 1)
+	if len(samplesMs) == passes {
+		stat.LowMs, stat.HighMs = meanInterval(samplesMs)
+	}
+	return stat, err
 }
 
 // verdict judges a complete measurement.

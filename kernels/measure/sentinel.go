@@ -2,6 +2,7 @@ package measure
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"litefront/kernels"
@@ -22,14 +23,23 @@ type sentinel struct {
 	usual  baseline
 }
 
-// prepare loads the sentinel and warms it up, if that has not been done.
+// prepare loads the sentinel and warms it up, if that has not been done; a
+// second time when its engine was lost meanwhile.
 func (n *sentinel) prepare(s *session) error {
+	err := n.prepareOnce(s)
+	if errors.Is(err, ErrLost) {
+		err = n.prepareOnce(s)
+	}
+	return err
+}
+
+func (n *sentinel) prepareOnce(s *session) error {
 	if n.loop != nil {
 		return nil
 	}
 	p, err := n.target.Prepare(n.module)
 	if err != nil {
-		return &stepError{n.name, err}
+		return n.label(err)
 	}
 	n.loop = &loop{program: p, export: "loop"}
 	if _, err = s.run(p, initCall); err == nil {
@@ -84,10 +94,10 @@ func (n *sentinel) drop() {
 
 // label says that err is the sentinel's, not the candidate's.
 func (n *sentinel) label(err error) error {
-	if errors.Is(err, errInterrupted) {
+	if errors.Is(err, errInterrupted) || errors.Is(err, ErrDevice) {
 		return err
 	}
-	return &stepError{n.name, err}
+	return fmt.Errorf("%w: %w", ErrDevice, &stepError{n.name, err})
 }
 
 // baseline learns a sentinel's reading on the undisturbed device: the median of

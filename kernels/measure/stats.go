@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"slices"
 	"sort"
 
@@ -50,6 +51,14 @@ func medianInterval(sorted []float64) (low, high float64) {
 	k := sort.Search(n/2, func(k int) bool { return below.CDF(float64(k)) > 0.025 })
 	k = max(k, 1)
 	return sorted[k-1], sorted[n-k]
+}
+
+// meanInterval is Student's 95 % confidence interval of the mean.
+func meanInterval(samplesMs []float64) (low, high float64) {
+	n := float64(len(samplesMs))
+	mean, deviation := stat.MeanStdDev(samplesMs, nil)
+	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * deviation / math.Sqrt(n)
+	return mean - half, mean + half
 }
 
 // tight reports whether the interval's half-width is within the given share of

@@ -67,7 +67,7 @@ func TestRealModules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, protocol := range []string{Litefront, LTS} {
+	for _, protocol := range []string{trial.Litefront, trial.LTS} {
 		o := DefaultOptions()
 		o.Protocol = protocol
 		o.Budget = 50 * time.Millisecond
@@ -90,7 +90,7 @@ func TestRealModules(t *testing.T) {
 		if !slices.Contains([]trial.Verdict{trial.OK, trial.Noisy, trial.Drifted}, m.Verdict) {
 			t.Errorf("%s: verdict %q", protocol, m.Verdict)
 		}
-		if measured := len(m.Stream.SamplesMs) >= minReadings; measured != (protocol == Litefront) {
+		if measured := len(m.Stream.SamplesMs) >= minReadings; measured != (protocol == trial.Litefront) {
 			t.Errorf("%s: stream sentinel %+v", protocol, m.Stream)
 		}
 	}

@@ -1,13 +1,13 @@
 package ops
 
-import "litefront/kernels/wasmasm"
+import (
+	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
+)
 
-// The tile of the inner loop: 2 rows of A against 5 rows of B, both read four
-// consecutive k at a time, so one v128 accumulator per element of C and no
-// splats or packing; lanes are added up once at the end. Ten accumulators, two
-// operands and a temporary fit the sixteen SSE registers of wazero's compiler
-// with none spilled. Measured against 1×8, 2×4, 2×6, 3×3 and 4×3 (bench).
-const tileCols = 5
+// tileCols is the width of the tile: 2 rows of A against 5 of B, as in Linear, but
+// with B as it lies, since keys and values grow by a row or a column at a time.
+const tileCols = graph.Panel
 
 // Gemm emits gemm(a, b, c, m, n, k8, ldc): C[m×n] += A[m×k]·B[n×k]ᵀ with
 // k = 8·k8, A and B of stride ld, C of stride ldc floats.

@@ -70,6 +70,11 @@ func (q Request) Run(ctx context.Context, target measure.Target, j study.Journal
 		return s, trial.Done{}, err
 	}
 	defer local.Close()
+	for _, t := range s.Trials() {
+		if t.Measurement != nil {
+			local.Remember(*t.Measurement)
+		}
+	}
 	b, err := ParseBudget(q.Budget)
 	if err != nil {
 		return s, trial.Done{}, err

@@ -18,7 +18,7 @@ import (
 )
 
 // Budget bounds a study over all its sessions: by time spent, or by candidates
-// that ended. One of the two is set.
+// that ended, overlays not counted. One of the two is set.
 type Budget struct {
 	Time   time.Duration
 	Trials int
@@ -133,8 +133,8 @@ func (r *run) trial(ctx context.Context, t trial.Trial) error {
 	case err == nil:
 		r.failures = 0
 		return r.study.Tell(t.Number, t.Token, m)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, measure.ErrDevice):
+		return err // the trial stays outstanding
 	}
 	if failErr := r.study.Fail(t.Number, t.Token, err.Error()); failErr != nil {
 		return failErr
@@ -153,10 +153,19 @@ func (r *run) elapsed() time.Duration {
 // spent reports whether the budget is.
 func (r *run) spent() bool {
 	if r.budget.Trials > 0 {
-		p := r.study.Progress()
-		return p.Measured+p.Failed >= r.budget.Trials
+		return r.done() >= r.budget.Trials
 	}
 	return r.elapsed() >= r.budget.Time
+}
+
+// done is how many trials of the search have ended. Overlays are beside it.
+func (r *run) done() (n int) {
+	for _, t := range r.study.Trials() {
+		if t.Status != study.Outstanding && !t.Overlay() {
+			n++
+		}
+	}
+	return n
 }
 
 // progress announces how far the study is.
@@ -164,12 +173,12 @@ func (r *run) progress() {
 	p := r.study.Progress()
 	elapsed := r.elapsed()
 	p.ElapsedMs = toMs(elapsed)
-	switch ended := p.Measured + p.Failed; {
+	switch {
 	case r.budget.Time > 0:
 		p.LeftMs = toMs(max(r.budget.Time-elapsed, 0))
 	case r.ended > 0:
 		perTrial := toMs(time.Duration(r.clock()-r.start)) / float64(r.ended)
-		p.LeftMs = perTrial * float64(max(r.budget.Trials-ended, 0))
+		p.LeftMs = perTrial * float64(max(r.budget.Trials-r.done(), 0))
 	}
 	r.tell(trial.Event{Kind: trial.KindProgress, Progress: &p})
 }

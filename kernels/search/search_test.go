@@ -459,7 +459,7 @@ func TestRequest(t *testing.T) {
 	for i, budget := range []string{"4", "4", "6"} { // a larger one continues the study
 		q.Budget, q.Journal = budget, j.events
 		st, done, err := q.Run(context.Background(), new(engine), j, nil)
-		n := []int{4, 4, 6}[i]
+		n := []int{4, 4, 6}[i] + 1 // the overlay is beside the budget
 		if want := (trial.Done{Reason: search.DoneBudget, Measured: n}); err != nil || done != want {
 			t.Fatalf("session %d: got %+v, %v; want %+v", i+1, done, err, want)
 		}

@@ -2,40 +2,54 @@ package wasmasm
 
 import "encoding/binary"
 
+// code is the bytecode of an expression and the function whose variables it
+// reads; nil if it reads none.
+type code struct {
+	bytes []byte
+	of    *Func
+	mixed bool // it reads variables of several functions
+}
+
 // I32 is an expression of type i32; its methods are the operations on it.
-type I32 struct{ code []byte }
+type I32 struct{ code code }
 
 // F32 is an expression of type f32; its arithmetic is IEEE 754 single precision,
 // rounded to nearest even. Payload and sign of a NaN it produces are unspecified.
-type F32 struct{ code []byte }
+type F32 struct{ code code }
 
 // V128 is an expression of type v128: sixteen bytes, used as four floats or four
 // integers of 32 bits. Lane 0 is stored at the lowest address.
-type V128 struct{ code []byte }
+type V128 struct{ code code }
 
 // I32Expr is an address: an I32 or an I32Var.
-type I32Expr interface{ i32() []byte }
+type I32Expr interface{ i32() code }
 
-func (x I32) i32() []byte           { return x.code }
-func (x I32) expr() (Type, []byte)  { return TypeI32, x.code }
-func (x F32) expr() (Type, []byte)  { return TypeF32, x.code }
-func (x V128) expr() (Type, []byte) { return TypeV128, x.code }
+func (x I32) i32() code           { return x.code }
+func (x I32) expr() (Type, code)  { return TypeI32, x.code }
+func (x F32) expr() (Type, code)  { return TypeF32, x.code }
+func (x V128) expr() (Type, code) { return TypeV128, x.code }
 
 // join concatenates operands and an opcode into fresh storage, so that
 // expressions never share memory.
-func join(op []byte, operands ...[]byte) []byte {
+func join(op []byte, operands ...code) code {
+	var out code
 	n := len(op)
 	for _, o := range operands {
-		n += len(o)
+		n += len(o.bytes)
 	}
-	out := make([]byte, 0, n)
+	out.bytes = make([]byte, 0, n)
 	for _, o := range operands {
-		out = append(out, o...)
+		out.bytes = append(out.bytes, o.bytes...)
+		out.mixed = out.mixed || o.mixed || out.of != nil && o.of != nil && out.of != o.of
+		if o.of != nil {
+			out.of = o.of
+		}
 	}
-	return append(out, op...)
+	out.bytes = append(out.bytes, op...)
+	return out
 }
 
-func load(p []byte, align, offset uint32, op ...byte) []byte {
+func load(p code, align, offset uint32, op ...byte) code {
 	return join(appendU32(appendU32(op, align), offset), p)
 }
 
@@ -43,27 +57,27 @@ func load(p []byte, align, offset uint32, op ...byte) []byte {
 func simd(op uint32) []byte { return appendU32([]byte{0xfd}, op) }
 
 // ConstI32 is the constant x.
-func ConstI32(x int32) I32 { return I32{appendS32([]byte{0x41}, x)} }
+func ConstI32(x int32) I32 { return I32{code{bytes: appendS32([]byte{0x41}, x)}} }
 
 // ConstF32 is the constant x.
-func ConstF32(x float32) F32 { return F32{appendF32([]byte{0x43}, x)} }
+func ConstF32(x float32) F32 { return F32{code{bytes: appendF32([]byte{0x43}, x)}} }
 
 // SplatF32 is the constant vector whose four lanes are x.
 func SplatF32(x float32) V128 {
-	code := []byte{0xfd, 0x0c}
+	b := simd(0x0c)
 	for range 4 {
-		code = appendF32(code, x)
+		b = appendF32(b, x)
 	}
-	return V128{code}
+	return V128{code{bytes: b}}
 }
 
 // ConstI32x4 is the constant vector with lanes a, b, c, d.
 func ConstI32x4(a, b, c, d int32) V128 {
-	code := []byte{0xfd, 0x0c}
+	lanes := simd(0x0c)
 	for _, x := range []int32{a, b, c, d} {
-		code = binary.LittleEndian.AppendUint32(code, uint32(x))
+		lanes = binary.LittleEndian.AppendUint32(lanes, uint32(x))
 	}
-	return V128{code}
+	return V128{code{bytes: lanes}}
 }
 
 func (x I32) op(op byte, y I32) I32 { return I32{join([]byte{op}, x.code, y.code)} }

@@ -5,7 +5,7 @@
 //	m.Memory(1, 1)
 //	f := m.Func("scale") // scale(p, n): p[i] *= 2 for n groups of four floats
 //	p, n := f.ParamI32(), f.ParamI32()
-//	f.While(n, func() {
+//	f.While(n.I32, func() {
 //		f.StoreV128(p, 0, p.LoadV128(0).F32x4Mul(wasmasm.SplatF32(2)))
 //		p.Set(p.Add(wasmasm.ConstI32(16)))
 //		n.Set(n.Sub(wasmasm.ConstI32(1)))
@@ -42,7 +42,7 @@ const (
 
 // Expr is an expression of any type: an argument of [Func.Call].
 type Expr interface {
-	expr() (Type, []byte)
+	expr() (Type, code)
 }
 
 // MaxPages is the largest memory in pages of 64 KiB. It is one less than the
@@ -184,12 +184,11 @@ type variable struct {
 	index uint32
 }
 
-func (v variable) get() []byte { return appendU32([]byte{0x20}, v.index) }
-
-func (v variable) set(code []byte) {
-	v.f.body = append(v.f.body, code...)
-	v.f.body = appendU32(append(v.f.body, 0x21), v.index)
+func (v variable) get() code {
+	return code{bytes: appendU32([]byte{0x20}, v.index), of: v.f}
 }
+
+func (v variable) set(x code) { v.f.emit(x, appendU32([]byte{0x21}, v.index)...) }
 
 // I32Var is an i32 parameter or local; it is itself the expression of its value.
 type I32Var struct {
@@ -248,8 +247,12 @@ func (f *Func) LocalV128() V128Var {
 	return V128Var{V128{v.get()}, v}
 }
 
-func (f *Func) emit(code []byte, op ...byte) {
-	f.body = append(append(f.body, code...), op...)
+// emit appends an expression and an opcode.
+func (f *Func) emit(x code, op ...byte) {
+	if x.mixed || x.of != nil && x.of != f {
+		f.m.fail(fmt.Errorf("wasmasm: function %q uses a variable of another function", f.name))
+	}
+	f.body = append(append(f.body, x.bytes...), op...)
 }
 
 // Label is the target of a branch: the start of a loop, from within its body.
@@ -262,13 +265,13 @@ type Label struct {
 // Loop emits a loop whose body runs once, and again whenever it branches to its
 // label.
 func (f *Func) Loop(body func(again Label)) {
-	f.emit(nil, 0x03, 0x40)
+	f.emit(code{}, 0x03, 0x40)
 	f.depth++
 	open := true
 	body(Label{f, f.depth, &open})
 	open = false
 	f.depth--
-	f.emit(nil, 0x0b)
+	f.emit(code{}, 0x0b)
 }
 
 // BrIf branches to l when cond is not zero.
@@ -290,11 +293,11 @@ func (f *Func) IfElse(cond I32, then, otherwise func()) {
 	f.depth++
 	then()
 	if otherwise != nil {
-		f.emit(nil, 0x05)
+		f.emit(code{}, 0x05)
 		otherwise()
 	}
 	f.depth--
-	f.emit(nil, 0x0b)
+	f.emit(code{}, 0x0b)
 }
 
 // While repeats body as long as cond, evaluated before each turn, is not zero.
@@ -360,13 +363,12 @@ func (f *Func) MemoryFill(p, value, n I32) {
 	f.emit(n.code, 0xfc, 0x0b, 0x00)
 }
 
-func store(p I32Expr, op byte, align uint32, offset uint32, x []byte) []byte {
-	code := append(append([]byte(nil), p.i32()...), x...)
-	code = append(code, op)
+func store(p I32Expr, op byte, align, offset uint32, x code) code {
+	opcode := []byte{op}
 	if op == 0xfd {
-		code = append(code, 0x0b)
+		opcode = simd(0x0b)
 	}
-	return appendU32(appendU32(code, align), offset)
+	return join(appendU32(appendU32(opcode, align), offset), p.i32(), x)
 }
 
 func appendSection(out []byte, id byte, body []byte) []byte {

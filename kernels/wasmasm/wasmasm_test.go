@@ -185,6 +185,17 @@ func TestMisuse(t *testing.T) {
 			f.Loop(func(again Label) { closed = again })
 			f.Loop(func(Label) { closed.BrIf(ConstI32(0)) })
 		}},
+		{"variable of another function", `"f" uses a variable of another`, func(m *Module) {
+			x := m.Func("g").LocalI32()
+			f := m.Func("f")
+			f.StoreI32(ConstI32(0), 0, x.Add(ConstI32(1)))
+		}},
+		{"variables of two functions", `"f" uses a variable of another`, func(m *Module) {
+			x := m.Func("g").LocalI32()
+			f := m.Func("f")
+			y := f.LocalI32()
+			y.Set(x.Add(y.I32))
+		}},
 		{"the first misuse is told", "memory of 2 to 1 pages", func(m *Module) {
 			m.Memory(2, 1)
 			call(m)

@@ -18,6 +18,10 @@ type Memory struct {
 // PageBytes is the size of a WebAssembly page.
 const PageBytes = 64 << 10
 
+// MaxBytes is the largest linear memory: one page less than 32-bit addresses
+// reach, since engines report the size in 32 bits.
+const MaxBytes = (1<<16 - 1) * PageBytes
+
 // align is the alignment of tensors: a cache line.
 const align = 64
 

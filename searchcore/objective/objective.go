@@ -91,7 +91,7 @@ func (o Objective) of(c Candidate, pick func(trial.Stat) float64) (float64, erro
 // LatencyMs returns the milliseconds that stand for s: the median, or the mean
 // under the protocol "lts", as the paper reports it.
 func LatencyMs(protocol string, s trial.Stat) float64 {
-	if protocol == "lts" {
+	if protocol == trial.LTS {
 		return s.MeanMs
 	}
 	return s.MedianMs

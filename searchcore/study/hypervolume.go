@@ -7,32 +7,18 @@ import (
 	"litefront/searchcore/pareto"
 )
 
-// pivotCount is how many measured trials fix the scale of the hypervolume.
-const pivotCount = 10
-
-// scale maps each objective to [0, 1]; see [Study.Progress].
-type scale struct {
-	first [][]float64 // values of the first measured trials, at most pivotCount
-}
-
-// observe notes the values of a measured trial of the search.
-func (s *scale) observe(values []float64) {
-	if len(s.first) < pivotCount {
-		s.first = append(s.first, values)
+// observe fixes the scale of the hypervolume by the first measured trial of the
+// search; see [Study.Progress].
+func (s *Study) observe(values []float64) {
+	if s.pivots != nil {
+		return
 	}
-}
-
-// pivot is the median of objective k over the first measured trials.
-func (s *scale) pivot(k int) float64 {
-	column := make([]float64, len(s.first))
-	for i, values := range s.first {
-		column[i] = values[k]
+	for _, v := range values {
+		if v == 0 {
+			v = 1 // any unit will do
+		}
+		s.pivots = append(s.pivots, v)
 	}
-	slices.Sort(column)
-	if p := (column[(len(column)-1)/2] + column[len(column)/2]) / 2; p > 0 {
-		return p
-	}
-	return 1 // all zero so far: any unit will do
 }
 
 // hypervolume is the share of the scaled cube that the frontier dominates.
@@ -43,7 +29,7 @@ func (s *Study) hypervolume() float64 {
 	}
 	points := make([][]float64, len(members))
 	for k := range s.started.Objectives {
-		pivot := s.scale.pivot(k)
+		pivot := s.pivots[k]
 		for i, m := range members {
 			v := s.trials[m.ID-1].Values[k]
 			cost := v / (v + pivot)

@@ -30,8 +30,8 @@ func newProblem(setup trial.Setup) (*problem, error) {
 	if err := setup.Workload.Validate(); err != nil {
 		return nil, err
 	}
-	if setup.Protocol != "litefront" && setup.Protocol != "lts" {
-		return nil, fmt.Errorf(`protocol %q is unknown; use one of litefront, lts`, setup.Protocol)
+	if setup.Protocol != trial.Litefront && setup.Protocol != trial.LTS {
+		return nil, fmt.Errorf("protocol %q is unknown; use one of %s, %s", setup.Protocol, trial.Litefront, trial.LTS)
 	}
 	if setup.MemoryLimit <= 0 {
 		return nil, fmt.Errorf("memory_limit %d must be a positive number of bytes", setup.MemoryLimit)
@@ -81,10 +81,6 @@ func (p *problem) probe() error {
 	return fmt.Errorf("space %q: %w", p.setup.Space.Name, first)
 }
 
-// maxLinear is the linear memory that a WebAssembly module can have and still
-// tell its size: one page less than 4 GiB.
-const maxLinear = 1<<32 - graph.PageBytes
-
 // plan builds a and checks it against the memory limit, or against what
 // WebAssembly can address if that is less.
 func (p *problem) plan(a arch.Architecture) (objective.Candidate, error) {
@@ -92,7 +88,7 @@ func (p *problem) plan(a arch.Architecture) (objective.Candidate, error) {
 	if err != nil {
 		return objective.Candidate{}, err
 	}
-	if need, limit := g.Memory.TotalBytes, min(p.setup.MemoryLimit, maxLinear); need > limit {
+	if need, limit := g.Memory.TotalBytes, min(p.setup.MemoryLimit, graph.MaxBytes); need > limit {
 		return objective.Candidate{}, fmt.Errorf("architecture %s needs %d bytes of memory; the limit is %d", a.ID(), need, limit)
 	}
 	return objective.Candidate{Arch: a, Workload: p.setup.Workload, Memory: g.Memory}, nil

@@ -122,6 +122,11 @@ func (s *Study) checkAsked(t trial.Trial) error {
 	case t.Number < 1 || t.Number > next:
 		return fmt.Errorf("trial %d where %d must follow", t.Number, next)
 	case t.Number == next:
+		for _, id := range slices.Concat(t.Origin.Parents, t.Origin.Pool) {
+			if s.asked[candidate{id, false}] == 0 {
+				return fmt.Errorf("trial %d: its parent %q was never asked", t.Number, id)
+			}
+		}
 		if number := s.asked[candidateOf(t.Proposal)]; number != 0 {
 			return fmt.Errorf("trial %d: architecture %s was asked already as trial %d", t.Number, t.Arch.ID(), number)
 		}
@@ -210,7 +215,7 @@ func (s *Study) applyMeasured(m trial.Measured) (frontierChanged bool) {
 	if r.Origin.Op == OpOverlay {
 		return false
 	}
-	s.scale.observe(m.Values)
+	s.observe(m.Values)
 	if r.Violates != "" {
 		s.strategy.Told(r.Arch.ID(), nil)
 		return false

@@ -67,7 +67,7 @@ type Study struct {
 	measured  int
 	failed    int
 	frontier  pareto.Archive
-	scale     scale
+	pivots    []float64 // of the hypervolume, per objective
 }
 
 // candidate is what may be asked only once: an architecture, in the search or
@@ -226,6 +226,9 @@ func (s *Study) outstanding(number int, token string) (*Record, error) {
 	return r, nil
 }
 
+// maxMs bounds the times of a measurement: sums of them cannot overflow.
+const maxMs = 1e9
+
 var errInterrupted = errors.New("an interrupted measurement is no result")
 
 // checkMeasurement demands that m is a result of this trial of this study.
@@ -238,6 +241,8 @@ func (s *Study) checkMeasurement(r *Record, m trial.Measurement) error {
 		err = fmt.Errorf("workload %+v is not the study's %+v", m.Workload, want.Workload)
 	case m.Protocol != want.Protocol:
 		err = fmt.Errorf("protocol %q is not the study's %q", m.Protocol, want.Protocol)
+	case !(m.SpentMs >= 0 && m.SpentMs < maxMs):
+		err = fmt.Errorf("spent_ms %v must be at least 0 and below %g", m.SpentMs, maxMs)
 	case m.Verdict == trial.Interrupted:
 		err = errInterrupted
 	case m.Verdict != trial.OK && m.Verdict != trial.Noisy && m.Verdict != trial.Drifted:

@@ -76,13 +76,12 @@ func (s *Study) Frontier() []Record {
 // the frontier. Times are left to the caller, who has a clock.
 //
 // The hypervolume is a share between 0 and 1. Each objective is scaled by its
-// median p over the search's first ten measured trials: a minimised value v
-// becomes v/(v+p), a maximised one p/(v+p), both 0 at best, 1 at worst and 1/2 at
-// p. The share is the part of the unit cube that the frontier dominates. A
-// reference point in the objectives' own units would have to be guessed before
-// the extremes are known, and would ignore frontier points beyond it; in this
-// scale every point counts, and once ten trials are measured the share never
-// falls.
+// value p in the search's first measured trial: a minimised value v becomes
+// v/(v+p), a maximised one p/(v+p), both 0 at best, 1 at worst and 1/2 at p. The
+// share is the part of the unit cube that the frontier dominates. A reference
+// point in the objectives' own units would have to be guessed before the extremes
+// are known, and would ignore frontier points beyond it; in this scale every
+// point counts, and the share never falls.
 func (s *Study) Progress() trial.Progress {
 	return trial.Progress{
 		Asked:       len(s.trials),

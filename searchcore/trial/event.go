@@ -47,7 +47,7 @@ type Setup struct {
 	Objectives  []string    `json:"objectives"`            // names from package objective
 	Constraints []string    `json:"constraints,omitempty"` // e.g. "peak_mb<=512"
 	Strategy    string      `json:"strategy"`              // "lts", "archai", "random"
-	Protocol    string      `json:"protocol"`              // "litefront" or "lts"
+	Protocol    string      `json:"protocol"`              // Litefront or LTS
 	Seed        uint64      `json:"seed"`
 	MemoryLimit int64       `json:"memory_limit"` // bytes of linear memory a candidate may need
 }
@@ -100,8 +100,8 @@ type Progress struct {
 	Asked       int     `json:"asked"`
 	Measured    int     `json:"measured"`
 	Failed      int     `json:"failed"`
-	Hypervolume float64 `json:"hypervolume"` // of the frontier, as a share of the box that the measured points span
-	ElapsedMs   float64 `json:"elapsed_ms"`  // over all sessions of the study
+	Hypervolume float64 `json:"hypervolume"` // of the frontier, between 0 and 1; see study.Progress
+	ElapsedMs   float64 `json:"elapsed_ms"`  // spent so far: what earlier sessions measured, and this session
 	LeftMs      float64 `json:"left_ms"`     // estimate; 0 when unknown
 }
 

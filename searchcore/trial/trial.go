@@ -131,12 +131,18 @@ type Stat struct {
 	SamplesMs []float64 `json:"samples_ms"` // in the order they were taken; each the mean over one batch
 	Batch     int       `json:"batch"`      // runs per sample
 	MedianMs  float64   `json:"median_ms"`
-	LowMs     float64   `json:"low_ms"`  // 95 % confidence interval of the median
-	HighMs    float64   `json:"high_ms"` //
+	LowMs     float64   `json:"low_ms"`  // 95 % confidence interval of the median;
+	HighMs    float64   `json:"high_ms"` // under the protocol lts, of the mean
 	MinMs     float64   `json:"min_ms"`
 	MeanMs    float64   `json:"mean_ms"`
 	SpreadMs  float64   `json:"spread_ms"` // interquartile range
 }
+
+// The measuring protocols, Setup.Protocol and Measurement.Protocol.
+const (
+	Litefront = "litefront" // kernels/measure's own
+	LTS       = "lts"       // the mean of ten runs, as LiteTransformerSearch measures
+)
 
 // Verdict says how far a measurement can be trusted.
 type Verdict string
@@ -157,14 +163,14 @@ type Measurement struct {
 	Device       Device   `json:"device"`
 	Code         string   `json:"code"`          // version of the program that measured
 	ModuleSHA256 string   `json:"module_sha256"` // of the WebAssembly module that ran
-	Protocol     string   `json:"protocol"`      // "litefront" or "lts"
+	Protocol     string   `json:"protocol"`      // Litefront or LTS
 
 	Prefill Stat `json:"prefill"` // Workload.PromptLen tokens and the last one's logits
 	Decode  Stat `json:"decode"`  // one token and its logits at Workload.DecodePos
 
 	// The sentinels are fixed programs that ran between the samples: one bound by
-	// arithmetic, one by memory. Slowdown is the larger of their medians over
-	// their medians on the undisturbed device.
+	// arithmetic, one by memory. Slowdown is the larger of their medians, each
+	// over what its quickest readings on this device are.
 	Compute  Stat    `json:"compute_sentinel"`
 	Stream   Stat    `json:"stream_sentinel"`
 	Slowdown float64 `json:"slowdown"`

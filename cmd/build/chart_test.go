@@ -1,0 +1,195 @@
+//go:build !wasm
+
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"litefront/host/web"
+	"litefront/internal/browsertest"
+)
+
+// chartPage is a page with the chart, under the policy that the program serves.
+// Before the chart it notes what the window has, and then what the policy refuses.
+var chartPage = map[string]string{
+	"index.html": `<!doctype html><link rel="icon" href="data:,"><link rel="stylesheet" href="style.css"><div id="chart"></div><script src="before.js"></script><script src="chart.js"></script>`,
+	"style.css":  `body { margin: 0 } #chart { width: 800px; height: 500px }`,
+	"before.js": `var refused = [], clicked = [];
+document.addEventListener('securitypolicyviolation', (e) => refused.push(e.violatedDirective + ' ' + e.sourceFile + ':' + e.lineNumber));
+var before = Object.getOwnPropertyNames(window).concat('before');`,
+}
+
+func evaluate[T any](t *testing.T, tab context.Context, format string, args ...any) T {
+	t.Helper()
+	return browsertest.Eval[T](t, tab, fmt.Sprintf(format, args...))
+}
+
+// point is a point as update takes it.
+type point struct{ trial, x, y, xLow, xHigh, flags float32 }
+
+// floats is the JavaScript expression of points as one Float32Array.
+func floats(points ...point) string {
+	var b []byte
+	for _, p := range points {
+		for _, f := range []float32{p.trial, p.x, p.y, p.xLow, p.xHigh, p.flags} {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
+		}
+	}
+	return fmt.Sprintf("new Float32Array(Uint8Array.from(atob(%q), (c) => c.charCodeAt(0)).buffer)", base64.StdEncoding.EncodeToString(b))
+}
+
+// drawn is what data answers, by group: trial numbers alone.
+func drawn(t *testing.T, tab context.Context) map[string][]int {
+	t.Helper()
+	return evaluate[map[string][]int](t, tab, `Object.fromEntries(Object.entries(litefrontChart.data(chart)).map(([k, list]) => [k, list.map((p) => p.trial)]))`)
+}
+
+// TestChart runs the bundle in a browser as the page does.
+func TestChart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what runs here is not Go")
+	}
+	script, err := bundle(chartDir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dist := fstest.MapFS{"chart.js": {Data: script}}
+	for name, text := range chartPage {
+		dist[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	h, err := web.Handler(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	tab := browsertest.New(t, time.Minute)
+	if err := chromedp.Do(tab, chromedp.EmulateViewport(800, 500), chromedp.Navigate(server.URL)); err != nil {
+		t.Fatal(err)
+	}
+
+	if got := evaluate[[]string](t, tab, `Object.getOwnPropertyNames(window).filter((name) => !before.includes(name))`); !slices.Equal(got, []string{"litefrontChart"}) {
+		t.Errorf("new globals: %q; want litefrontChart alone", got)
+	}
+	evaluate[chromedp.Void](t, tab, `var chart = litefrontChart.create(document.getElementById('chart'));
+		litefrontChart.onClick(chart, () => clicked.push('replaced'));
+		litefrontChart.onClick(chart, (trial) => clicked.push(trial));`)
+
+	nan := float32(math.NaN())
+	points := []point{
+		{1, 20, 2e6, 20, 20, 0},
+		{2, 10, 1e6, 9, 11, 1},
+		{3, 30, 5e6, 29, 33, 1 | 8},
+		{4, 35, 4e6, 34, 36, 2},
+		{5, 25, 3e6, 24, 26, 4 | 1},
+		{6, nan, 3e6, nan, nan, 0},
+		{7, -5, 3e6, nan, nan, 0},
+	}
+	const options = `{"xName":"prefill latency (ms)","yName":"<img src=x onerror=alert(1)>","dark":true,"xLog":%v,"frontier":[2,5,3,99]}`
+	// Only the last of updates in quick succession is drawn.
+	evaluate[chromedp.Void](t, tab, `for (const log of [true, true, false]) litefrontChart.update(chart, %q.replace('%%v', log), %s)`, options, floats(points...))
+	settle := func() { evaluate[chromedp.Void](t, tab, `new Promise((done) => setTimeout(done, 400))`) }
+	settle()
+	want := map[string][]int{"dominated": {1, 7}, "infeasible": {4}, "line": {2, 5, 3}, "frontier": {2, 3}, "overlay": {5}, "selected": {3}}
+	if got := drawn(t, tab); !reflect.DeepEqual(got, want) {
+		t.Errorf("drawn: %v; want %v", got, want)
+	}
+	type row struct{ X, Y, XLow, XHigh float64 }
+	if got := evaluate[row](t, tab, `litefrontChart.data(chart).frontier[0]`); got != (row{10, 1e6, 9, 11}) {
+		t.Errorf("the first of the frontier: %v", got)
+	}
+
+	// Clicking across the middle of the canvas finds points, whichever they are;
+	// hovering over one tells what it is in plain text.
+	x, y := find(t, tab, "trial 3")
+	if err := chromedp.Do(tab, chromedp.MouseClickXY(x, y)); err != nil {
+		t.Fatal(err)
+	}
+	if got := evaluate[[]any](t, tab, `clicked`); len(got) != 1 || got[0] != 3.0 {
+		t.Errorf("clicked: %v; want [3]", got)
+	}
+	if got := evaluate[string](t, tab, tooltipText); !strings.Contains(got, "trial 3") || !strings.Contains(got, "prefill latency (ms): 30 (29–33)") || !strings.Contains(got, "<img src=x onerror=alert(1)>: 5M") {
+		t.Errorf("the tooltip says %q", got)
+	}
+	if n := evaluate[int](t, tab, `document.querySelectorAll('img').length`); n != 0 {
+		t.Errorf("a name became %d elements", n)
+	}
+
+	// A logarithmic axis has no place for what is not positive.
+	evaluate[chromedp.Void](t, tab, `litefrontChart.update(chart, %q.replace('%%v', true), %s)`, options, floats(points...))
+	settle()
+	if got := drawn(t, tab)["dominated"]; !slices.Equal(got, []int{1}) {
+		t.Errorf("dominated on a logarithmic axis: %v; want [1]", got)
+	}
+
+	// Many points are drawn in ECharts' large mode, and still found.
+	many := []point{{9000, 5, 9e6, 5, 5, 1}}
+	for i := range 8000 {
+		f := float32(i)
+		many = append(many, point{f, 50 + 0.01*f, 1e6 + 100*f, 0, 0, 0})
+	}
+	evaluate[chromedp.Void](t, tab, `litefrontChart.update(chart, '{}', %s)`, floats(many...))
+	settle()
+	if got := drawn(t, tab); len(got["dominated"]) != 8000 || len(got["line"]) != 0 {
+		t.Errorf("%d dominated, %d on the line; want 8000, 0", len(got["dominated"]), len(got["line"]))
+	}
+	find(t, tab, "trial")
+
+	// The chart follows its element.
+	evaluate[chromedp.Void](t, tab, `document.getElementById('chart').style.width = '300px'`)
+	settle()
+	if got := evaluate[float64](t, tab, `document.querySelector('canvas').getBoundingClientRect().width`); got != 300 {
+		t.Errorf("the canvas is %v wide; want 300", got)
+	}
+
+	for _, wrong := range []string{
+		`litefrontChart.update(chart, '{', new Float32Array())`,
+		`litefrontChart.update(chart, '{}', new Float32Array(7))`,
+		`litefrontChart.update(chart, '{}', [1, 2, 3, 4, 5, 6])`,
+		`litefrontChart.update(99, '{}', new Float32Array())`,
+		`(litefrontChart.dispose(chart), litefrontChart.resize(chart))`,
+	} {
+		if got := evaluate[string](t, tab, `(() => { try { %s; return ''; } catch (e) { return e.message; } })()`, wrong); got == "" {
+			t.Errorf("%s throws nothing", wrong)
+		}
+	}
+	if n := evaluate[int](t, tab, `document.querySelectorAll('canvas').length`); n != 0 {
+		t.Errorf("%d canvases are left of a disposed chart", n)
+	}
+	if got := evaluate[[]string](t, tab, `refused`); len(got) > 0 {
+		t.Errorf("the policy refused: %q", got)
+	}
+}
+
+// tooltipText is the text of the tooltip, empty while it is hidden.
+const tooltipText = `[...document.querySelectorAll('#chart > div:not(:has(canvas))')].filter((e) => getComputedStyle(e).visibility !== 'hidden' && e.style.opacity !== '0').map((e) => e.innerText).join()`
+
+// find moves the mouse over the chart until the tooltip mentions what is wanted.
+func find(t *testing.T, tab context.Context, mention string) (x, y float64) {
+	t.Helper()
+	at := evaluate[[]float64](t, tab, `(() => {
+		const canvas = document.querySelector('canvas');
+		for (let y = 40; y < 480; y += 4) for (let x = 40; x < 790; x += 4) {
+			canvas.dispatchEvent(new MouseEvent('mousemove', {clientX: x, clientY: y, bubbles: true}));
+			if ((%s).includes(%q)) return [x, y];
+		}
+		return [];
+	})()`, tooltipText, mention)
+	if len(at) != 2 {
+		t.Fatalf("no point's tooltip mentions %q", mention)
+	}
+	return at[0], at[1]
+}

@@ -1,0 +1,83 @@
+// Command build makes what the program embeds and browsers load, in
+// host/web/dist: the page, its worker and the edge guest as WebAssembly, the
+// chart, the static files of ui/static, smaller variants of all that browsers
+// fetch, and SHA256SUMS. It also writes the Go code of the *.vugu files. Equal
+// sources and tools give equal bytes, wherever and whenever it runs.
+//
+// With -check it builds nothing: it fails if that Go code is not what the *.vugu
+// files say.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	check := flag.Bool("check", false, "build nothing; fail if generated Go code is stale")
+	flag.Parse()
+	if err := run(*check, flag.Args()); err != nil {
+		// A compiler's complaint keeps its lines.
+		fmt.Fprintln(os.Stderr, "build:", err)
+		os.Exit(1)
+	}
+}
+
+func run(check bool, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	generated, err := generate(root)
+	if err != nil {
+		return err
+	}
+	if check {
+		return generated.check(root)
+	}
+	if err := generated.write(root); err != nil {
+		return err
+	}
+	dist := filepath.Join(root, "host", "web", "dist")
+	built, err := build(root, dist)
+	if err != nil {
+		return err
+	}
+	if err := built.write(dist); err != nil {
+		return err
+	}
+	return table(os.Stdout, built)
+}
+
+// build makes every artefact. Compressed variants are taken from the folder
+// before, an earlier result, where their source has not changed.
+func build(root, before string) (artefacts, error) {
+	built := artefacts{}
+	for _, step := range []func(root string, built artefacts) error{copyStatic, compileWasm, bundleChart} {
+		if err := step(root, built); err != nil {
+			return nil, err
+		}
+	}
+	if err := compress(built, before); err != nil {
+		return nil, err
+	}
+	built[sumsName] = built.sums()
+	return built, nil
+}
+
+// moduleRoot is the folder of the module's go.mod, whose code this is.
+func moduleRoot() (string, error) {
+	out, err := goTool("", nil, "list", "-m", "-f", "{{.Dir}}")
+	root := strings.TrimSpace(string(out))
+	if err == nil && root == "" {
+		err = errors.New("no go.mod in this folder or above it")
+	}
+	return root, err
+}

@@ -1,0 +1,203 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/sys"
+
+	"litefront/kernels"
+	"litefront/kernels/measure"
+	"litefront/wasm/edge/abi"
+)
+
+// guestCalls are the functions that a guest may call; package abi describes
+// them. Every argument is checked here.
+type guestCalls struct {
+	ctx      context.Context
+	target   measure.Target
+	programs map[int32]measure.Program
+	last     int32
+	fixed    []string // hashes of the modules that are the same every time
+	after    int      // calls since ctx was done
+	fault    error    // why the guest was ended
+}
+
+// maxCallsAfter is how many calls a guest may make to come to its end: it closes
+// what it has prepared.
+const maxCallsAfter = 1000
+
+// exports are what a guest may run. Modules export nothing else.
+var exports = []string{"init", "prefill", "decode", "prefill_loop", "decode_loop", "loop"}
+
+func newGuestCalls(ctx context.Context, target measure.Target) *guestCalls {
+	return &guestCalls{
+		ctx:      ctx,
+		target:   target,
+		programs: map[int32]measure.Program{},
+		fixed:    []string{kernels.ComputeSentinel().SHA256, kernels.StreamSentinel().SHA256},
+	}
+}
+
+// instantiate offers the functions to the guests of rt. They are registered
+// without reflection, which would cost ten times as much a call.
+func (g *guestCalls) instantiate(ctx context.Context, rt wazero.Runtime) error {
+	const i32, i64 = api.ValueTypeI32, api.ValueTypeI64
+	builder := rt.NewHostModuleBuilder(abi.Module)
+	for _, f := range []struct {
+		name   string
+		call   func(mod api.Module, stack []uint64)
+		params []api.ValueType
+		result api.ValueType
+	}{
+		{"prepare", g.prepare, []api.ValueType{i32, i32, i32}, i32},
+		{"run", g.run, []api.ValueType{i32, i32, i32, i32, i32, i32}, i32},
+		{"close", g.closeProgram, []api.ValueType{i32}, i32},
+		{"now", g.now, nil, i64},
+	} {
+		call := api.GoModuleFunc(func(_ context.Context, mod api.Module, stack []uint64) { f.call(mod, stack) })
+		builder.NewFunctionBuilder().WithGoModuleFunction(call, f.params, []api.ValueType{f.result}).Export(f.name)
+	}
+	_, err := builder.Instantiate(ctx)
+	return err
+}
+
+// close frees what the guest left.
+func (g *guestCalls) close() {
+	for _, p := range g.programs {
+		_ = p.Close() // nobody is left to tell
+	}
+}
+
+func (g *guestCalls) prepare(mod api.Module, stack []uint64) {
+	address, length := api.DecodeU32(stack[0]), api.DecodeU32(stack[1])
+	stack[0] = g.answer(mod, api.DecodeU32(stack[2]), func(*abi.Result) (int32, error) {
+		switch {
+		case length > abi.MaxModule:
+			return 0, fmt.Errorf("the module has %d bytes, more than the limit of %d", length, abi.MaxModule)
+		case len(g.programs) >= abi.MaxPrograms:
+			return 0, fmt.Errorf("%d programs are prepared already, which is the limit", len(g.programs))
+		}
+		code, ok := readGuest(mod, address, length)
+		if !ok {
+			return 0, errors.New("the module is not in the guest's memory")
+		}
+		sum := sha256.Sum256(code)
+		m := &kernels.Module{Bytes: bytes.Clone(code), SHA256: hex.EncodeToString(sum[:])}
+		m.Fixed = slices.Contains(g.fixed, m.SHA256)
+		p, err := g.target.Prepare(m)
+		if err != nil {
+			return 0, err
+		}
+		g.last++
+		g.programs[g.last] = p
+		return g.last, nil
+	})
+}
+
+func (g *guestCalls) run(mod api.Module, stack []uint64) {
+	handle, name, length := api.DecodeI32(stack[0]), api.DecodeU32(stack[1]), api.DecodeU32(stack[2])
+	call := measure.Call{Arg: api.DecodeU32(stack[3]), Reps: api.DecodeU32(stack[4])}
+	stack[0] = g.answer(mod, api.DecodeU32(stack[5]), func(r *abi.Result) (int32, error) {
+		p, ok := g.programs[handle]
+		if !ok {
+			return 0, fmt.Errorf("no program %d is prepared", handle)
+		}
+		export, ok := readGuest(mod, name, length)
+		if !ok {
+			return 0, errors.New("the export's name is not in the guest's memory")
+		}
+		i := slices.IndexFunc(exports, func(known string) bool { return known == string(export) })
+		if i < 0 {
+			return 0, fmt.Errorf("the export must be one of %v", exports)
+		}
+		call.Export = exports[i]
+		var err error
+		if r.ElapsedNs, err = p.Run(call); err != nil {
+			return 0, err
+		}
+		f, err := p.Footprint()
+		r.LinearBytes, r.RSSBytes = f.LinearBytes, f.RSSBytes
+		return abi.OK, err
+	})
+}
+
+func (g *guestCalls) closeProgram(_ api.Module, stack []uint64) {
+	g.count()
+	handle := api.DecodeI32(stack[0])
+	p, ok := g.programs[handle]
+	delete(g.programs, handle)
+	if !ok || p.Close() != nil {
+		stack[0] = api.EncodeI32(abi.Failed)
+		return
+	}
+	stack[0] = api.EncodeI32(abi.OK)
+}
+
+func (g *guestCalls) now(_ api.Module, stack []uint64) {
+	g.count()
+	stack[0] = api.EncodeI64(g.target.Now())
+}
+
+// answer makes a call whose result lies at address, and returns what the guest
+// gets: what call returns, or the status of its error.
+func (g *guestCalls) answer(mod api.Module, address uint32, call func(*abi.Result) (int32, error)) uint64 {
+	if g.count() {
+		return api.EncodeI32(abi.Interrupted)
+	}
+	var r abi.Result
+	place, ok := readGuest(mod, address, uint32(binary.Size(&r)))
+	if !ok {
+		return api.EncodeI32(abi.Failed) // with no place to say why
+	}
+	status, err := call(&r)
+	if err != nil {
+		status = statusOf(err)
+		r.SetError(err.Error())
+	}
+	if _, err := binary.Encode(place, binary.LittleEndian, &r); err != nil {
+		status = abi.Failed
+	}
+	return api.EncodeI32(status)
+}
+
+func statusOf(err error) int32 {
+	switch {
+	case errors.Is(err, measure.ErrDevice):
+		return abi.NoDevice
+	case errors.Is(err, measure.ErrLost):
+		return abi.Lost
+	}
+	return abi.Failed
+}
+
+// readGuest is a part of the guest's memory; writing to it writes there. It is
+// not ok if the guest has no such part.
+func readGuest(mod api.Module, address, length uint32) (part []byte, ok bool) {
+	memory := mod.ExportedMemory("memory") // every wasip1 guest exports it; others have none
+	if memory == nil {
+		return nil, false
+	}
+	return memory.Read(address, length)
+}
+
+// count reports whether the search is to end, and ends a guest that goes on
+// for too long after that.
+func (g *guestCalls) count() (interrupted bool) {
+	if g.ctx.Err() == nil {
+		return false
+	}
+	if g.after++; g.after > maxCallsAfter {
+		g.fault = fmt.Errorf("guest: it made %d calls after it was told to end", maxCallsAfter)
+		panic(sys.NewExitError(1)) // wazero makes it the end of the guest, and nothing else
+	}
+	return true
+}

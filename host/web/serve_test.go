@@ -1,0 +1,93 @@
+package web
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestLocal(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "localhost:8080": true, "LOCALHOST:1": true, "127.0.0.1": true, "127.0.0.1:80": true,
+		"[::1]": true, "[::1]:8080": true, "::1": true, "127.8.8.8:1": true,
+		"": false, ":8080": false, "example.com": false, "localhost.example.com": false, "localhost.": false,
+		"127.0.0.1.example.com": false, "127.0.0.1.nip.io:8080": false, "192.168.0.2": false, "[fe80::1]:80": false,
+		"0.0.0.0": false, "[::]": false, "localhost:80:80": false, "127.1": false, "2130706433": false, "localhost\x00": false,
+	} {
+		if got := local(host); got != want {
+			t.Errorf("local(%q) = %v; want %v", host, got, want)
+		}
+	}
+}
+
+// TestServe speaks to a real server: DNS rebinding is refused on loopback only,
+// large headers always, and the end of the context ends it without an error.
+func TestServe(t *testing.T) {
+	for _, tt := range []struct {
+		address, host string
+		want          int
+	}{
+		{"127.0.0.1:0", "localhost:1", 200},
+		{"127.0.0.1:0", "127.0.0.1", 200},
+		{"127.0.0.1:0", "[::1]:99", 200},
+		{"127.0.0.1:0", "evil.example", 421},
+		{"0.0.0.0:0", "laptop.lan", 200},
+	} {
+		l, err := net.Listen("tcp", tt.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- Serve(ctx, l, dist) }()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		ask := func(header string) (int, string) {
+			r, err := http.NewRequest("GET", "http://127.0.0.1:"+port+"/style.css", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = tt.host
+			r.Header.Set("X-Large", header)
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			b, err := io.ReadAll(answer.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answer.StatusCode, string(b)
+		}
+		if got, text := ask("small"); got != tt.want || (got == 200) != (text == "css") {
+			t.Errorf("on %s, Host %s = %d %q; want %d", tt.address, tt.host, got, text, tt.want)
+		}
+		if got, _ := ask(strings.Repeat("x", 1<<16)); got != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("a header of 64 KiB = %d; want 431", got)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Serve ended with: %v", err)
+		}
+		if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			c.Close()
+			t.Error("the listener is still open")
+		}
+	}
+}
+
+// Requests of a context that has ended find the server stopped.
+func TestServeAfterTheEnd(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Serve(ctx, l, dist); err != nil {
+		t.Errorf("Serve = %v; want nil", err)
+	}
+}

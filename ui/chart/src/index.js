@@ -1,0 +1,102 @@
+// The chart of a study: one point per trial, cost against quality. Its exports
+// are the global litefrontChart:
+//
+//   create(element) -> handle      a chart that fills element and follows its size
+//   update(handle, json, points)   show these points instead
+//   onClick(handle, f)             call f(trial number) for each point clicked
+//   resize(handle)                 fit the element now
+//   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh} each
+//   locate(handle, trial) -> [x, y]  where a trial's point is in the window, in CSS pixels
+//   dispose(handle)
+//
+// json is the text of
+//
+//   {xName, yName,     what the axes show, with units; smaller x is better
+//    xLog, yLog,       whether they are logarithmic
+//    dark,             whether the page is
+//    frontier,         trial numbers in the order in which a line joins them
+//    labels}           names of the groups, and of "trial", where not in English
+//
+// and points is a Float32Array, see points.js. Anything may be left out of json.
+import { use, init } from 'echarts/core';
+import { CustomChart, LineChart, ScatterChart } from 'echarts/charts';
+import { AriaComponent, DataZoomInsideComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
+import { CanvasRenderer } from 'echarts/renderers';
+import { option, TRIAL } from './option.js';
+import { group } from './points.js';
+
+use([
+  CustomChart, LineChart, ScatterChart,
+  AriaComponent, DataZoomInsideComponent, GridComponent, LegendComponent, TooltipComponent,
+  CanvasRenderer,
+]);
+
+// Milliseconds between two drawings: a search reports more often than anyone
+// can see.
+const PAUSE = 200;
+
+const charts = new Map();
+let handles = 0;
+
+function chart(handle) {
+  const found = charts.get(handle);
+  if (!found) throw new Error(`there is no chart ${handle}`);
+  return found;
+}
+
+export function create(element) {
+  const echart = init(element);
+  const observer = new ResizeObserver(() => echart.resize());
+  observer.observe(element);
+  charts.set(++handles, { echart, observer, drawn: -PAUSE, timer: 0, waiting: null, axes: '', groups: {} });
+  return handles;
+}
+
+export function update(handle, json, points) {
+  const c = chart(handle);
+  const settings = { xName: '', yName: '', frontier: [], labels: {}, ...JSON.parse(json) };
+  c.waiting = { settings, groups: group(points, settings) };
+  if (!c.timer) c.timer = setTimeout(draw, Math.max(0, c.drawn + PAUSE - performance.now()), c);
+}
+
+function draw(c) {
+  const { settings, groups } = c.waiting;
+  c.timer = 0;
+  c.drawn = performance.now();
+  c.groups = groups;
+  // Other axes begin unzoomed; new points leave the view where it is.
+  const axes = [settings.xName, settings.yName, settings.xLog, settings.yLog].join('\n');
+  c.echart.setOption(option(settings, groups, axes !== c.axes), { notMerge: axes !== c.axes });
+  c.axes = axes;
+}
+
+export function onClick(handle, f) {
+  const { echart } = chart(handle);
+  echart.off('click');
+  echart.on('click', (event) => f(event.value[TRIAL]));
+}
+
+export function resize(handle) {
+  chart(handle).echart.resize();
+}
+
+export function data(handle) {
+  return chart(handle).groups;
+}
+
+export function locate(handle, trial) {
+  const { echart, groups } = chart(handle);
+  const point = Object.values(groups).flat().find((p) => p.trial === trial);
+  if (!point) return null;
+  const [left, top] = echart.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [point.x, point.y]);
+  const box = echart.getDom().getBoundingClientRect();
+  return [box.left + left, box.top + top];
+}
+
+export function dispose(handle) {
+  const c = chart(handle);
+  clearTimeout(c.timer);
+  c.observer.disconnect();
+  c.echart.dispose();
+  charts.delete(handle);
+}

@@ -1,0 +1,20 @@
+// Texts of the chart, in plain characters: nothing here becomes markup.
+
+// number writes value with some significant digits, and millions as 1.5M.
+export function number(value, digits) {
+  const notation = Math.abs(value) >= 1e5 ? 'compact' : 'standard';
+  return new Intl.NumberFormat('en', { notation, maximumSignificantDigits: digits }).format(value);
+}
+
+// tooltip is an element that tells one point, a row of option.js.
+export function tooltip([x, y, trial, xLow, xHigh], { xName, yName }, trialName) {
+  const element = document.createElement('div');
+  const interval = xLow < xHigh ? ` (${number(xLow, 4)}–${number(xHigh, 4)})` : '';
+  const lines = [`${trialName} ${trial}`, `${xName}: ${number(x, 4)}${interval}`, `${yName}: ${number(y, 4)}`];
+  element.append(...lines.map((line) => {
+    const paragraph = document.createElement('div');
+    paragraph.textContent = line;
+    return paragraph;
+  }));
+  return element;
+}

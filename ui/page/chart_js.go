@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/hack-pad/safejs"
+)
+
+// chart draws the candidates with the global litefrontChart.
+type chart struct {
+	library safejs.Value
+	handle  safejs.Value
+	created bool
+	broken  bool
+	version int // of the store, when it was last drawn
+}
+
+// draw shows the store's points, where they have changed.
+func (p *page) drawChart() error {
+	c := &p.chart
+	if !c.created {
+		if err := c.create(p.clicked); err != nil {
+			return err
+		}
+	}
+	if c.version == p.store.Version {
+		return nil
+	}
+	c.version = p.store.Version
+	points, err := float32Array(p.store.Points())
+	if err != nil {
+		return err
+	}
+	_, err = c.library.Call("update", c.handle, p.store.ChartOptions(), points)
+	return err
+}
+
+// create puts a chart into the page. Its element is not vugu's, which would
+// empty it.
+func (c *chart) create(clicked func(trial int)) (err error) {
+	if c.library, err = safejs.Global().Get("litefrontChart"); err != nil {
+		return err
+	}
+	holder, err := element("chart")
+	if err != nil {
+		return err
+	}
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return err
+	}
+	canvas, err := document.Call("createElement", "div")
+	if err != nil {
+		return err
+	}
+	if err := canvas.Set("className", "chart-canvas"); err != nil {
+		return err
+	}
+	if _, err := holder.Call("appendChild", canvas); err != nil {
+		return err
+	}
+	if c.handle, err = c.library.Call("create", canvas); err != nil {
+		return err
+	}
+	handler, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+		if len(args) > 0 {
+			if trial, err := args[0].Int(); err == nil {
+				clicked(trial)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = c.library.Call("onClick", c.handle, handler)
+	c.created = err == nil
+	return err
+}
+
+func (p *page) clicked(trial int) {
+	p.change(func() { p.store.Select(trial) })
+}
+
+// float32Array copies values to JavaScript.
+func float32Array(values []float32) (safejs.Value, error) {
+	raw := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	bytesType, err := safejs.Global().Get("Uint8Array")
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	bytes, err := bytesType.New(len(raw))
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	if _, err := safejs.CopyBytesToJS(bytes, raw); err != nil {
+		return safejs.Value{}, err
+	}
+	buffer, err := bytes.Get("buffer")
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	floats, err := safejs.Global().Get("Float32Array")
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	return floats.New(buffer)
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/hack-pad/safejs"
+)
+
+// rendered brings up to date what vugu does not draw. The element with the ID
+// before had the focus until then.
+func (p *page) rendered(before string) {
+	p.env.Lock()
+	defer p.env.UnlockOnly()
+	if err := p.announce(); err != nil {
+		p.store.Fail(err.Error())
+	}
+	if err := p.drawChart(); err != nil && !p.chart.broken {
+		p.chart.broken = true
+		p.store.Fail("the chart cannot be drawn, the table can: " + err.Error())
+		p.wake()
+	}
+	p.keepFocus(before)
+	p.showDetails()
+}
+
+// announce tells the state to those who hear the page, and to its tests. A text
+// that has not changed is left alone, or it would be read out again.
+func (p *page) announce() error {
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return err
+	}
+	html, err := document.Get("documentElement")
+	if err != nil {
+		return err
+	}
+	dataset, err := html.Get("dataset")
+	if err != nil {
+		return err
+	}
+	if err := dataset.Set("state", string(p.store.Phase())); err != nil {
+		return err
+	}
+	if err := dataset.Set("measured", strconv.Itoa(p.store.Progress(0).Measured)); err != nil {
+		return err
+	}
+	alert := ""
+	if n := len(p.store.Errors); n > 0 {
+		alert = p.store.Errors[n-1]
+	}
+	if err := setText("alert", alert); err != nil {
+		return err
+	}
+	return setText("status", p.store.Status())
+}
+
+func setText(id, text string) error {
+	e, err := element(id)
+	if err != nil {
+		return err
+	}
+	content, err := e.Get("textContent")
+	if err != nil {
+		return err
+	}
+	if shown, err := content.String(); err != nil || shown == text {
+		return err
+	}
+	return e.Set("textContent", text)
+}
+
+// successors are the controls that take the focus over, best first, where the
+// one that had it is gone.
+var successors = map[string][]string{
+	"start":      {"start", "pause"},
+	"pause":      {"pause", "start", "restart"},
+	"stop":       {"stop", "start", "pause", "restart"},
+	"restart":    {"start", "pause", "restart"},
+	"new-search": {"new-search", "start"},
+	"accept":     {"start", "pause"},
+	"decline":    {"new-search", "import", "start"},
+}
+
+// keepFocus saves keyboard users from falling back to the top of the page when a
+// button disappears under them.
+func (p *page) keepFocus(before string) {
+	if asks := p.store.Confirm.Asks(); asks != p.asked {
+		if p.asked = asks; asks {
+			focus("decline")
+			return
+		}
+	}
+	if successors[before] != nil && !focusable(before) {
+		p.lost = before
+	}
+	if p.lost == "" {
+		return
+	}
+	if active := activeID(); active != "" && active != p.lost {
+		p.lost = "" // the user went elsewhere
+		return
+	}
+	if i := slices.IndexFunc(successors[p.lost], focusable); i >= 0 {
+		focus(successors[p.lost][i])
+		p.lost = ""
+	}
+}
+
+// showDetails scrolls to a trial that was just selected, where the details are
+// far from what was selected: in a narrow window.
+func (p *page) showDetails() {
+	number := 0
+	if t := p.store.Selected(); t != nil {
+		number = t.Number
+	}
+	if number == p.selected {
+		return
+	}
+	if p.selected = number; number == 0 || !matches("(max-width: 1199px)") {
+		return
+	}
+	if details, err := element("details"); err == nil {
+		_, _ = details.Call("scrollIntoView", map[string]any{"block": "nearest", "behavior": "smooth"})
+	}
+}
+
+// watchColours follows whether the page is dark.
+func (p *page) watchColours() error {
+	const query = "(prefers-color-scheme: dark)"
+	list, err := safejs.Global().Call("matchMedia", query)
+	if err != nil {
+		return err
+	}
+	handler, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		p.change(func() { p.store.SetDark(matches(query)) })
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.store.SetDark(matches(query))
+	_, err = list.Call("addEventListener", "change", handler)
+	return err
+}
+
+// matches reports whether a media query does.
+func matches(query string) bool {
+	list, err := safejs.Global().Call("matchMedia", query)
+	if err != nil {
+		return false
+	}
+	v, err := list.Get("matches")
+	if err != nil {
+		return false
+	}
+	ok, err := v.Truthy()
+	return ok && err == nil
+}
+
+// element returns the element with that ID.
+func element(id string) (safejs.Value, error) {
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	e, err := document.Call("getElementById", id)
+	if err == nil && e.IsNull() {
+		err = fmt.Errorf("the page has no element %q", id)
+	}
+	return e, err
+}
+
+// activeID is the ID of the element that has the focus; empty for the body.
+func activeID() string {
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return ""
+	}
+	active, err := document.Get("activeElement")
+	if err != nil || active.Type() != safejs.TypeObject {
+		return ""
+	}
+	id, err := active.Get("id")
+	if err != nil {
+		return ""
+	}
+	text, err := id.String()
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+func focus(id string) {
+	if e, err := element(id); err == nil {
+		_, _ = e.Call("focus", map[string]any{"preventScroll": true})
+	}
+}
+
+// focusable reports whether the element can take the focus.
+func focusable(id string) bool {
+	e, err := element(id)
+	if err != nil {
+		return false
+	}
+	disabled, err := e.Call("matches", ":disabled")
+	if err != nil {
+		return false
+	}
+	if is, err := disabled.Truthy(); is || err != nil {
+		return false
+	}
+	hidden, err := e.Call("closest", "[hidden]")
+	return err == nil && hidden.IsNull()
+}

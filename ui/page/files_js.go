@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/hack-pad/safejs"
+
+	"litefront/ui/store"
+)
+
+// download hands a journal to the user as a file.
+func (p *page) download(journal string) {
+	if err := download(journal, fileName(p.store)); err != nil {
+		p.store.Fail("the journal cannot be saved: " + err.Error())
+	}
+}
+
+func download(text, name string) error {
+	blobType, err := safejs.Global().Get("Blob")
+	if err != nil {
+		return err
+	}
+	blob, err := blobType.New([]any{text}, map[string]any{"type": "application/x-ndjson"})
+	if err != nil {
+		return err
+	}
+	urls, err := safejs.Global().Get("URL")
+	if err != nil {
+		return err
+	}
+	url, err := urls.Call("createObjectURL", blob)
+	if err != nil {
+		return err
+	}
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return err
+	}
+	link, err := document.Call("createElement", "a")
+	if err != nil {
+		return err
+	}
+	if err := link.Set("href", url); err != nil {
+		return err
+	}
+	if err := link.Set("download", name); err != nil {
+		return err
+	}
+	if _, err := link.Call("click"); err != nil {
+		return err
+	}
+	// The browser reads the file after the click; a minute is ample.
+	var revoke safejs.Func
+	revoke, err = safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		_, _ = urls.Call("revokeObjectURL", url)
+		revoke.Release()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = safejs.Global().Call("setTimeout", revoke, 60_000)
+	return err
+}
+
+// fileName makes a file's name of the study's.
+func fileName(s *store.Store) string {
+	name := "study"
+	if s.Study != nil {
+		name = s.Study.Study
+	}
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == '-' {
+			return r
+		}
+		return '-'
+	}, name)
+	return "litefront-" + name + ".jsonl"
+}
+
+// ImportFile reads the chosen file and hands it to the store.
+func (p *page) ImportFile() {
+	if err := p.importFile(); err != nil {
+		p.store.Fail("the file cannot be read: " + err.Error())
+	}
+}
+
+func (p *page) importFile() error {
+	input, err := element("import")
+	if err != nil {
+		return err
+	}
+	files, err := input.Get("files")
+	if err != nil {
+		return err
+	}
+	if n, err := files.Length(); err != nil || n == 0 {
+		return err
+	}
+	file, err := files.Index(0)
+	if err != nil {
+		return err
+	}
+	size, err := file.Get("size")
+	if err != nil {
+		return err
+	}
+	if n, err := size.Float(); err != nil || n > store.MaxJournal {
+		return fmt.Errorf("it has %.0f bytes; the limit is %d", n, store.MaxJournal)
+	}
+	text, err := file.Call("text")
+	if err != nil {
+		return err
+	}
+	if err := then(text, p.imported, func(reason string) {
+		p.change(func() { p.store.Fail("the file cannot be read: " + reason) })
+	}); err != nil {
+		return err
+	}
+	return input.Set("value", "") // so that the same file can be chosen again
+}
+
+func (p *page) imported(journal string) {
+	p.change(func() {
+		if command, ok := p.store.Import(journal); ok {
+			p.Send(command)
+		}
+	})
+}
+
+// then calls one of the two with what a promise of a text comes to.
+func then(promise safejs.Value, resolved, rejected func(string)) error {
+	var handlers [2]safejs.Func
+	for i, handle := range []func(string){resolved, rejected} {
+		var err error
+		handlers[i], err = safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+			text := ""
+			if len(args) > 0 {
+				if converted, err := safejs.Global().Call("String", args[0]); err == nil {
+					text, _ = converted.String()
+				}
+			}
+			handle(text)
+			for _, h := range handlers {
+				h.Release()
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err := promise.Call("then", handlers[0], handlers[1])
+	return err
+}

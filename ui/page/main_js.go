@@ -1,0 +1,169 @@
+// Command page is the program of the page: package view drawn by vugu, the chart
+// beside it, and the worker that searches. It decides nothing itself; see package
+// store.
+//
+// It builds for the browser only. Every touch of JavaScript but vugu's own goes
+// through safejs.
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/hack-pad/safejs"
+	"github.com/vugu/vugu"
+	"github.com/vugu/vugu/domrender"
+
+	"litefront/kernels/search"
+	"litefront/ui/store"
+	"litefront/ui/view"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fail(err)
+	}
+}
+
+// run draws until the browser goes away.
+func run() (err error) {
+	defer func() { // vugu reports what JavaScript throws by panicking
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	renderer, err := domrender.New("#app")
+	if err != nil {
+		return err
+	}
+	env, err := vugu.NewBuildEnv(renderer.EventEnv())
+	if err != nil {
+		return err
+	}
+	p := &page{store: store.New(codeVersion()), env: renderer.EventEnv(), changed: make(chan struct{}, 1)}
+	if err := p.watchColours(); err != nil {
+		return err
+	}
+	p.Restart()
+	go p.draw()
+	go p.tick()
+	root := &view.Root{Store: p.store, Page: p}
+	for ok := true; ok; ok = renderer.EventWait() {
+		before := activeID()
+		p.env.Lock()
+		root.Since = time.Since(p.told)
+		results := env.RunBuild(root)
+		p.env.UnlockOnly()
+		if err := renderer.Render(results); err != nil {
+			return err
+		}
+		p.rendered(before)
+	}
+	return nil
+}
+
+// page is what the components act on. The event environment's lock guards it and
+// the store; vugu holds it while it handles an event.
+type page struct {
+	store  *store.Store
+	env    vugu.EventEnv
+	worker *worker
+	chart  chart
+	told   time.Time // when the worker told its progress last
+
+	changed  chan struct{} // holds one element while a drawing is due
+	selected int           // trial whose details were last in view
+	lost     string        // control that lost the focus by being hidden or disabled
+	asked    bool          // the question to the user was shown
+}
+
+// change runs f, which changes the store, and has the page drawn.
+func (p *page) change(f func()) {
+	p.env.Lock()
+	defer p.wake()
+	defer p.env.UnlockOnly()
+	defer func() {
+		if r := recover(); r != nil {
+			p.store.Fail(fmt.Sprintf("this page has a bug, reload it: %v", r))
+		}
+	}()
+	f()
+}
+
+// frame is the least time between two drawings for what the worker tells. A
+// drawing costs time, which the search would have to share.
+const frame = 200 * time.Millisecond
+
+// draw draws the page whenever it was woken, once for all that changed within a
+// frame.
+func (p *page) draw() {
+	for range p.changed {
+		p.env.Lock()
+		p.env.UnlockRender()
+		time.Sleep(frame)
+	}
+}
+
+// wake has the page drawn soon.
+func (p *page) wake() {
+	select {
+	case p.changed <- struct{}{}:
+	default: // it will be anyway
+	}
+}
+
+// tick keeps the time that is left current during a search.
+func (p *page) tick() {
+	for range time.Tick(time.Second) {
+		p.env.RLock()
+		searching := p.store.Phase() == store.Searching
+		p.env.RUnlock()
+		if searching {
+			p.wake()
+		}
+	}
+}
+
+// Restart replaces the worker, if there is one, and asks the new one for what is
+// kept.
+func (p *page) Restart() {
+	if p.worker != nil {
+		p.worker.terminate()
+	}
+	command := p.store.Open()
+	var err error
+	if p.worker, err = startWorker(p); err != nil {
+		p.store.Die("the worker could not be started: " + err.Error())
+		return
+	}
+	p.Send(command)
+}
+
+// Send posts a command to the worker.
+func (p *page) Send(c search.Command) {
+	if err := p.worker.send(c); err != nil {
+		p.store.Die("the worker cannot be reached: " + err.Error())
+	}
+}
+
+// codeVersion names the program in the studies that it starts.
+func codeVersion() string {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				version = s.Value[:12]
+			}
+		}
+	}
+	return "page " + version
+}
+
+// fail replaces the page by a message: nothing else can be drawn any more.
+func fail(err error) {
+	if show, e := safejs.Global().Get("litefrontFail"); e == nil {
+		_, _ = show.Invoke("The page stopped: " + err.Error() + ". What was measured is kept; reload it to go on.")
+	}
+}

@@ -1,0 +1,51 @@
+// The worker of the page: it starts the search core, which is Go compiled to
+// WebAssembly (worker.wasm) and from then on receives the page's commands.
+'use strict';
+
+(() => {
+  // Commands may come before there is anybody to receive them.
+  const early = [];
+  self.onmessage = (event) => early.push(event);
+
+  // Whatever is thrown in an event ends the program. The page's onerror hears of
+  // it too, and knows by that that this worker is gone.
+  self.addEventListener('error', ({ error, message }) => {
+    const [line] = String(error?.message ?? message).split('\n');
+    self.postMessage(JSON.stringify({ error: `the search core stopped: ${line}` }));
+  });
+
+  const fetchModule = async () => {
+    const response = await fetch('worker.wasm');
+    if (!response.ok) {
+      throw new Error(`worker.wasm cannot be loaded: ${response.status} ${response.statusText}`);
+    }
+    return response;
+  };
+
+  const instantiate = async (imports) => {
+    if (WebAssembly.instantiateStreaming) {
+      try {
+        return await WebAssembly.instantiateStreaming(fetchModule(), imports);
+      } catch {
+        // Perhaps it is not served as application/wasm. If there is another
+        // reason, the other way fails for it too.
+      }
+    }
+    const response = await fetchModule();
+    return WebAssembly.instantiate(await response.arrayBuffer(), imports);
+  };
+
+  const start = async () => {
+    importScripts('wasm_exec.js', 'engine.js');
+    const go = new Go();
+    const { instance } = await instantiate(go.importObject);
+    // The program listens before it first waits, which is when run returns.
+    const ended = go.run(instance);
+    early.forEach((event) => self.onmessage(event));
+    await ended;
+    throw new Error('the program ended');
+  };
+
+  // Thrown again outside of the promise, to reach the handlers of errors.
+  start().catch((error) => setTimeout(() => { throw error; }));
+})();

@@ -1,0 +1,113 @@
+package store
+
+import "litefront/kernels/search"
+
+// Open says what to send to a worker that was just started. What an earlier
+// worker told stays until this one tells of a study.
+func (s *Store) Open() search.Command {
+	s.answered, s.dead, s.searching, s.waiting, s.forgetting, s.settled = false, false, false, false, false, false
+	return search.Command{Do: search.DoOpen}
+}
+
+// Die notes that the worker is gone, and why.
+func (s *Store) Die(reason string) {
+	s.dead, s.searching, s.waiting, s.Confirm = true, false, false, Confirm{}
+	s.Fail(reason)
+}
+
+// Start begins the search of the form, or goes on with the kept study. It
+// returns false, and says what is wrong beside the fields, if there is nothing
+// to send.
+func (s *Store) Start() (search.Command, bool) {
+	if p := s.Phase(); s.waiting || p != Idle && p != Paused {
+		return search.Command{}, false
+	}
+	q, ok := s.request()
+	if !ok {
+		s.settled = true // what is wrong is shown in the form
+		return search.Command{}, false
+	}
+	s.waiting, s.settled, s.Errors = true, false, nil
+	return search.Command{Do: search.DoStart, Request: q}, true
+}
+
+// Pause ends the search; it can go on.
+func (s *Store) Pause() (search.Command, bool) {
+	if s.Phase() != Searching || s.waiting {
+		return search.Command{}, false
+	}
+	s.waiting = true
+	return search.Command{Do: search.DoStop}, true
+}
+
+// Stop ends the search and returns to the form, with the study kept. A search
+// that pauses already needs no command.
+func (s *Store) Stop() (search.Command, bool) {
+	if s.Phase() == Searching {
+		c, ok := s.Pause()
+		s.settled = s.settled || ok
+		return c, ok
+	}
+	s.settled = true
+	return search.Command{}, false
+}
+
+// Export asks for the kept study's journal.
+func (s *Store) Export() (search.Command, bool) {
+	if s.Study == nil || s.waiting || s.dead {
+		return search.Command{}, false
+	}
+	return search.Command{Do: search.DoExport}, true
+}
+
+// Confirm is a question to the user. The zero value asks nothing.
+type Confirm struct {
+	Question string
+	Accept   string // label of the button that agrees
+	command  search.Command
+}
+
+// Asks reports whether there is a question.
+func (c Confirm) Asks() bool { return c.Question != "" }
+
+// NewSearch asks whether to discard the kept study.
+func (s *Store) NewSearch() {
+	if s.Study != nil && !s.waiting && !s.searching && !s.dead {
+		s.Confirm = Confirm{"Discard this study? What was measured is lost unless you export it first.", "Discard", search.Command{Do: search.DoForget}}
+	}
+}
+
+// MaxJournal bounds a journal that is imported, in bytes.
+const MaxJournal = 64 << 20
+
+// Import asks whether to replace the kept study by the lines of a journal. With
+// no study kept it asks nothing and returns the command.
+func (s *Store) Import(journal string) (search.Command, bool) {
+	command := search.Command{Do: search.DoImport, Journal: journal}
+	switch {
+	case s.waiting || s.searching || s.dead || !s.answered:
+		return search.Command{}, false
+	case journal == "":
+		s.Fail("the file is empty; a journal has one event a line")
+		return search.Command{}, false
+	case s.Study == nil:
+		s.waiting = true
+		return command, true
+	}
+	s.Confirm = Confirm{"Replace this study by the imported one? What was measured is lost unless you export it first.", "Replace", command}
+	return search.Command{}, false
+}
+
+// Accept agrees to the question and returns what to send.
+func (s *Store) Accept() (search.Command, bool) {
+	c := s.Confirm
+	s.Confirm = Confirm{}
+	if !c.Asks() || s.waiting || s.searching || s.dead {
+		return search.Command{}, false
+	}
+	s.waiting, s.forgetting = true, c.command.Do == search.DoForget
+	return c.command, true
+}
+
+// Decline drops the question.
+func (s *Store) Decline() { s.Confirm = Confirm{} }

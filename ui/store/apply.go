@@ -1,0 +1,242 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"litefront/kernels/search"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/trial"
+)
+
+// Apply takes a message of the worker. What makes no sense is shown as an error
+// and changes nothing else.
+func (s *Store) Apply(m search.Message) {
+	if s.dead {
+		return
+	}
+	if m.Device != nil {
+		s.Device = cleanDevice(*m.Device)
+	}
+	if m.Event != nil {
+		if err := s.event(*m.Event); err != nil {
+			s.Fail("the worker sent something wrong: " + err.Error())
+		}
+	}
+	if m.Error != "" {
+		s.waiting, s.forgetting = false, false
+		s.Fail(m.Error)
+		if !s.answered { // it could not even begin
+			s.Die(m.Error)
+			return
+		}
+	}
+	switch m.State {
+	case "":
+	case search.StateIdle, search.StateSearching:
+		if s.forgetting {
+			s.clear()
+			s.Invalid = make(map[string]string)
+		}
+		s.answered, s.waiting, s.forgetting = true, false, false
+		s.searching = m.State == search.StateSearching
+	default:
+		s.Fail(fmt.Sprintf("the worker sent something wrong: state %q", m.State))
+	}
+}
+
+func (s *Store) event(e trial.Event) error {
+	if e.V != trial.EventVersion {
+		return fmt.Errorf("event version %d; this page reads version %d", e.V, trial.EventVersion)
+	}
+	switch {
+	case e.Kind == trial.KindStarted && e.Started != nil:
+		return s.started(*e.Started)
+	case e.Kind == trial.KindProgress && e.Progress != nil:
+		return s.progressed(*e.Progress)
+	case e.Kind == trial.KindDone && e.Done != nil:
+		if e.Done.Reason == search.DoneBudget || e.Done.Reason == search.DoneExhausted {
+			s.settled = true
+		}
+		return nil
+	case e.Kind == trial.KindSetting && e.Setting != nil:
+		return s.setting(*e.Setting)
+	case s.Study == nil:
+		return fmt.Errorf("event %q before a study has started", e.Kind)
+	case e.Kind == trial.KindAsked && e.Asked != nil:
+		return s.asked(*e.Asked)
+	case e.Kind == trial.KindMeasured && e.Measured != nil:
+		return s.told(*e.Measured)
+	case e.Kind == trial.KindFailed && e.Failed != nil:
+		return s.failure(*e.Failed)
+	case e.Kind == trial.KindFrontier && e.Frontier != nil:
+		s.setFrontier(*e.Frontier)
+		return nil
+	}
+	return fmt.Errorf("event %q without what it tells", e.Kind)
+}
+
+func (s *Store) started(e trial.Started) error {
+	objectives, err := objective.ParseSet(e.Objectives)
+	if err != nil {
+		return err
+	}
+	var constraints []objective.Constraint
+	for _, text := range e.Constraints {
+		c, err := objective.ParseConstraint(text)
+		if err != nil {
+			return err
+		}
+		constraints = append(constraints, c)
+	}
+	s.clear()
+	e.Study, e.Code = line(e.Study, maxText), line(e.Code, maxText)
+	s.Study, s.objectives, s.constraints = &e, objectives, constraints
+	s.fillForm(e)
+	return nil
+}
+
+func (s *Store) setting(e trial.Setting) error {
+	if e.Name != "budget" {
+		return nil
+	}
+	b, err := search.ParseBudget(e.Value)
+	if err != nil {
+		return err
+	}
+	s.budget = b
+	if typed, err := search.ParseBudget(s.Form.Budget); err != nil || typed != b {
+		s.Form.Budget = displayBudget(b)
+	}
+	return nil
+}
+
+// maxTrials bounds the trials that are held. Beyond it the oldest that do not
+// matter give way; the worker's journal keeps them all.
+const maxTrials = 20_000
+
+func (s *Store) asked(e trial.Trial) error {
+	if err := e.Arch.Validate(); err != nil {
+		return fmt.Errorf("trial %d: %w", e.Number, err)
+	}
+	if e.Number < 1 || s.trials[e.Number] != nil { // the latter was asked again
+		return nil
+	}
+	if len(s.order) >= maxTrials {
+		i := max(0, slices.IndexFunc(s.order, func(n int) bool { return !s.trials[n].OnFrontier && n != s.selected }))
+		s.frontier = slices.DeleteFunc(s.frontier, func(n int) bool { return n == s.order[i] })
+		delete(s.trials, s.order[i])
+		s.order = slices.Delete(s.order, i, i+1)
+	}
+	s.trials[e.Number] = &Trial{Trial: e, Name: e.Arch.String(), DecoderParams: float64(e.Arch.DecoderParams())}
+	s.order = append(s.order, e.Number)
+	return nil
+}
+
+// open returns the trial that has not ended, or nil.
+func (s *Store) open(number int) *Trial {
+	t := s.trials[number]
+	if t == nil || t.Measurement != nil || t.Failure != "" {
+		return nil
+	}
+	return t
+}
+
+func (s *Store) told(e trial.Measured) error {
+	t := s.open(e.Number)
+	if t == nil {
+		return fmt.Errorf("trial %d ended, but is not under way", e.Number)
+	}
+	if len(e.Values) != len(s.objectives) {
+		return fmt.Errorf("trial %d: %d values for %d objectives", e.Number, len(e.Values), len(s.objectives))
+	}
+	for i, v := range e.Values {
+		if !usable(v) {
+			return fmt.Errorf("trial %d: %s %v must be finite and not negative", e.Number, s.objectives[i].Name, v)
+		}
+	}
+	t.Values = e.Values
+	t.setMeasurement(e.Measurement)
+	t.Violates = s.violated(t)
+	s.measured++
+	s.count(t)
+	if usable(e.Measurement.SpentMs) {
+		s.spentMs += e.Measurement.SpentMs
+	}
+	s.Version++
+	return nil
+}
+
+func (s *Store) failure(e trial.Failed) error {
+	t := s.open(e.Number)
+	if t == nil {
+		return fmt.Errorf("trial %d ended, but is not under way", e.Number)
+	}
+	t.Failure = line(e.Reason, maxText)
+	if t.Failure == "" {
+		t.Failure = "no reason given"
+	}
+	s.lastFailure = t.Failure
+	s.failed++
+	s.count(t)
+	return nil
+}
+
+func (s *Store) count(t *Trial) {
+	if !t.Overlay() {
+		s.ended++
+	}
+}
+
+func (s *Store) setFrontier(e trial.Frontier) {
+	for _, n := range s.frontier {
+		s.trials[n].OnFrontier = false
+	}
+	s.frontier = nil
+	for _, p := range e.Points {
+		if t := s.trials[p.Number]; t != nil && t.Measurement != nil && !t.OnFrontier {
+			t.OnFrontier = true
+			s.frontier = append(s.frontier, p.Number)
+		}
+	}
+	s.Version++
+}
+
+func (s *Store) progressed(e trial.Progress) error {
+	for _, v := range []float64{e.Hypervolume, e.ElapsedMs, e.LeftMs} {
+		if !usable(v) {
+			return fmt.Errorf("progress: %v must be finite and not negative", v)
+		}
+	}
+	s.progress = e
+	return nil
+}
+
+// violated is the first constraint that t breaks. Constraints on what is known
+// beforehand are the worker's to check: candidates that break those are never
+// measured.
+func (s *Store) violated(t *Trial) string {
+	for _, c := range s.constraints {
+		if r, known := s.Read(t, c.Objective); known && !c.Satisfied(r.Value) {
+			return c.String()
+		}
+	}
+	return ""
+}
+
+// usable reports whether v is a number that an objective or a duration can have.
+func usable(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
+
+// cleanDevice returns d as the page can show it.
+func cleanDevice(d trial.Device) *trial.Device {
+	const maxFeatures = 32
+	for _, text := range []*string{&d.Name, &d.OS, &d.Arch, &d.CPU, &d.Engine} {
+		*text = line(*text, 80)
+	}
+	d.Features = slices.Clone(d.Features[:min(len(d.Features), maxFeatures)])
+	for i, f := range d.Features {
+		d.Features[i] = line(f, 80)
+	}
+	return &d
+}

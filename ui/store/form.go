@@ -1,0 +1,288 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"litefront/kernels/search"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/space"
+	"litefront/searchcore/study"
+	"litefront/searchcore/trial"
+)
+
+// The fields of the form.
+const (
+	FieldPreset     = "preset"
+	FieldPrompt     = "prompt"
+	FieldObjectives = "objectives"
+	FieldBudget     = "budget"
+	FieldStrategy   = "strategy"
+	FieldSeed       = "seed"
+)
+
+// Form is the setup of a search as the user types it.
+type Form struct {
+	Preset     string
+	Prompt     string // tokens
+	Objectives []string
+	Budget     string
+	Strategy   string
+	Seed       string
+}
+
+// Preset is a search space on offer.
+type Preset struct {
+	Name    string
+	Summary string // its extent, in one line
+	Refused string // why it cannot be searched; empty if it can
+}
+
+// MemoryLimit is the linear memory that a candidate may need, in bytes: what
+// also phones grant a page.
+const MemoryLimit = 1 << 30
+
+// decodeTokens is the room that a study leaves after its prompt.
+var decodeTokens = trial.DefaultWorkload().Context - trial.DefaultWorkload().PromptLen
+
+func (s *Store) resetForm() {
+	s.Form = Form{
+		Preset:     "archai-gpt2",
+		Prompt:     strconv.Itoa(trial.DefaultWorkload().PromptLen),
+		Objectives: []string{"decoder_params", "prefill_ms", "peak_mb"},
+		Budget:     "60s",
+		Strategy:   study.Strategies()[0],
+		Seed:       "1",
+	}
+	s.Invalid = make(map[string]string)
+}
+
+// fillForm shows the setup of a study that is kept.
+func (s *Store) fillForm(e trial.Started) {
+	budget := s.Form.Budget
+	s.Form = Form{
+		Preset:     e.Space.Name,
+		Prompt:     strconv.Itoa(e.Workload.PromptLen),
+		Objectives: slices.Clone(e.Objectives),
+		Budget:     budget,
+		Strategy:   e.Strategy,
+		Seed:       strconv.FormatUint(e.Seed, 10),
+	}
+	s.Invalid = make(map[string]string)
+}
+
+// presets finds out which of the preset spaces can be searched.
+func presets() []Preset {
+	var list []Preset
+	for _, name := range space.Presets() {
+		p := Preset{Name: name}
+		sp, err := space.Preset(name)
+		if err == nil {
+			p.Summary = summary(sp)
+			err = probe(sp)
+		}
+		if err != nil {
+			p.Refused = line(err.Error(), maxText)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// probe reports why no study of sp can start.
+func probe(sp space.Space) error {
+	return search.Request{Name: sp.Name, Code: "probe", Budget: "1", Setup: trial.Setup{
+		Space:       sp,
+		Workload:    trial.DefaultWorkload(),
+		Objectives:  []string{decoderParams.Name, peakMemory.Name},
+		Strategy:    study.Strategies()[0],
+		Protocol:    trial.Litefront,
+		MemoryLimit: MemoryLimit,
+	}}.Check()
+}
+
+// summary says how far a space extends.
+func summary(sp space.Space) string {
+	span := func(c space.Choices) string {
+		if lo, hi := slices.Min(c), slices.Max(c); lo != hi {
+			return fmt.Sprintf("%d–%d", lo, hi)
+		}
+		return strconv.Itoa(c[0])
+	}
+	layers := "each layer its own"
+	if sp.Shared {
+		layers = "all layers alike"
+	}
+	return fmt.Sprintf("%s layers, %s; d_model %s, d_inner %s, up to %s decoder parameters",
+		span(sp.NLayer), layers, span(sp.DModel), span(sp.DInner), decoderParams.Format(float64(sp.MaxDecoderParams)))
+}
+
+// SetField takes what the user typed or chose, and judges that field.
+func (s *Store) SetField(name, value string) {
+	const maxValue = 100
+	value = strings.TrimSpace(value)
+	if len(value) > maxValue {
+		value = value[:maxValue]
+	}
+	switch name {
+	case FieldPreset:
+		s.Form.Preset = value
+	case FieldPrompt:
+		s.Form.Prompt = value
+	case FieldBudget:
+		s.Form.Budget = value
+	case FieldStrategy:
+		s.Form.Strategy = value
+	case FieldSeed:
+		s.Form.Seed = value
+	}
+	s.judge(name)
+}
+
+// SetObjective takes an objective in or out. The form keeps them in the order of
+// the table of objectives.
+func (s *Store) SetObjective(name string, on bool) {
+	chosen := s.Form.Objectives
+	s.Form.Objectives = nil
+	for _, o := range objective.All() {
+		if o.Name == name && on || o.Name != name && slices.Contains(chosen, o.Name) {
+			s.Form.Objectives = append(s.Form.Objectives, o.Name)
+		}
+	}
+	s.judge(FieldObjectives)
+}
+
+// judge notes what is wrong with a field.
+func (s *Store) judge(name string) {
+	var err error
+	switch name {
+	case FieldPreset:
+		_, err = s.space()
+	case FieldPrompt:
+		_, err = s.workload()
+	case FieldObjectives:
+		_, err = objective.ParseSet(s.Form.Objectives)
+	case FieldBudget:
+		err = s.checkBudget()
+	case FieldStrategy:
+		if !slices.Contains(study.Strategies(), s.Form.Strategy) {
+			err = fmt.Errorf("strategy %q is unknown; use one of %s", s.Form.Strategy, strings.Join(study.Strategies(), ", "))
+		}
+	case FieldSeed:
+		_, err = s.seed()
+	}
+	delete(s.Invalid, name)
+	if err != nil {
+		s.Invalid[name] = line(err.Error(), maxText)
+	}
+}
+
+func (s *Store) space() (space.Space, error) {
+	sp, err := space.Preset(s.Form.Preset)
+	if err != nil {
+		return space.Space{}, err
+	}
+	for _, p := range s.Presets {
+		if p.Name == sp.Name && p.Refused != "" {
+			return space.Space{}, fmt.Errorf("%s", p.Refused)
+		}
+	}
+	return sp, nil
+}
+
+func (s *Store) workload() (trial.Workload, error) {
+	w := trial.DefaultWorkload()
+	most := trial.MaxContext - decodeTokens
+	if sp, err := space.Preset(s.Form.Preset); err == nil && sp.MaxLen > 0 {
+		most = sp.MaxLen - decodeTokens
+	}
+	n, err := strconv.Atoi(s.Form.Prompt)
+	if err != nil || n < 1 || n > most {
+		return w, fmt.Errorf("prompt length %q must be a whole number from 1 to %d", s.Form.Prompt, most)
+	}
+	w.PromptLen, w.Context = n, n+decodeTokens
+	return w, nil
+}
+
+func (s *Store) seed() (uint64, error) {
+	n, err := strconv.ParseUint(s.Form.Seed, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("seed %q must be a whole number from 0 to %d", s.Form.Seed, uint64(math.MaxUint64))
+	}
+	return n, nil
+}
+
+// checkBudget demands a budget that is not spent yet.
+func (s *Store) checkBudget() error {
+	b, err := search.ParseBudget(s.Form.Budget)
+	switch {
+	case err != nil:
+		return err
+	case s.Study == nil:
+		return nil
+	case b.Time > 0 && b.Time <= s.elapsed():
+		return fmt.Errorf("budget %s is spent: the study has run for %s; raise it to go on", s.Form.Budget, s.elapsed().Round(time.Second))
+	case b.Trials > 0 && b.Trials <= s.ended:
+		return fmt.Errorf("budget %s is spent: the study has %d candidates; raise it to go on", s.Form.Budget, s.ended)
+	}
+	return nil
+}
+
+// request is the search that the form describes, or false if a field is wrong.
+// For a kept study only the budget counts: its setup is settled.
+func (s *Store) request() (*search.Request, bool) {
+	fields := []string{FieldBudget}
+	if s.Study == nil {
+		fields = []string{FieldPreset, FieldPrompt, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
+	}
+	s.Invalid = make(map[string]string)
+	for _, name := range fields {
+		s.judge(name)
+	}
+	if len(s.Invalid) > 0 {
+		return nil, false
+	}
+	if s.Study != nil {
+		return &search.Request{Name: s.Study.Study, Code: s.code, Setup: s.Study.Setup, Budget: s.Form.Budget}, true
+	}
+	sp, _ := s.space() // judged above, as the others
+	w, _ := s.workload()
+	seed, _ := s.seed()
+	q := &search.Request{
+		Name: fmt.Sprintf("%s seed %d", sp.Name, seed),
+		Code: s.code,
+		Setup: trial.Setup{
+			Space:       sp,
+			Workload:    w,
+			Objectives:  s.Form.Objectives,
+			Strategy:    s.Form.Strategy,
+			Protocol:    trial.Litefront,
+			Seed:        seed,
+			MemoryLimit: MemoryLimit,
+		},
+		Budget: s.Form.Budget,
+	}
+	if err := q.Check(); err != nil { // of the fields together, such as a prompt that the space has no room for
+		s.Invalid[FieldPreset] = line(err.Error(), maxText)
+		return nil, false
+	}
+	return q, true
+}
+
+// displayBudget writes b as people do: 2m, not 2m0s.
+func displayBudget(b search.Budget) string {
+	text := b.String()
+	if b.Time > 0 {
+		if b.Time%time.Minute == 0 {
+			text = strings.TrimSuffix(text, "0s")
+		}
+		if b.Time%time.Hour == 0 {
+			text = strings.TrimSuffix(text, "0m")
+		}
+	}
+	return text
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"litefront/kernels/search"
+)
+
+func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+func TestPresets(t *testing.T) {
+	s := New("test")
+	refused := map[string]bool{}
+	for _, p := range s.Presets {
+		refused[p.Name] = p.Refused != ""
+		if p.Summary == "" || strings.Contains(p.Refused, "\n") {
+			t.Errorf("preset %+v", p)
+		}
+	}
+	// A preset is offered exactly if its study can start.
+	for name, no := range refused {
+		s := ready(t)
+		s.SetField(FieldPreset, name)
+		if _, ok := s.Start(); ok == no {
+			t.Errorf("%s: offered %v, starts %v: %v", name, !no, ok, s.Invalid)
+		}
+	}
+	if refused["archai-gpt2"] || refused["lts-gpt2"] {
+		t.Errorf("presets refused: %v", refused)
+	}
+}
+
+func TestFields(t *testing.T) {
+	tests := []struct {
+		field, value string
+		wrong        string // in the message; empty for none
+	}{
+		{FieldPreset, "lts-gpt2", ""},
+		{FieldPreset, "mine", `no preset "mine"`},
+		{FieldPrompt, " 64 ", ""},
+		{FieldPrompt, "960", ""},
+		{FieldPrompt, "961", "from 1 to 960"}, // 64 more make 1024 positions
+		{FieldPrompt, "0", "from 1 to 960"},
+		{FieldPrompt, "many", `"many"`},
+		{FieldBudget, "200", ""},
+		{FieldBudget, "1h30m", ""},
+		{FieldBudget, "-1s", "positive"},
+		{FieldBudget, "", "positive"},
+		{FieldSeed, "18446744073709551615", ""},
+		{FieldSeed, "-1", "whole number"},
+		{FieldStrategy, "random", ""},
+		{FieldStrategy, "luck", `"luck"`},
+		{FieldSeed, strings.Repeat("9", 10_000), "whole number"},
+	}
+	for _, tt := range tests {
+		s := ready(t)
+		s.SetField(tt.field, tt.value)
+		got := s.Invalid[tt.field]
+		if (got == "") != (tt.wrong == "") || !strings.Contains(got, tt.wrong) || len([]rune(got)) > maxText {
+			t.Errorf("%s %.40q: %q, want %q", tt.field, tt.value, got, tt.wrong)
+		}
+		if _, ok := s.Start(); ok != (tt.wrong == "") {
+			t.Errorf("%s %.40q: starts %v", tt.field, tt.value, ok)
+		}
+	}
+}
+
+func TestObjectives(t *testing.T) {
+	s := ready(t)
+	s.SetObjective("peak_mb", false)
+	s.SetObjective("decode_ms", true)
+	s.SetObjective("prefill_ms", true) // already
+	s.SetObjective("speed", true)      // there is none
+	if want := []string{"decoder_params", "prefill_ms", "decode_ms"}; !slices.Equal(s.Form.Objectives, want) {
+		t.Errorf("objectives %v, want %v", s.Form.Objectives, want)
+	}
+	s.SetObjective("prefill_ms", false)
+	if s.Invalid[FieldObjectives] != "" {
+		t.Errorf("two objectives are refused: %s", s.Invalid[FieldObjectives])
+	}
+	s.SetObjective("decode_ms", false)
+	if got := s.Invalid[FieldObjectives]; !strings.Contains(got, "at least 2") {
+		t.Errorf("one objective: %q", got)
+	}
+	if _, ok := s.Start(); ok {
+		t.Error("a search starts with one objective")
+	}
+}
+
+// What is displayed for a budget means the same as the budget.
+func TestDisplayBudget(t *testing.T) {
+	for text, want := range map[string]string{"60s": "1m", "90s": "1m30s", "2h": "2h", "1h30m": "1h30m", "10m": "10m", "100m": "1h40m", "1500ms": "1.5s", "20": "20", "36000s": "10h"} {
+		b, err := search.ParseBudget(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := displayBudget(b)
+		again, err := search.ParseBudget(got)
+		if got != want || err != nil || again != b {
+			t.Errorf("%s: %s (%v), want %s", text, got, err, want)
+		}
+	}
+	for seconds := range 8000 {
+		b := search.Budget{Time: time.Duration(seconds+1) * time.Second}
+		if again, err := search.ParseBudget(displayBudget(b)); err != nil || again != b {
+			t.Fatalf("%v is displayed as %s", b.Time, displayBudget(b))
+		}
+	}
+}

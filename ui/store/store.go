@@ -1,0 +1,181 @@
+// Package store is the state behind the page: what the worker told, what the
+// user chose, and what follows from both. The page hands it every message of the
+// worker and every action of the user, sends the commands it returns, and draws
+// what it holds.
+//
+// The package is plain Go without clock, browser or goroutines, so that all of
+// the page's behaviour is tested natively. A Store is not safe for concurrent
+// use.
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"litefront/kernels/search"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/trial"
+)
+
+// Store is the state of one page. Its exported fields are for reading; methods
+// change them.
+type Store struct {
+	Device *trial.Device  // nil until the worker described it
+	Study  *trial.Started // the study shown, nil for none
+	Errors []string       // one line each, oldest first
+
+	Form    Form
+	Invalid map[string]string // messages by the name of the form's field
+	Presets []Preset
+
+	// Confirm is what waits for the user's consent, since it discards the kept
+	// study.
+	Confirm Confirm
+	View    View // of the chart
+	Dark    bool // the page's colours
+
+	// Version counts the changes of what the chart shows.
+	Version int
+
+	code string
+
+	answered   bool // the worker answered since it was started
+	dead       bool
+	searching  bool
+	waiting    bool // for the worker to do what it was told
+	forgetting bool // what it was told is to discard the study
+	settled    bool // the user ended the search, or it ended by itself
+
+	objectives  objective.Set
+	constraints []objective.Constraint
+	trials      map[int]*Trial
+	order       []int // numbers in trials, oldest first
+	frontier    []int
+	selected    int
+	measured    int
+	failed      int
+	ended       int // of the search, overlays not counted: what a budget counts
+	lastFailure string
+	spentMs     float64
+	progress    trial.Progress
+	budget      search.Budget
+}
+
+// New returns the state of a page that has not heard from its worker. The code
+// is the version of the program, for the studies that it starts.
+func New(code string) *Store {
+	s := &Store{code: code, View: views[0], Presets: presets()}
+	s.resetForm()
+	s.clear()
+	return s
+}
+
+// Phase says what the page as a whole is doing.
+type Phase string
+
+// The phases.
+const (
+	Loading   Phase = "loading" // the worker has not answered yet
+	Idle      Phase = "idle"    // the form is shown
+	Searching Phase = "searching"
+	Paused    Phase = "paused" // a study is kept that can go on
+	Dead      Phase = "dead"   // the worker is gone
+)
+
+// Phase returns the phase.
+func (s *Store) Phase() Phase {
+	switch {
+	case s.dead:
+		return Dead
+	case !s.answered:
+		return Loading
+	case s.searching:
+		return Searching
+	case s.Study != nil && !s.settled && !s.finished():
+		return Paused
+	}
+	return Idle
+}
+
+// Status says in a few words what is going on, for those who hear the page: it
+// changes rarely.
+func (s *Store) Status() string {
+	counts := fmt.Sprintf("%d measured, %d failed", s.measured, s.failed)
+	switch p := s.Phase(); {
+	case p == Dead:
+		return "The worker has stopped."
+	case p == Loading:
+		return "Loading the search core."
+	case s.waiting && p == Searching:
+		return "Ending the search."
+	case s.waiting:
+		return "Waiting for the worker."
+	case p == Searching && s.measured < announceEvery:
+		return "Searching."
+	case p == Searching:
+		return fmt.Sprintf("Searching: %d measured.", s.measured/announceEvery*announceEvery)
+	case p == Paused:
+		return "Paused: " + counts + "."
+	case s.Study == nil:
+		return "Ready."
+	case s.finished():
+		return "Budget spent: " + counts + "."
+	}
+	return "Stopped: " + counts + "."
+}
+
+// announceEvery is how many candidates pass between two announcements.
+const announceEvery = 10
+
+// Waiting reports whether the worker has yet to do what it was told; until then
+// it is told nothing else.
+func (s *Store) Waiting() bool { return s.waiting }
+
+// clear forgets the study.
+func (s *Store) clear() {
+	s.Study, s.objectives, s.constraints = nil, nil, nil
+	s.trials, s.order, s.frontier, s.selected = make(map[int]*Trial), nil, nil, 0
+	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
+	s.progress, s.budget = trial.Progress{}, search.Budget{}
+	s.settled = false
+	s.Version++
+}
+
+const (
+	maxErrors = 5   // shown at a time; the oldest give way
+	maxText   = 300 // of texts from outside, in characters
+)
+
+// Fail shows a message, as one line.
+func (s *Store) Fail(message string) {
+	message = line(message, maxText)
+	if message == "" || slices.Contains(s.Errors, message) {
+		return
+	}
+	s.Errors = append(s.Errors, message)
+	s.Errors = s.Errors[max(len(s.Errors)-maxErrors, 0):]
+}
+
+// Dismiss removes the i-th message.
+func (s *Store) Dismiss(i int) {
+	if i >= 0 && i < len(s.Errors) {
+		s.Errors = slices.Delete(s.Errors, i, i+1)
+	}
+}
+
+// line makes text from outside one line of at most n characters.
+func line(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,606 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"litefront/kernels/search"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/trial"
+)
+
+func phase(t *testing.T, s *Store, want Phase) {
+	t.Helper()
+	if got := s.Phase(); got != want {
+		t.Fatalf("phase %q, want %q (errors %q)", got, want, s.Errors)
+	}
+}
+
+func do(t *testing.T, action func() (search.Command, bool), want string) {
+	t.Helper()
+	c, ok := action()
+	if got := c.Do; ok != (want != "") || got != want {
+		t.Fatalf("sends %q (%v), want %q", got, ok, want)
+	}
+}
+
+func TestOneTapStarts(t *testing.T) {
+	s := ready(t)
+	phase(t, s, Idle)
+	c, ok := s.Start()
+	if !ok {
+		t.Fatalf("the form's defaults are refused: %v", s.Invalid)
+	}
+	if err := c.Request.Check(); err != nil {
+		t.Errorf("the request cannot be started: %v", err)
+	}
+	if _, again := s.Start(); again {
+		t.Error("Start sends twice before the worker answered")
+	}
+}
+
+func TestLifeOfASearch(t *testing.T) {
+	s := New("test")
+	phase(t, s, Loading)
+	s = ready(t)
+	w := start(t, s, 1)
+	phase(t, s, Searching)
+	for range 3 {
+		w.measure()
+	}
+	w.fail("RangeError: could not allocate memory")
+
+	do(t, s.Pause, search.DoStop)
+	if !s.Waiting() {
+		t.Error("nothing says that the search is about to end")
+	}
+	do(t, s.Pause, "") // it was told already
+	w.end(search.DoneInterrupted)
+	phase(t, s, Paused)
+
+	do(t, s.Start, search.DoStart)
+	tell(t, s, search.Message{State: search.StateSearching})
+	phase(t, s, Searching)
+
+	do(t, s.Stop, search.DoStop)
+	w.end(search.DoneInterrupted)
+	phase(t, s, Idle)
+	if p := s.Progress(0); p.Measured != 3 || p.Failed != 1 || p.LastFailure != "RangeError: could not allocate memory" {
+		t.Errorf("after Stop the study shows %+v", p)
+	}
+
+	s.NewSearch()
+	if !s.Confirm.Asks() || s.Study == nil {
+		t.Fatal("New search does not ask first")
+	}
+	s.Decline()
+	do(t, s.Accept, "")
+	s.NewSearch()
+	do(t, s.Accept, search.DoForget)
+	if s.Study == nil {
+		t.Error("the study vanishes before the worker has discarded it")
+	}
+	tell(t, s, search.Message{Device: s.Device, State: search.StateIdle})
+	if s.Study != nil || len(s.Points()) != 0 || s.Progress(0).Measured != 0 {
+		t.Error("the discarded study is still shown")
+	}
+	phase(t, s, Idle)
+}
+
+func TestStopWhilePausedNeedsNoWorker(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	do(t, s.Pause, search.DoStop)
+	w.end(search.DoneInterrupted)
+	do(t, s.Stop, "")
+	phase(t, s, Idle)
+}
+
+func TestForgetThatFails(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	w.end(search.DoneInterrupted)
+	s.NewSearch()
+	do(t, s.Accept, search.DoForget)
+	tell(t, s, search.Message{Error: "the kept study could not be discarded: QuotaExceededError"})
+	tell(t, s, search.Message{State: search.StateIdle})
+	if s.Study == nil || s.Waiting() || len(s.Errors) != 1 {
+		t.Errorf("study %v, waiting %v, errors %q", s.Study, s.Waiting(), s.Errors)
+	}
+}
+
+func TestBudgetSpent(t *testing.T) {
+	s := ready(t)
+	s.SetField(FieldBudget, "2")
+	w := start(t, s, 1)
+	w.measure()
+	w.measure()
+	w.end(search.DoneBudget)
+	phase(t, s, Idle)
+	do(t, s.Start, "")
+	if got := s.Invalid[FieldBudget]; !strings.Contains(got, "raise it") {
+		t.Errorf("beside the budget: %q", got)
+	}
+	s.SetField(FieldBudget, "3")
+	if s.Invalid[FieldBudget] != "" {
+		t.Errorf("a raised budget is refused: %q", s.Invalid[FieldBudget])
+	}
+	do(t, s.Start, search.DoStart)
+}
+
+// References are measured beside the search and cost it nothing.
+func TestBudgetLeavesOverlaysOut(t *testing.T) {
+	s := ready(t)
+	s.SetField(FieldBudget, "2")
+	w := start(t, s, 1)
+	a, err := w.study.Started().Space.Sample(random(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.study.Enqueue(a); err != nil {
+		t.Fatal(err)
+	}
+	w.measure() // the overlay
+	w.measure()
+	if p := s.Progress(0); p.Share != 0.5 || p.Measured != 2 {
+		t.Errorf("progress %+v", p)
+	}
+	if flags := s.Points()[5]; flags != 4 {
+		t.Errorf("flags %v of an overlay", flags)
+	}
+	tell(t, s, search.Message{State: search.StateIdle})
+	phase(t, s, Paused)
+}
+
+func TestReload(t *testing.T) {
+	s := ready(t)
+	s.SetField(FieldBudget, "5m")
+	s.SetField(FieldSeed, "7")
+	w := start(t, s, 1)
+	for range 5 {
+		w.measure()
+	}
+	events := []search.Message{event(trial.KindStarted, func(e *trial.Event) { started := w.study.Started(); e.Started = &started })}
+	events = append(events, event(trial.KindSetting, func(e *trial.Event) { e.Setting = &trial.Setting{Name: "budget", Value: "5m0s"} }))
+	for _, r := range w.study.Trials() {
+		events = append(events,
+			event(trial.KindAsked, func(e *trial.Event) { e.Asked = &r.Trial }),
+			event(trial.KindMeasured, func(e *trial.Event) {
+				e.Measured = &trial.Measured{Number: r.Number, Token: r.Token, Values: r.Values, Measurement: *r.Measurement}
+			}))
+	}
+	var members trial.Frontier
+	for _, r := range w.study.Frontier() {
+		members.Points = append(members.Points, trial.FrontierPoint{Number: r.Number})
+	}
+	events = append(events, event(trial.KindFrontier, func(e *trial.Event) { e.Frontier = &members }))
+
+	// A new page, and the old one after its worker died and was replaced.
+	again := ready(t)
+	s.Die("the worker does not answer")
+	phase(t, s, Dead)
+	if len(s.Points()) != len(again.Points())+5*6 {
+		t.Error("what was measured went away with the worker")
+	}
+	s.Open()
+	tell(t, s, search.Message{State: search.StateIdle})
+	for _, page := range []*Store{again, s} {
+		for _, m := range events {
+			m.Replayed = true
+			tell(t, page, m)
+		}
+		phase(t, page, Paused)
+		if page.Progress(0).Measured != 5 || len(page.Frontier()) != len(members.Points) {
+			t.Errorf("after a reload: %+v, frontier of %d", page.Progress(0), len(page.Frontier()))
+		}
+		if page.Form.Budget != "5m" || page.Form.Seed != "7" {
+			t.Errorf("the form shows %+v", page.Form)
+		}
+		do(t, page.Start, search.DoStart)
+	}
+}
+
+// The frontier, its place in the chart and the counts agree with the study, which
+// works them out on its own.
+func TestAgreesWithTheStudy(t *testing.T) {
+	for seed := range uint64(5) {
+		s := ready(t)
+		w := start(t, s, seed)
+		for i := range 40 {
+			if i%7 == 3 {
+				w.fail("no reason")
+			} else {
+				w.measure()
+			}
+		}
+		var want, got []int
+		for _, r := range w.study.Frontier() {
+			want = append(want, r.Number)
+		}
+		for _, m := range s.Frontier() {
+			got = append(got, m.Number)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("frontier %v, want %v", got, want)
+		}
+		progress := w.study.Progress()
+		if p := s.Progress(0); p.Measured != progress.Measured || p.Failed != progress.Failed || p.Hypervolume != progress.Hypervolume {
+			t.Errorf("progress %+v, want %+v", p, progress)
+		}
+		for _, view := range Views() {
+			s.Show(view.Name)
+			checkPoints(t, s, w)
+			checkStaircase(t, s, w)
+		}
+	}
+}
+
+func checkPoints(t *testing.T, s *Store, w *worker) {
+	t.Helper()
+	points := s.Points()
+	onFrontier := map[int]bool{}
+	for _, r := range w.study.Frontier() {
+		onFrontier[r.Number] = true
+	}
+	i := 0
+	for _, r := range w.study.Trials() {
+		if r.Measurement == nil {
+			continue
+		}
+		x, low, high := r.Measurement.Prefill.MedianMs, r.Measurement.Prefill.LowMs, r.Measurement.Prefill.HighMs
+		switch s.View.Name {
+		case "Decode latency":
+			x, low, high = r.Measurement.Decode.MedianMs, r.Measurement.Decode.LowMs, r.Measurement.Decode.HighMs
+		case "Peak memory":
+			x = r.Values[2]
+			low, high = x, x
+		}
+		flags := float32(0)
+		if onFrontier[r.Number] {
+			flags = 1
+		}
+		want := []float32{float32(r.Number), float32(x), float32(r.Arch.DecoderParams()), float32(low), float32(high), flags}
+		if got := points[6*i : 6*i+6]; !slices.Equal(got, want) {
+			t.Fatalf("%s: point %v, want %v", s.View.Name, got, want)
+		}
+		i++
+	}
+	if len(points) != 6*i {
+		t.Errorf("%d numbers for %d points", len(points), i)
+	}
+}
+
+// The line joins exactly the members that no member beats in both of the view's
+// axes, from left to right.
+func checkStaircase(t *testing.T, s *Store, w *worker) {
+	t.Helper()
+	var options struct {
+		XName, YName string
+		Frontier     []int
+	}
+	if err := json.Unmarshal([]byte(s.ChartOptions()), &options); err != nil {
+		t.Fatal(err)
+	}
+	if options.XName == "" || options.YName != "decoder parameters (proxy)" {
+		t.Errorf("axes %q and %q", options.XName, options.YName)
+	}
+	coordinates := map[int][2]float64{}
+	for points := s.Points(); len(points) > 0; points = points[6:] {
+		coordinates[int(points[0])] = [2]float64{float64(points[1]), float64(points[2])}
+	}
+	var want []int
+	for _, a := range s.Frontier() {
+		beaten := slices.ContainsFunc(s.Frontier(), func(b *Trial) bool {
+			p, q := coordinates[a.Number], coordinates[b.Number]
+			return a != b && q[0] <= p[0] && q[1] >= p[1] && (q != p || b.Number < a.Number)
+		})
+		if !beaten {
+			want = append(want, a.Number)
+		}
+	}
+	slices.SortFunc(want, func(a, b int) int { return int(math.Copysign(1, coordinates[a][0]-coordinates[b][0])) })
+	if !slices.Equal(options.Frontier, want) {
+		t.Errorf("%s: line %v, want %v", s.View.Name, options.Frontier, want)
+	}
+}
+
+func TestReadings(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	m := w.measure()
+	trial := s.Trial(1)
+	if trial.PrefillSamples != 3 || trial.Measurement.Prefill.SamplesMs != nil {
+		t.Errorf("%d samples counted, %d held", trial.PrefillSamples, len(trial.Measurement.Prefill.SamplesMs))
+	}
+	for name, want := range map[string]Reading{
+		"decoder_params": {float64(trial.Arch.DecoderParams()), float64(trial.Arch.DecoderParams()), float64(trial.Arch.DecoderParams())},
+		"prefill_ms":     {m.Prefill.MedianMs, m.Prefill.LowMs, m.Prefill.HighMs},
+		"decode_ms":      {m.Decode.MedianMs, m.Decode.LowMs, m.Decode.HighMs},
+		"response_ms":    {m.Prefill.MedianMs + 64*m.Decode.MedianMs, m.Prefill.LowMs + 64*m.Decode.LowMs, m.Prefill.HighMs + 64*m.Decode.HighMs},
+	} {
+		o, err := objective.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, known := s.Read(trial, o); !known || got != want {
+			t.Errorf("%s: %v (%v), want %v", name, got, known, want)
+		}
+	}
+	for _, name := range []string{"weight_mb", "kv_mb"} { // neither measured nor an objective here
+		o, err := objective.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, known := s.Read(trial, o); known {
+			t.Errorf("%s: %v comes from nowhere", name, got)
+		}
+	}
+	var names []string
+	for _, o := range s.Objectives() {
+		names = append(names, o.Name)
+	}
+	if want := []string{"decoder_params", "prefill_ms", "peak_mb"}; !slices.Equal(names, want) {
+		t.Errorf("columns %v, want %v", names, want)
+	}
+}
+
+func TestSelection(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	w.fail("no reason")
+	for _, number := range []int{2, 3, -1} {
+		if s.Select(number); s.Selected() != nil {
+			t.Errorf("trial %d has no details, but is selected", number)
+		}
+	}
+	before := s.Version
+	if s.Select(1); s.Selected() != s.Trial(1) || s.Version == before {
+		t.Errorf("selected %v, version %d after %d", s.Selected(), s.Version, before)
+	}
+	if flags := s.Points()[5]; flags != 1+8 {
+		t.Errorf("flags %v of a selected member of the frontier", flags)
+	}
+}
+
+func TestConstraints(t *testing.T) {
+	s := ready(t)
+	c, _ := s.Start()
+	started := trial.Started{Study: "constrained", Code: "test", Setup: c.Request.Setup}
+	started.Constraints = []string{"prefill_ms<=5"}
+	tell(t, s, event(trial.KindStarted, func(e *trial.Event) { e.Started = &started }))
+	a, err := started.Space.Sample(random(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, ms := range map[int]float64{1: 4, 2: 6} {
+		tell(t, s, event(trial.KindAsked, func(e *trial.Event) {
+			e.Asked = &trial.Trial{Number: number, Proposal: trial.Proposal{Arch: a}}
+		}))
+		tell(t, s, event(trial.KindMeasured, func(e *trial.Event) {
+			e.Measured = &trial.Measured{Number: number, Values: []float64{1, ms, 1}}
+		}))
+	}
+	if got := s.Trial(1).Violates; got != "" {
+		t.Errorf("4 ms violates %q", got)
+	}
+	if got := s.Trial(2).Violates; got != "prefill_ms<=5" {
+		t.Errorf("6 ms violates %q", got)
+	}
+}
+
+// Nothing that a worker says is believed blindly.
+func TestNonsense(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	asked := w.ask()
+	points := s.Points()
+	measured := func(number int, values ...float64) search.Message {
+		return event(trial.KindMeasured, func(e *trial.Event) { e.Measured = &trial.Measured{Number: number, Values: values} })
+	}
+	for name, m := range map[string]search.Message{
+		"version":        {Event: &trial.Event{V: 2, Kind: trial.KindProgress, Progress: &trial.Progress{}}},
+		"kind":           {Event: &trial.Event{V: 1, Kind: "party"}},
+		"no payload":     {Event: &trial.Event{V: 1, Kind: trial.KindMeasured}},
+		"unknown trial":  measured(99, 1, 2, 3),
+		"ended trial":    measured(1, 1, 2, 3),
+		"too few values": measured(asked.Number, 1, 2),
+		"negative value": measured(asked.Number, 1, -2, 3),
+		"state":          {State: "dancing"},
+		"progress":       event(trial.KindProgress, func(e *trial.Event) { e.Progress = &trial.Progress{ElapsedMs: -1} }),
+		"objectives": event(trial.KindStarted, func(e *trial.Event) {
+			e.Started = &trial.Started{Setup: trial.Setup{Objectives: []string{"speed"}}}
+		}),
+		"constraints": event(trial.KindStarted, func(e *trial.Event) {
+			e.Started = &trial.Started{Setup: trial.Setup{Objectives: []string{"decode_ms", "peak_mb"}, Constraints: []string{"x"}}}
+		}),
+		"budget": event(trial.KindSetting, func(e *trial.Event) { e.Setting = &trial.Setting{Name: "budget", Value: "soon"} }),
+	} {
+		s.Errors = nil
+		s.Apply(m)
+		if len(s.Errors) != 1 || strings.Contains(s.Errors[0], "\n") {
+			t.Errorf("%s: errors %q, want one line", name, s.Errors)
+		}
+		if !slices.Equal(s.Points(), points) || s.Phase() != Searching {
+			t.Errorf("%s: changes more than the errors", name)
+		}
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1)} { // which no JSON can bring
+		s.Errors = nil
+		s.Apply(measured(asked.Number, 1, v, 3))
+		if len(s.Errors) != 1 {
+			t.Errorf("%v: errors %q", v, s.Errors)
+		}
+	}
+	s.Apply(measured(asked.Number, 1, math.MaxFloat64, 3))
+	if got := s.Points(); !slices.Equal(got, points) {
+		t.Error("a value beyond float32 reaches the chart")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	s := ready(t)
+	for i := range 2 * maxErrors {
+		s.Fail(fmt.Sprintf("message %d\nwith\x00more", i))
+		s.Fail(fmt.Sprintf("message %d with more", i)) // the same in print
+	}
+	s.Fail("  ")
+	if len(s.Errors) != maxErrors || s.Errors[0] != "message 5 with more" {
+		t.Errorf("errors %q", s.Errors)
+	}
+	s.Dismiss(0)
+	s.Dismiss(99)
+	s.Dismiss(-1)
+	if len(s.Errors) != maxErrors-1 || s.Errors[0] != "message 6 with more" {
+		t.Errorf("errors %q", s.Errors)
+	}
+	s.Fail(strings.Repeat("x", 10*maxText))
+	if n := len([]rune(s.Errors[len(s.Errors)-1])); n != maxText {
+		t.Errorf("a long message keeps %d characters", n)
+	}
+}
+
+func TestWorkerThatNeverStarts(t *testing.T) {
+	s := New("test")
+	s.Open()
+	tell(t, s, search.Message{Error: "the browser cannot measure"})
+	phase(t, s, Dead)
+	do(t, s.Start, "")
+	tell(t, s, search.Message{State: search.StateIdle}) // too late
+	phase(t, s, Dead)
+	s.Open()
+	tell(t, s, search.Message{State: search.StateIdle})
+	phase(t, s, Idle)
+}
+
+func TestImport(t *testing.T) {
+	s := ready(t)
+	do(t, func() (search.Command, bool) { return s.Import("") }, "")
+	if len(s.Errors) != 1 {
+		t.Errorf("an empty file: errors %q", s.Errors)
+	}
+	do(t, func() (search.Command, bool) { return s.Import("lines") }, search.DoImport)
+	tell(t, s, search.Message{Error: "import: line 1: not a journal"})
+	w := start(t, s, 1)
+	do(t, func() (search.Command, bool) { return s.Import("lines") }, "") // a search is under way
+	w.end(search.DoneInterrupted)
+	do(t, func() (search.Command, bool) { return s.Import("lines") }, "")
+	if !s.Confirm.Asks() {
+		t.Fatal("a study is replaced without a question")
+	}
+	if c, ok := s.Accept(); !ok || c.Do != search.DoImport || c.Journal != "lines" {
+		t.Errorf("sends %+v", c)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	s := ready(t)
+	s.SetField(FieldBudget, "10s")
+	w := start(t, s, 1)
+	w.measure()
+	w.progress(4000)
+	if p := s.Progress(time.Second); p.Elapsed != 5*time.Second || p.Left != 5*time.Second || !p.LeftKnown || p.Share != 0.5 || p.PerMinute != 12 {
+		t.Errorf("progress %+v", p)
+	}
+	if p := s.Progress(time.Hour); p.Share != 1 || p.Left != 0 {
+		t.Errorf("progress %+v", p)
+	}
+	do(t, s.Pause, search.DoStop)
+	w.end(search.DoneInterrupted)
+	if p := s.Progress(time.Hour); p.Elapsed != 4*time.Second {
+		t.Errorf("time passes while paused: %+v", p)
+	}
+
+	s = ready(t)
+	s.SetField(FieldBudget, "4")
+	w = start(t, s, 1)
+	w.measure()
+	if p := s.Progress(0); p.Share != 0.25 || p.Left != time.Second || !p.LeftKnown {
+		t.Errorf("progress %+v", p)
+	}
+}
+
+func TestTrialsAreBounded(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	w.measure()
+	a := s.Trial(1).Arch
+	s.Select(1)
+	s.trials[2].OnFrontier = false
+	for n := 3; n <= maxTrials+10; n++ {
+		if err := s.asked(trial.Trial{Number: n, Proposal: trial.Proposal{Arch: a}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.trials) != maxTrials || len(s.order) != maxTrials {
+		t.Errorf("%d trials in %d places, want %d", len(s.trials), len(s.order), maxTrials)
+	}
+	if s.Selected() == nil || s.Trial(2) != nil || s.Trial(maxTrials+10) == nil {
+		t.Error("the wrong trials gave way")
+	}
+	for _, n := range s.order { // where all matter, the oldest goes
+		s.trials[n].OnFrontier = true
+		s.frontier = append(s.frontier, n)
+	}
+	if err := s.asked(trial.Trial{Number: maxTrials + 11, Proposal: trial.Proposal{Arch: a}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range s.Frontier() {
+		if m == nil {
+			t.Fatal("the frontier has a member that is gone")
+		}
+	}
+}
+
+func FuzzApply(f *testing.F) {
+	s := New("test")
+	for _, text := range []string{
+		`{"state":"idle","device":{"name":"a","features":["simd128"]}}`,
+		`{"event":{"v":1,"kind":"progress","progress":{"elapsed_ms":1e308,"left_ms":1e308}}}`,
+		`{"event":{"v":1,"kind":"started","started":{"objectives":["decode_ms","peak_mb"],"constraints":["decode_ms<=1"]}}}`,
+		`{"event":{"v":1,"kind":"asked","asked":{"trial":1,"arch":{"arch_type":"gpt2","n_layer":1,"d_model":8,"d_inner":8,"n_head":1,"vocab_size":9,"max_sequence_length":9}}}}`,
+		`{"event":{"v":1,"kind":"measured","measured":{"trial":1,"values":[1,1e300],"measurement":{"prefill":{"median_ms":1}}}}}`,
+		`{"event":{"v":1,"kind":"frontier","frontier":{"points":[{"trial":1},{"trial":1},{"trial":-5}]}}}`,
+		`{"event":{"v":1,"kind":"setting","setting":{"name":"budget","value":"1h"}}}`,
+		`{"error":"x\ny","state":"searching","journal":"{}"}`,
+	} {
+		f.Add([]byte(text))
+		var m search.Message
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			f.Fatal(err)
+		}
+		s.Apply(m)
+	}
+	if len(s.Errors) > 1 || len(s.trials) != 1 { // the seeds reach what they are meant for
+		f.Fatalf("errors %q, %d trials", s.Errors, len(s.trials))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var m search.Message
+		if json.Unmarshal(text, &m) != nil {
+			return
+		}
+		s := New("test")
+		s.Apply(search.Message{State: search.StateIdle})
+		s.Apply(m)
+		s.Apply(m)
+		for i, v := range s.Points() {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				t.Errorf("point %d has %v", i/6, v)
+			}
+		}
+		if !json.Valid([]byte(s.ChartOptions())) {
+			t.Error("the chart's options are no JSON")
+		}
+		_ = s.Progress(time.Second)
+		_ = s.Status()
+	})
+}

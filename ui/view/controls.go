@@ -1,0 +1,61 @@
+package view
+
+import (
+	"litefront/kernels/search"
+	"litefront/ui/store"
+)
+
+// Controls are the buttons that drive the search.
+type Controls struct {
+	Store *store.Store
+	Page  Page
+}
+
+func (c *Controls) phase() store.Phase { return c.Store.Phase() }
+
+// running reports whether there is a search to pause or to continue.
+func (c *Controls) running() bool {
+	return c.phase() == store.Searching || c.phase() == store.Paused
+}
+
+func (c *Controls) startLabel() string {
+	if c.Store.Study != nil {
+		return "Continue"
+	}
+	return "Start"
+}
+
+func (c *Controls) pauseLabel() string {
+	switch {
+	case c.Store.Waiting():
+		return "One moment…"
+	case c.phase() == store.Paused:
+		return "Continue"
+	}
+	return "Pause"
+}
+
+// resting reports whether the kept study may be exchanged.
+func (c *Controls) resting() bool {
+	p := c.phase()
+	return (p == store.Idle || p == store.Paused) && !c.Store.Waiting()
+}
+
+func (c *Controls) kept() bool { return c.Store.Study != nil }
+
+// act runs an action of the store and sends what it asks to send.
+func (c *Controls) act(action func() (search.Command, bool)) {
+	guard(c.Store, func() {
+		if command, ok := action(); ok {
+			c.Page.Send(command)
+		}
+	})
+}
+
+func (c *Controls) pauseOrContinue() {
+	if c.phase() == store.Paused {
+		c.act(c.Store.Start)
+		return
+	}
+	c.act(c.Store.Pause)
+}

@@ -1,0 +1,158 @@
+package view
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/trial"
+	"litefront/ui/store"
+)
+
+// Details tell all about the selected trial.
+type Details struct {
+	Store *store.Store
+}
+
+func (c *Details) trial() *store.Trial { return c.Store.Selected() }
+
+func (c *Details) heading() string {
+	if t := c.trial(); t != nil {
+		return fmt.Sprintf("Candidate %d", t.Number)
+	}
+	return "Candidate"
+}
+
+// standing says what became of the trial.
+func (c *Details) standing() string {
+	t := c.trial()
+	switch {
+	case t.Overlay():
+		return "A reference beside the search."
+	case t.Violates != "":
+		return "Breaks the constraint " + t.Violates + "."
+	case t.OnFrontier:
+		return "On the frontier: no candidate beats it in all objectives."
+	}
+	return "Dominated: another candidate is at least as good in all objectives."
+}
+
+func (c *Details) architecture() []row {
+	a := c.trial().Arch
+	rows := []row{
+		{"backbone", string(a.Backbone)},
+		{"d_model", strconv.Itoa(a.DModel)},
+		{"layers", strconv.Itoa(len(a.Layers))},
+	}
+	if alike(a.Layers) {
+		rows = append(rows, row{"heads", strconv.Itoa(a.Layers[0].Heads)}, row{"d_inner", strconv.Itoa(a.Layers[0].DInner)})
+	}
+	rows = append(rows,
+		row{"vocabulary", strconv.Itoa(a.Vocab)},
+		row{"decoder parameters (proxy)", grouped(a.DecoderParams())},
+		row{"total parameters", grouped(a.TotalParams())},
+	)
+	if a.Projected() {
+		rows = append(rows, row{"embedding width", strconv.Itoa(a.Clusters()[0].Width)})
+	}
+	return rows
+}
+
+// layers lists the layers where they differ.
+func (c *Details) layers() []arch.Layer {
+	if layers := c.trial().Arch.Layers; !alike(layers) {
+		return layers
+	}
+	return nil
+}
+
+func alike(layers []arch.Layer) bool {
+	for _, l := range layers {
+		if l != layers[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// timing is a line of the table of timings.
+type timing struct{ name, prefill, decode string }
+
+func (c *Details) timings() []timing {
+	t := c.trial()
+	prefill, decode := t.Measurement.Prefill, t.Measurement.Decode
+	var lines []timing
+	for _, l := range []struct {
+		name string
+		of   func(trial.Stat) string
+	}{
+		{"median", func(s trial.Stat) string { return ms(s.MedianMs) }},
+		{"95 % interval", func(s trial.Stat) string { return ms(s.LowMs) + " – " + ms(s.HighMs) }},
+		{"minimum", func(s trial.Stat) string { return ms(s.MinMs) }},
+		{"spread (IQR)", func(s trial.Stat) string { return ms(s.SpreadMs) }},
+	} {
+		lines = append(lines, timing{l.name, l.of(prefill), l.of(decode)})
+	}
+	return append(lines, timing{"samples × runs",
+		fmt.Sprintf("%d × %d", t.PrefillSamples, prefill.Batch),
+		fmt.Sprintf("%d × %d", t.DecodeSamples, decode.Batch)})
+}
+
+func (c *Details) measurement() []row {
+	t := c.trial()
+	m := t.Measurement
+	rows := []row{
+		{"verdict", verdicts[m.Verdict].mark + ". " + verdicts[m.Verdict].meaning},
+		{"peak memory", fmt.Sprintf("%.1f MiB", float64(m.MemoryBytes)/(1<<20))},
+		{"origin", origin(t.Origin)},
+		{"device", m.Device.Name},
+		{"engine", m.Device.Engine},
+	}
+	if m.Slowdown > 0 {
+		rows = append(rows, row{"slowdown of the device", fmt.Sprintf("%.2f×", m.Slowdown)})
+	}
+	if m.Repeats > 0 {
+		rows = append(rows, row{"measured again", fmt.Sprintf("%d times, because the device drifted", m.Repeats)})
+	}
+	return rows
+}
+
+// hashes name what was measured.
+func (c *Details) hashes() []row {
+	t := c.trial()
+	return []row{{"architecture ID", t.Arch.ID()}, {"module SHA-256", t.Measurement.ModuleSHA256}}
+}
+
+func origin(o trial.Origin) string {
+	text := o.Op
+	if o.Generation > 0 {
+		text += fmt.Sprintf(", generation %d", o.Generation)
+	}
+	if n := len(o.Parents); n > 0 {
+		text += fmt.Sprintf(", of %d parents", n)
+	}
+	return text
+}
+
+// ms writes a number of milliseconds with about three digits.
+func ms(v float64) string {
+	switch {
+	case v >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case v >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
+
+// grouped writes n with its digits in groups of three.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var groups []string
+	for len(digits) > 3 {
+		groups = append([]string{digits[len(digits)-3:]}, groups...)
+		digits = digits[:len(digits)-3]
+	}
+	return strings.Join(append([]string{digits}, groups...), "\u202f")
+}

@@ -1,0 +1,116 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vugu/vugu"
+
+	"litefront/searchcore/objective"
+	"litefront/ui/store"
+)
+
+// Setup is the form of a search and, once one is under way, what was chosen.
+type Setup struct {
+	Store *store.Store
+	Page  Page
+}
+
+// open reports whether the form is shown, rather than what was chosen.
+func (c *Setup) open() bool {
+	p := c.Store.Phase()
+	return p == store.Idle || p == store.Loading
+}
+
+// settled reports whether the form belongs to a kept study, which only lets its
+// budget change.
+func (c *Setup) settled() bool { return c.Store.Study != nil }
+
+func (c *Setup) set(field string, event vugu.DOMEvent) {
+	guard(c.Store, func() { c.Store.SetField(field, event.PropString("target", "value")) })
+}
+
+func (c *Setup) choose(objective string, event vugu.DOMEvent) {
+	guard(c.Store, func() { c.Store.SetObjective(objective, event.PropBool("target", "checked")) })
+}
+
+// submit is the Enter key in a field.
+func (c *Setup) submit(event vugu.DOMEvent) {
+	guard(c.Store, func() {
+		event.PreventDefault()
+		start(c.Store, c.Page)
+	})
+}
+
+// start starts or continues the search.
+func start(s *store.Store, p Page) {
+	if command, ok := s.Start(); ok {
+		p.Send(command)
+	}
+}
+
+func (c *Setup) chosen(objective string) bool {
+	return slices.Contains(c.Store.Form.Objectives, objective)
+}
+
+// invalid is the value of aria-invalid, or nil for none.
+func (c *Setup) invalid(field string) any {
+	if c.Store.Invalid[field] == "" {
+		return nil
+	}
+	return "true"
+}
+
+// preset describes the chosen search space.
+func (c *Setup) preset() string {
+	for _, p := range c.Store.Presets {
+		if p.Name == c.Store.Form.Preset {
+			return p.Summary
+		}
+	}
+	return "A space that was defined elsewhere."
+}
+
+// refused lists the spaces that cannot be searched, and why.
+func (c *Setup) refused() []string {
+	var list []string
+	for _, p := range c.Store.Presets {
+		if p.Refused != "" {
+			list = append(list, p.Name+" cannot be searched: "+strings.TrimPrefix(p.Refused, fmt.Sprintf("space %q: ", p.Name)))
+		}
+	}
+	return list
+}
+
+// foreign reports whether the kept study searches a space that is no preset.
+func (c *Setup) foreign() bool {
+	return !slices.ContainsFunc(c.Store.Presets, func(p store.Preset) bool { return p.Name == c.Store.Form.Preset })
+}
+
+var strategyHelp = map[string]string{
+	"lts":    "Evolution as in LiteTransformerSearch: mutation and crossover of the frontier's members.",
+	"archai": "The smaller evolution of the authors' later rewrite.",
+	"random": "Uniform samples of the space, as a baseline.",
+}
+
+// row is a line of the summary.
+type row struct{ name, value string }
+
+func (c *Setup) summary() []row {
+	f := c.Store.Form
+	var names []string
+	for _, name := range f.Objectives {
+		if o, err := objective.Parse(name); err == nil {
+			names = append(names, label(o))
+		}
+	}
+	return []row{
+		{"search space", f.Preset},
+		{"prompt", f.Prompt + " tokens"},
+		{"objectives", strings.Join(names, ", ")},
+		{"budget", f.Budget},
+		{"strategy", f.Strategy},
+		{"seed", f.Seed},
+	}
+}

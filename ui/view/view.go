@@ -1,0 +1,84 @@
+// Package view draws the page: vugu components over the state in package store.
+// They decide nothing; every click becomes a call of the store, and the command
+// that it returns goes to the worker through [Page].
+//
+// A vugu render matches elements by position, and replaces what it finds there.
+// So the components keep the number of siblings fixed, hide what is not wanted
+// instead of leaving it out, and leave out only inside wrappers of their own.
+package view
+
+//go:generate go tool vugugen -skip-go-mod -skip-main .
+//go:generate gofmt -w .
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"litefront/kernels/search"
+	"litefront/searchcore/objective"
+	"litefront/ui/store"
+)
+
+// Page is what the components ask of the page around them.
+type Page interface {
+	Send(search.Command) // to the worker
+	Restart()            // replaces a worker that is gone
+	ImportFile()         // reads the file chosen in the element "import"
+}
+
+// Root is the whole page.
+type Root struct {
+	Store *store.Store
+	Page  Page
+	Since time.Duration // since the worker last told its progress
+}
+
+// guard runs an event handler. A panic would end the program, and with it the
+// page; so it is shown instead.
+func guard(s *store.Store, handler func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.Fail(fmt.Sprintf("this page has a bug, reload it: %v", r))
+		}
+	}()
+	handler()
+}
+
+// label names an objective for people, without its unit.
+func label(o objective.Objective) string {
+	if text, ok := labels[o.Name]; ok {
+		return text
+	}
+	return o.Name
+}
+
+var labels = map[string]string{
+	"decoder_params": "decoder parameters (proxy)",
+	"total_params":   "total parameters",
+	"prefill_ms":     "prefill latency",
+	"decode_ms":      "decode latency",
+	"response_ms":    "response latency",
+	"peak_mb":        "peak memory",
+	"weight_mb":      "memory of weights",
+	"kv_mb":          "memory of the KV cache",
+}
+
+// value is "12.3 ms", or a dash for what is not known.
+func value(s *store.Store, t *store.Trial, o objective.Objective) string {
+	r, known := s.Read(t, o)
+	if !known {
+		return "–"
+	}
+	return o.Format(r.Value)
+}
+
+// interval is "12.2 – 12.5", or empty for what is exact or not known.
+func interval(s *store.Store, t *store.Trial, o objective.Objective) string {
+	r, known := s.Read(t, o)
+	if !known || o.Static() {
+		return ""
+	}
+	number := func(v float64) string { return strings.TrimSuffix(o.Format(v), " "+o.Unit) }
+	return number(r.Low) + " – " + number(r.High)
+}

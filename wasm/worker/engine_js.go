@@ -1,0 +1,143 @@
+package main
+
+import (
+	"math"
+
+	"github.com/hack-pad/safejs"
+
+	"litefront/kernels"
+	"litefront/kernels/measure"
+	"litefront/searchcore/trial"
+	"litefront/wasm/worker/internal/browser"
+)
+
+// engine is the browser's WebAssembly as a target of the measuring protocol.
+type engine struct {
+	webAssembly safejs.Value
+	performance safejs.Value
+	programs    safejs.Value // what engine.js defines
+	loop        *eventLoop
+	features    kernels.Features
+	device      trial.Device
+}
+
+// newEngine finds out what the browser is. The error unfit says why it can run
+// no candidate, if that is so.
+func newEngine() (_ *engine, unfit, err error) {
+	e := new(engine)
+	if e.webAssembly, err = safejs.Global().Get("WebAssembly"); err != nil {
+		return nil, nil, err
+	}
+	if e.performance, err = safejs.Global().Get("performance"); err != nil {
+		return nil, nil, err
+	}
+	if e.programs, err = safejs.Global().Get("litefrontEngine"); err != nil {
+		return nil, nil, err
+	}
+	if e.loop, err = newEventLoop(); err != nil {
+		return nil, nil, err
+	}
+	e.features, unfit = browser.Features(e.valid)
+	if e.device, err = e.describe(unfit == nil); err != nil {
+		return nil, nil, err
+	}
+	return e, unfit, nil
+}
+
+// valid reports whether the browser accepts a module.
+func (e *engine) valid(module []byte) bool {
+	bytes, err := bytesOf(module)
+	if err != nil {
+		return false
+	}
+	v, err := e.webAssembly.Call("validate", bytes)
+	if err != nil {
+		return false
+	}
+	ok, err := v.Bool()
+	return ok && err == nil
+}
+
+// Device implements measure.Target.
+func (e *engine) Device() trial.Device { return e.device }
+
+// Features implements measure.Target.
+func (e *engine) Features() kernels.Features { return e.features }
+
+// Now implements measure.Target: performance.now, 0 should that ever fail.
+func (e *engine) Now() int64 {
+	ms, err := callFloat(e.performance, "now")
+	if err != nil {
+		return 0
+	}
+	return nanoseconds(ms)
+}
+
+// Prepare implements measure.Target.
+func (e *engine) Prepare(m *kernels.Module) (measure.Program, error) {
+	bytes, err := bytesOf(m.Bytes)
+	if err != nil {
+		return nil, thrown(err)
+	}
+	number, err := e.programs.Call("prepare", bytes)
+	if err != nil {
+		return nil, thrown(err)
+	}
+	return &program{e, number}, nil
+}
+
+// bytesOf copies bytes into a new Uint8Array.
+func bytesOf(b []byte) (safejs.Value, error) {
+	constructor, err := safejs.Global().Get("Uint8Array")
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	array, err := constructor.New(len(b))
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	_, err = safejs.CopyBytesToJS(array, b)
+	return array, err
+}
+
+// program is an instance of a module.
+type program struct {
+	engine *engine
+	number safejs.Value
+}
+
+func (p *program) Run(c measure.Call) (int64, error) {
+	args := []any{p.number, c.Export, c.Arg}
+	if c.Reps > 0 {
+		args = append(args, c.Reps)
+	}
+	if err := p.engine.loop.turn(); err != nil { // a command to stop may be waiting
+		return 0, err
+	}
+	ms, err := callFloat(p.engine.programs, "run", args...)
+	return nanoseconds(ms), err
+}
+
+// Footprint implements measure.Program. What browsers tell of the memory that is
+// resident leaves WebAssembly out, so only the linear memory is known.
+func (p *program) Footprint() (measure.Footprint, error) {
+	bytes, err := callFloat(p.engine.programs, "memory", p.number)
+	return measure.Footprint{LinearBytes: int64(bytes)}, err
+}
+
+func (p *program) Close() error {
+	_, err := p.engine.programs.Call("close", p.number)
+	return thrown(err)
+}
+
+// callFloat calls a method that returns a number.
+func callFloat(object safejs.Value, method string, args ...any) (float64, error) {
+	v, err := object.Call(method, args...)
+	if err != nil {
+		return 0, thrown(err)
+	}
+	x, err := v.Float()
+	return x, thrown(err)
+}
+
+func nanoseconds(ms float64) int64 { return int64(math.Round(ms * 1e6)) }

@@ -1,0 +1,94 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"litefront/searchcore/study"
+	"litefront/searchcore/trial"
+)
+
+// Store keeps the lines of one journal, as study.Encode writes them and without
+// line breaks. Each change is made as a whole or not at all.
+type Store interface {
+	// Load returns all lines in their order; none if there is no study.
+	Load() ([]string, error)
+	// Append adds the line with the number seq, counted from 1, at the end. The
+	// line is kept when it returns nil. It fails if the store does not end with
+	// the line before: then somebody else has written to it.
+	Append(seq int64, line string) error
+	// Replace keeps these lines instead of all others.
+	Replace(lines []string) error
+}
+
+// journal is the study.Journal of a store.
+type journal struct{ store Store }
+
+func (j journal) Append(e trial.Event) error {
+	line, err := study.Encode(e)
+	if err == nil {
+		err = j.store.Append(e.Seq, string(line))
+	}
+	if err != nil {
+		return fmt.Errorf("the result could not be kept: %w", err)
+	}
+	return nil
+}
+
+// kept reads the events of the kept study. A line that this program does not
+// understand is an error, and stays where it is.
+func (s *Session) kept() ([]trial.Event, error) {
+	lines, err := s.Store.Load()
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	events := make([]trial.Event, len(lines))
+	for i, line := range lines {
+		if events[i], err = decode(i+1, []byte(line)); err != nil {
+			return nil, unreadable(err)
+		}
+	}
+	return events, nil
+}
+
+func unreadable(err error) error { return fmt.Errorf("the kept study cannot be read: %w", err) }
+
+// decode reads the line with that number, counted from 1.
+func decode(number int, line []byte) (trial.Event, error) {
+	e, err := study.Decode(line)
+	if err == nil && e.Seq != int64(number) {
+		err = fmt.Errorf("event has seq %d", e.Seq)
+	}
+	if err != nil {
+		return trial.Event{}, fmt.Errorf("line %d: %w", number, err)
+	}
+	return e, nil
+}
+
+// opening is how every journal begins.
+const opening = `{"v":`
+
+// parseJournal reads the text of a journal file. A torn last line, which is what
+// a crash leaves behind, is left out: one without a line break that is not whole.
+// Any other damage is an error.
+func parseJournal(text string) (lines []string, events []trial.Event, err error) {
+	if !strings.HasPrefix(text, opening) {
+		return nil, nil, errors.New("line 1: not a journal")
+	}
+	for rest := []byte(text); len(rest) > 0; {
+		line, next, ended := bytes.Cut(rest, []byte("\n"))
+		rest = next
+		e, err := decode(len(lines)+1, line)
+		if errors.Is(err, study.ErrDamaged) && !ended && len(lines) > 0 {
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		lines = append(lines, string(line))
+		events = append(events, e)
+	}
+	return lines, events, nil
+}

@@ -1,0 +1,253 @@
+// Package session is what a worker does for its page: it takes search.Commands,
+// searches on the engine at hand, keeps the journal of one study and answers
+// with search.Messages. It touches no JavaScript; the engine, the place where
+// lines are kept and the way to the page come in.
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"litefront/kernels/measure"
+	"litefront/kernels/search"
+	"litefront/searchcore/study"
+	"litefront/searchcore/trial"
+)
+
+// Session is one page's worker.
+type Session struct {
+	Target measure.Target
+	// Unfit is why no candidate can run on Target; nil if they can. The kept study
+	// can be looked at all the same.
+	Unfit error
+	Store Store
+	// Post sends the JSON text of a search.Message to the page. A search posts
+	// from a goroutine of its own.
+	Post func(text string)
+
+	mu   sync.Mutex
+	stop context.CancelFunc // ends the search under way; nil while idle
+}
+
+// command is what one of the Do constants stands for.
+type command struct {
+	run func(*Session, search.Command) error
+	// idle says that it needs the kept study for itself, so not while searching.
+	idle bool
+}
+
+var commands = map[string]command{
+	search.DoOpen:   {(*Session).open, true},
+	search.DoStart:  {(*Session).start, true},
+	search.DoStop:   {(*Session).halt, false},
+	search.DoForget: {(*Session).forget, true},
+	search.DoImport: {(*Session).replace, true},
+	search.DoExport: {(*Session).export, false},
+}
+
+// Do carries out the JSON text of a search.Command. It is called by one
+// goroutine. A search goes on after it returns; DoStop ends it. Whatever goes
+// wrong, a panic included, the page is told in one line.
+func (s *Session) Do(text string) {
+	defer s.recoverPanic()
+	c, err := parseCommand(text)
+	if err == nil {
+		err = s.do(c)
+	}
+	s.report(err)
+}
+
+func (s *Session) do(c search.Command) error {
+	known := commands[c.Do]
+	if known.idle && s.searching() {
+		return fmt.Errorf("%s: a search is under way; stop it first", c.Do)
+	}
+	return known.run(s, c)
+}
+
+// parseCommand reads a command and refuses unknown names and fields.
+func parseCommand(text string) (search.Command, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	var c search.Command
+	if err := dec.Decode(&c); err != nil {
+		return search.Command{}, fmt.Errorf("command is not understood: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return search.Command{}, errors.New("command is not understood: something follows the JSON object")
+	}
+	if _, known := commands[c.Do]; !known {
+		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s or %s", c.Do,
+			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport)
+	}
+	return c, nil
+}
+
+// open tells everything that a page which knows nothing has to know: device and
+// state, then the kept study's events, its frontier and how far it is.
+func (s *Session) open(search.Command) error {
+	device := s.Target.Device()
+	s.post(search.Message{Device: &device, State: search.StateIdle})
+	s.report(s.Unfit)
+	events, err := s.kept()
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	st, err := study.Replay(events, nil, nil)
+	if err != nil {
+		return unreadable(err)
+	}
+	replay := func(e trial.Event) { s.post(search.Message{Event: &e, Replayed: true}) }
+	for _, e := range events {
+		replay(e)
+	}
+	var frontier trial.Frontier
+	for _, r := range st.Frontier() {
+		frontier.Points = append(frontier.Points, trial.FrontierPoint{Number: r.Number, ArchID: r.Arch.ID(), Values: r.Values})
+	}
+	progress := st.Progress()
+	progress.ElapsedMs = float64(search.Spent(st)) / 1e6
+	replay(trial.Event{V: trial.EventVersion, Kind: trial.KindFrontier, Frontier: &frontier})
+	replay(trial.Event{V: trial.EventVersion, Kind: trial.KindProgress, Progress: &progress})
+	return nil
+}
+
+// start begins a search and returns while it runs.
+func (s *Session) start(c search.Command) error {
+	if c.Request == nil {
+		return errors.New("start: the request is missing")
+	}
+	if s.Unfit != nil {
+		return s.Unfit
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.setStop(stop)
+	s.post(search.Message{State: search.StateSearching})
+	go s.search(ctx, *c.Request)
+	return nil
+}
+
+// search is a search from its first event to the idle state.
+func (s *Session) search(ctx context.Context, q search.Request) {
+	defer func() {
+		s.setStop(nil) // first, so that the page may start again as soon as it hears
+		s.post(search.Message{State: search.StateIdle})
+	}()
+	defer s.recoverPanic()
+	s.report(s.run(ctx, q))
+}
+
+func (s *Session) run(ctx context.Context, q search.Request) (err error) {
+	if q.Journal, err = s.kept(); err != nil {
+		return err
+	}
+	if len(q.Journal) == 0 {
+		// A request that is refused must not leave a study behind.
+		if err := q.Check(); err != nil {
+			return err
+		}
+	}
+	_, _, err = q.Run(ctx, s.Target, journal{s.Store}, func(e trial.Event) { s.post(search.Message{Event: &e}) })
+	return err
+}
+
+// halt ends the search under way, which then says that the worker is idle.
+func (s *Session) halt(search.Command) error {
+	s.mu.Lock()
+	stop := s.stop
+	s.mu.Unlock()
+	if stop == nil {
+		s.post(search.Message{State: search.StateIdle})
+		return nil
+	}
+	stop()
+	return nil
+}
+
+// forget discards the kept study and tells what is left: the device.
+func (s *Session) forget(c search.Command) error {
+	if err := s.Store.Replace(nil); err != nil {
+		return fmt.Errorf("the kept study could not be discarded: %w", err)
+	}
+	return s.open(c)
+}
+
+// replace keeps the study of c.Journal instead of the one before, and tells it
+// as open does.
+func (s *Session) replace(c search.Command) error {
+	lines, events, err := parseJournal(c.Journal)
+	if err == nil {
+		_, err = study.Replay(events, nil, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	if err := s.Store.Replace(lines); err != nil {
+		return fmt.Errorf("import: the study could not be kept: %w", err)
+	}
+	return s.open(c)
+}
+
+// export says the kept lines as they are, also those that cannot be read here.
+func (s *Session) export(search.Command) error {
+	lines, err := s.Store.Load()
+	if err != nil {
+		return unreadable(err)
+	}
+	if len(lines) == 0 {
+		return errors.New("export: no study is kept")
+	}
+	s.post(search.Message{Journal: strings.Join(lines, "\n") + "\n"})
+	return nil
+}
+
+func (s *Session) searching() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stop != nil
+}
+
+// setStop notes how the search that begins is stopped, or with nil that it has
+// ended.
+func (s *Session) setStop(stop context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop != nil {
+		s.stop() // frees its context
+	}
+	s.stop = stop
+}
+
+func (s *Session) post(m search.Message) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		s.report(fmt.Errorf("a message cannot be written: %w", err))
+		return
+	}
+	s.Post(string(text))
+}
+
+// report tells an error in one line.
+func (s *Session) report(err error) {
+	if err != nil {
+		s.Post(ErrorText(err))
+	}
+}
+
+func (s *Session) recoverPanic() {
+	if r := recover(); r != nil {
+		s.report(fmt.Errorf("the worker failed: %v", r))
+	}
+}
+
+// ErrorText is the JSON text of a search.Message that tells an error in one line.
+func ErrorText(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	text, _ := json.Marshal(search.Message{Error: line}) // a string can always be written
+	return string(text)
+}

@@ -1,0 +1,258 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"litefront/kernels/search"
+	"litefront/searchcore/arch"
+	"litefront/searchcore/study"
+	"litefront/searchcore/trial"
+)
+
+var open = search.Command{Do: search.DoOpen}
+
+// searched is a store with a study of four trials.
+func searched(t testing.TB) *memory {
+	t.Helper()
+	store := new(memory)
+	wantNone(t, newWorker(t, store).search(request("4")))
+	return store
+}
+
+func TestSearchAndReload(t *testing.T) {
+	w := newWorker(t, new(memory))
+	messages := w.ask(open)
+	wantNone(t, messages)
+	device := w.engine.Device()
+	if want := []search.Message{{Device: &device, State: search.StateIdle}}; !reflect.DeepEqual(messages, want) {
+		t.Fatalf("open says %+v, want %+v", messages, want)
+	}
+
+	messages = w.search(request("4"))
+	wantNone(t, messages)
+	if first, last := messages[0], messages[len(messages)-1]; first.State != search.StateSearching || last.State != search.StateIdle {
+		t.Errorf("a search goes from %+v to %+v", first, last)
+	}
+	told := events(messages, false, kept...)
+	if n := len(told); n != 1+1+4+4 || n != len(w.store.lines) {
+		t.Fatalf("%d events told, %d kept; want 10", n, len(w.store.lines))
+	}
+	for i, e := range told {
+		if line, err := study.Encode(e); err != nil || string(line) != w.store.lines[i] {
+			t.Errorf("event %d is kept as %s, told as %s, %v", i+1, w.store.lines[i], line, err)
+		}
+	}
+	done := events(messages, false, trial.KindDone)
+	if want := (trial.Done{Reason: search.DoneBudget, Measured: 4}); len(done) != 1 || *done[0].Done != want {
+		t.Errorf("done is %+v, want %+v", done, want)
+	}
+
+	// Another page hears the same events, and where they led.
+	again := newWorker(t, w.store).ask(open)
+	wantNone(t, again)
+	if got := events(again, true, kept...); !reflect.DeepEqual(got, told) {
+		t.Errorf("reloaded: got %+v, want %+v", got, told)
+	}
+	frontiers := events(messages, false, trial.KindFrontier)
+	got := events(again, true, trial.KindFrontier)
+	if len(got) != 1 || !reflect.DeepEqual(got[0], frontiers[len(frontiers)-1]) {
+		t.Errorf("reloaded: the frontier is %+v, it was %+v", got, frontiers[len(frontiers)-1])
+	}
+	last := again[len(again)-1]
+	if p := last.Event.Progress; !last.Replayed || p == nil || p.Measured != 4 || p.ElapsedMs < 1 || p.Hypervolume <= 0 {
+		t.Errorf("reloaded: the last message is %+v", last)
+	}
+}
+
+// A kept study goes on under its own setup, whatever the request says.
+func TestContinue(t *testing.T) {
+	store := searched(t)
+	q := request("6")
+	q.Name, q.Setup = "", trial.Setup{}
+	q.Journal = []trial.Event{{V: 7}} // the worker keeps it, not the page
+	messages := newWorker(t, store).search(q)
+	wantNone(t, messages)
+	measured := events(messages, false, trial.KindMeasured)
+	if len(measured) != 2 || measured[0].Measured.Number != 5 || len(events(messages, false, trial.KindStarted)) != 0 {
+		t.Errorf("measured again: %+v", measured)
+	}
+}
+
+func TestStop(t *testing.T) {
+	w := newWorker(t, new(memory))
+	messages := w.ask(search.Command{Do: search.DoStop})
+	if want := []search.Message{{State: search.StateIdle}}; !reflect.DeepEqual(messages, want) {
+		t.Errorf("stop while idle says %+v, want %+v", messages, want)
+	}
+
+	stopAt := func(n int) func(int) error {
+		return func(run int) error {
+			if run == n {
+				w.send(search.Command{Do: search.DoStop})
+			}
+			return nil
+		}
+	}
+	w.engine.during = stopAt(200)
+	messages = w.search(request("1000"))
+	wantNone(t, messages)
+	done := events(messages, false, trial.KindDone)
+	if len(done) != 1 || done[0].Done.Reason != search.DoneInterrupted {
+		t.Fatalf("done is %+v", done)
+	}
+	measured := done[0].Done.Measured
+	if w.engine.runs != 200 || measured < 1 {
+		t.Fatalf("stopped after %d runs, %d measured", w.engine.runs, measured)
+	}
+
+	// What was under way is measured first when it goes on.
+	w.engine.during = nil
+	messages = w.search(request(fmt.Sprint(measured + 1)))
+	wantNone(t, messages)
+	again := events(messages, false, trial.KindMeasured)
+	if len(again) != 1 || again[0].Measured.Number != measured+1 || !strings.HasSuffix(again[0].Measured.Token, ".2") {
+		t.Errorf("measured after the stop: %+v", again)
+	}
+}
+
+func TestWhileSearching(t *testing.T) {
+	w := newWorker(t, new(memory))
+	var answers []search.Message
+	w.engine.during = func(run int) error {
+		if run != 100 {
+			return nil
+		}
+		before := len(w.store.lines)
+		for _, do := range []string{search.DoOpen, search.DoStart, search.DoForget, search.DoImport} {
+			w.take()
+			w.send(search.Command{Do: do, Request: request("4")})
+			wantError(t, w.take(), do+": a search is under way")
+		}
+		w.send(search.Command{Do: search.DoExport})
+		answers = w.take()
+		if len(w.store.lines) != before {
+			t.Errorf("%d lines kept, %d before", len(w.store.lines), before)
+		}
+		return nil
+	}
+	wantNone(t, w.search(request("4")))
+	if len(answers) != 1 || strings.Count(answers[0].Journal, "\n") < 3 {
+		t.Errorf("export while searching says %+v", answers)
+	}
+	if len(w.store.lines) != 10 {
+		t.Errorf("%d lines kept, want 10", len(w.store.lines))
+	}
+}
+
+func TestRefused(t *testing.T) {
+	changed := func(change func(*search.Request)) search.Command {
+		q := request("4")
+		change(q)
+		return search.Command{Do: search.DoStart, Request: q}
+	}
+	for _, test := range []struct {
+		command search.Command
+		want    string
+	}{
+		{search.Command{Do: search.DoStart}, "request is missing"},
+		{changed(func(q *search.Request) { q.Budget = "soon" }), `budget "soon"`},
+		{changed(func(q *search.Request) { q.Name = "" }), "study name"},
+		{changed(func(q *search.Request) { q.Setup.Strategy = "luck" }), `strategy "luck"`},
+		{changed(func(q *search.Request) {
+			q.Overlays = []arch.Architecture{{Backbone: arch.GPT2, Vocab: 10, DModel: 8, MaxLen: 7, Layers: []arch.Layer{{Heads: 2, DInner: 8}}}}
+		}), "max_sequence_length 7"},
+		{search.Command{Do: search.DoExport}, "no study is kept"},
+	} {
+		w := newWorker(t, new(memory))
+		w.send(test.command)
+		if test.command.Request != nil {
+			<-w.idle
+		}
+		wantError(t, w.take(), test.want)
+		if len(w.store.lines) != 0 {
+			t.Errorf("%s left %d lines", test.want, len(w.store.lines))
+		}
+		wantNone(t, w.search(request("1"))) // and the worker is none the worse
+	}
+}
+
+func TestNotUnderstood(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{``, "not understood"},
+		{`{`, "not understood"},
+		{`[]`, "not understood"},
+		{`{"do":"open"}]`, "something follows"},
+		{`{"do":"open","speed":9}`, `unknown field "speed"`},
+		{`{"do":"start","request":{"budget":7}}`, "not understood"},
+		{`{}`, `command "" is unknown`},
+		{`{"do":"dance"}`, `command "dance" is unknown; use open, start, stop, forget, import or export`},
+	} {
+		w := newWorker(t, new(memory))
+		w.Do(test.text)
+		wantError(t, w.take(), test.want)
+	}
+}
+
+// A panic is told, and the worker lives on.
+func TestPanic(t *testing.T) {
+	w := newWorker(t, new(memory))
+	w.engine.during = func(run int) error {
+		if run == 100 {
+			panic("out of\nluck")
+		}
+		return nil
+	}
+	messages := w.search(request("4"))
+	wantError(t, messages, "the worker failed: out of")
+	if last := messages[len(messages)-1]; last.State != search.StateIdle {
+		t.Errorf("the last message is %+v", last)
+	}
+	wantNone(t, w.search(request("4")))
+	wantNone(t, w.ask(open))
+
+	w.Session.Store = nil
+	wantError(t, w.ask(open), "the worker failed")
+}
+
+// What cannot be kept ends the search; what was kept before stays.
+func TestStorageRefuses(t *testing.T) {
+	for failAt := int64(1); failAt <= 10; failAt++ {
+		w := newWorker(t, &memory{failAt: failAt})
+		messages := w.search(request("4"))
+		wantError(t, messages, "could not be kept: the storage is full")
+		if n := int64(len(w.store.lines)); n != failAt-1 || n != int64(len(events(messages, false, kept...))) {
+			t.Errorf("line %d refused: %d are kept", failAt, n)
+		}
+		w.store.failAt = 0
+		wantNone(t, w.search(request("4"))) // there is room again
+	}
+
+	w := newWorker(t, searched(t))
+	before := strings.Join(w.store.lines, "\n")
+	w.store.fail = errFull
+	wantError(t, w.ask(search.Command{Do: search.DoForget}), "could not be discarded: the storage is full")
+	wantError(t, w.ask(search.Command{Do: search.DoImport, Journal: before}), "import: the study could not be kept: the storage is full")
+	if after := strings.Join(w.store.lines, "\n"); after != before {
+		t.Error("what is kept has changed")
+	}
+}
+
+// A device that can run nothing still shows what is kept.
+func TestUnfit(t *testing.T) {
+	w := newWorker(t, searched(t))
+	w.Unfit = errors.New("no SIMD")
+	messages := w.ask(open)
+	wantError(t, messages, "no SIMD")
+	if n := len(events(messages, true, kept...)); n != 10 {
+		t.Errorf("%d events told, want 10", n)
+	}
+	messages = w.ask(search.Command{Do: search.DoStart, Request: request("6")})
+	wantError(t, messages, "no SIMD")
+	if len(messages) != 1 || w.engine.runs != 0 {
+		t.Errorf("start says %+v after %d runs", messages, w.engine.runs)
+	}
+}
