@@ -39,7 +39,6 @@ type Form struct {
 type Preset struct {
 	Name    string
 	Summary string // its extent, in one line
-	Refused string // why it cannot be searched; empty if it can
 }
 
 // MemoryLimit is the linear memory that a candidate may need, in bytes: what
@@ -75,34 +74,15 @@ func (s *Store) fillForm(e trial.Started) {
 	s.Invalid = make(map[string]string)
 }
 
-// presets finds out which of the preset spaces can be searched.
+// presets lists the spaces on offer.
 func presets() []Preset {
 	var list []Preset
 	for _, name := range space.Presets() {
-		p := Preset{Name: name}
-		sp, err := space.Preset(name)
-		if err == nil {
-			p.Summary = summary(sp)
-			err = probe(sp)
+		if sp, err := space.Preset(name); err == nil {
+			list = append(list, Preset{Name: name, Summary: summary(sp)})
 		}
-		if err != nil {
-			p.Refused = line(err.Error(), maxText)
-		}
-		list = append(list, p)
 	}
 	return list
-}
-
-// probe reports why no study of sp can start.
-func probe(sp space.Space) error {
-	return search.Request{Name: sp.Name, Code: "probe", Budget: "1", Setup: trial.Setup{
-		Space:       sp,
-		Workload:    trial.DefaultWorkload(),
-		Objectives:  []string{decoderParams.Name, peakMemory.Name},
-		Strategy:    study.Strategies()[0],
-		Protocol:    trial.Litefront,
-		MemoryLimit: MemoryLimit,
-	}}.Check()
 }
 
 // summary says how far a space extends.
@@ -161,7 +141,7 @@ func (s *Store) judge(name string) {
 	var err error
 	switch name {
 	case FieldPreset:
-		_, err = s.space()
+		_, err = space.Preset(s.Form.Preset)
 	case FieldPrompt:
 		_, err = s.workload()
 	case FieldObjectives:
@@ -179,19 +159,6 @@ func (s *Store) judge(name string) {
 	if err != nil {
 		s.Invalid[name] = line(err.Error(), maxText)
 	}
-}
-
-func (s *Store) space() (space.Space, error) {
-	sp, err := space.Preset(s.Form.Preset)
-	if err != nil {
-		return space.Space{}, err
-	}
-	for _, p := range s.Presets {
-		if p.Name == sp.Name && p.Refused != "" {
-			return space.Space{}, fmt.Errorf("%s", p.Refused)
-		}
-	}
-	return sp, nil
 }
 
 func (s *Store) workload() (trial.Workload, error) {
@@ -249,7 +216,7 @@ func (s *Store) request() (*search.Request, bool) {
 	if s.Study != nil {
 		return &search.Request{Name: s.Study.Study, Code: s.code, Setup: s.Study.Setup, Budget: s.Form.Budget}, true
 	}
-	sp, _ := s.space() // judged above, as the others
+	sp, _ := space.Preset(s.Form.Preset) // judged above, as the others
 	w, _ := s.workload()
 	seed, _ := s.seed()
 	q := &search.Request{

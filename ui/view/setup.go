@@ -1,7 +1,6 @@
 package view
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -70,17 +69,6 @@ func (c *Setup) preset() string {
 		}
 	}
 	return "A space that was defined elsewhere."
-}
-
-// refused lists the spaces that cannot be searched, and why.
-func (c *Setup) refused() []string {
-	var list []string
-	for _, p := range c.Store.Presets {
-		if p.Refused != "" {
-			list = append(list, p.Name+" cannot be searched: "+strings.TrimPrefix(p.Refused, fmt.Sprintf("space %q: ", p.Name)))
-		}
-	}
-	return list
 }
 
 // foreign reports whether the kept study searches a space that is no preset.
