@@ -30,13 +30,23 @@ type workloadFlags struct {
 func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
 	w := &workloadFlags{trial.DefaultWorkload(), cmd.Flags()}
 	cmd.Flags().IntVar(&w.PromptLen, "prompt", w.PromptLen, "tokens in the prompt")
-	cmd.Flags().IntVar(&w.Context, "context", w.Context, "tokens the KV cache holds: the prompt and what is decoded after it")
+	cmd.Flags().IntVar(&w.Context, "context", w.Context, "tokens the KV cache holds: the prompt and what is decoded after it; with --prompt alone, 64 more than that")
 	return w
+}
+
+// resolve gives the context, where only a prompt was asked for, the room after it
+// that it has by default.
+func (w *workloadFlags) resolve() {
+	if w.flags.Changed("prompt") && !w.flags.Changed("context") {
+		usual := trial.DefaultWorkload()
+		w.Context = w.PromptLen + usual.Context - usual.PromptLen
+	}
 }
 
 // fitting is the workload, cut to what a has positions for where the user left
 // the choice to us.
 func (w *workloadFlags) fitting(a arch.Architecture) (trial.Workload, error) {
+	w.resolve()
 	fit := w.Workload
 	if a.Backbone == arch.GPT2 {
 		if !w.flags.Changed("context") {
@@ -73,6 +83,9 @@ func addDeviceFlags(cmd *cobra.Command) *deviceFlags {
 func (d *deviceFlags) start() (*runtime.Process, error) {
 	if d.callLimit <= 0 {
 		return nil, fmt.Errorf("call-limit %v must be above 0", d.callLimit)
+	}
+	if d.trialTime <= 0 {
+		return nil, fmt.Errorf("trial-time %v must be above 0, such as 1.5s", d.trialTime)
 	}
 	if err := d.options().Validate(); err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func inspectCommand() *cobra.Command {
 		Use:   "inspect FILE",
 		Short: "Count the parameters of a configuration file and plan its memory",
 		Long:  "Count the parameters of a configuration file (archai's keys or a Hugging Face GPT-2 config.json;\n\"-\" reads standard input) and plan the memory of its module.",
-		Args:  cobra.ExactArgs(1),
+		Args:  files(1),
 	}
 	w := addWorkloadFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func measureCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "measure FILE...",
 		Short: "Measure configuration files on this device",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  files(100),
 	}
 	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
@@ -82,5 +83,13 @@ func printMeasurement(w io.Writer, path string, t trial.Trial, m trial.Measureme
 
 // interval is a median in milliseconds with its 95 % confidence interval.
 func interval(s trial.Stat) string {
-	return fmt.Sprintf("%.3g ms [%.3g, %.3g], %d samples", s.MedianMs, s.LowMs, s.HighMs, len(s.SamplesMs))
+	return fmt.Sprintf("%s ms [%s, %s], %d samples", digits(s.MedianMs), digits(s.LowMs), digits(s.HighMs), len(s.SamplesMs))
+}
+
+// digits writes x with three digits, and more only before the point.
+func digits(x float64) string {
+	if x >= 100 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
 }

@@ -44,6 +44,10 @@ func newProgress(w io.Writer, budget search.Budget, quiet bool) *progress {
 	p.last.Store(&snapshot{at: time.Now()})
 	f, ok := w.(*os.File)
 	tty := ok && term.IsTerminal(int(f.Fd()))
+	if tty {
+		width, _, err := term.GetSize(int(f.Fd()))
+		tty = err == nil && width > 0 // a bar needs room; some terminals tell no size
+	}
 	p.quiet = quiet && !tty
 	if !tty {
 		return p
@@ -121,10 +125,10 @@ func (p *progress) done() {
 // text says what s says, as of now.
 func (s *snapshot) text(now time.Time) string {
 	since := float64(now.Sub(s.at).Milliseconds())
-	left := "?"
+	text := fmt.Sprintf("%d measured, %.0f a minute, hypervolume %.3f",
+		s.Measured, 60e3*float64(s.Measured+s.Failed)/max(s.ElapsedMs+since, 1), s.Hypervolume)
 	if s.LeftMs > 0 {
-		left = time.Duration(max(s.LeftMs-since, 0) * 1e6).Round(time.Second).String()
+		text += fmt.Sprintf(", %v left", time.Duration(max(s.LeftMs-since, 0)*1e6).Round(time.Second))
 	}
-	return fmt.Sprintf("%d measured, %.0f a minute, hypervolume %.3f, %s left",
-		s.Measured, 60e3*float64(s.Measured+s.Failed)/max(s.ElapsedMs+since, 1), s.Hypervolume, left)
+	return text
 }

@@ -55,12 +55,12 @@ func searchCommand() *cobra.Command {
 		Short: "Search a space for the frontier of quality proxy, latency and memory",
 		Long: "Search a space of architectures. Each candidate becomes a WebAssembly module and is measured on this\n" +
 			"device; Ctrl-C ends the search with the frontier so far, and a study kept with --study goes on where it ended.",
-		Args: cobra.NoArgs,
+		Args: noArgs("a space goes with --space, a study with --study"),
 	}
 	f := cmd.Flags()
 	s := &searchFlags{flags: f, workload: addWorkloadFlags(cmd), device: addDeviceFlags(cmd)}
 	f.StringVar(&s.space, "space", "archai-gpt2", "search space: "+strings.Join(space.Presets(), ", ")+", or a TOML file")
-	f.StringVar(&s.budget, "budget", "60s", "time (60s, 5m) or number of candidates (200) of the whole study")
+	f.StringVar(&s.budget, "budget", "60s", "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")
 	f.StringVar(&s.strategy, "strategy", "lts", "how to search: "+strings.Join(study.Strategies(), ", "))
 	f.StringSliceVar(&s.objectives, "objective", []string{"decoder_params", "prefill_ms", "peak_mb"}, "objectives: two or more of "+objectiveNames())
 	f.StringArrayVar(&s.constraints, "constraint", nil, "demand of every frontier member, such as 'decode_ms<=20'; may be repeated")
@@ -94,6 +94,7 @@ type job struct {
 // compares them.
 func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 	// All input is read before anything is started or written.
+	s.workload.resolve()
 	jobs, err := s.jobs()
 	if err != nil {
 		return err
@@ -200,7 +201,7 @@ func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, sp 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var broken error // why standard output cannot be written
-	st, _, err = run(ctx, q, target, file, func(e trial.Event) {
+	st, done, err := run(ctx, q, target, file, func(e trial.Event) {
 		if s.json && broken == nil {
 			if broken = out.Encode(e); broken != nil {
 				stop() // nobody hears of what is found
@@ -209,6 +210,11 @@ func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, sp 
 		progress.watch(e)
 	})
 	progress.done()
+	if err == nil {
+		if note := ending(done, st, q.Journal); note != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "litefront:", note)
+		}
+	}
 	err = errors.Join(err, broken)
 	// Results are written also when the search failed: they are what was found.
 	if st != nil && !s.json {
@@ -259,6 +265,24 @@ func (s *searchFlags) resume(q *search.Request) error {
 	return s.agrees(st.Started().Setup, q.Setup)
 }
 
+// ending says in one line why a search ended, where that is not what one expects;
+// empty if it is.
+func ending(done trial.Done, st *study.Study, before []trial.Event) string {
+	ended := 0
+	for _, e := range before {
+		if e.Measured != nil || e.Failed != nil {
+			ended++
+		}
+	}
+	switch {
+	case done.Reason == search.DoneExhausted:
+		return fmt.Sprintf("the search ended before its budget: %v", trial.ErrExhausted)
+	case done.Reason == search.DoneBudget && ended > 0 && done.Measured+done.Failed == ended:
+		return fmt.Sprintf("the study's budget of %s was spent already; a larger --budget continues it", st.Settings()["budget"])
+	}
+	return ""
+}
+
 // mixture says in one line that the journal in q holds measurements that are not
 // quite comparable with what this program measures here; empty if not.
 func mixture(q search.Request, here trial.Device) string {
@@ -268,8 +292,8 @@ func mixture(q search.Request, here trial.Device) string {
 		}
 		switch m := e.Measured.Measurement; {
 		case m.Device.Name != here.Name || m.Device.CPU != here.CPU || m.Device.Engine != here.Engine:
-			return fmt.Sprintf("note: the study was measured on %s (%s, %s) and goes on here; latencies of different devices do not compare",
-				m.Device.Name, m.Device.CPU, m.Device.Engine)
+			return fmt.Sprintf("note: the study was measured on %s by %s and goes on here; latencies of different devices do not compare",
+				m.Device.Name, m.Device.Engine)
 		case m.Code != q.Code:
 			return fmt.Sprintf("note: the study was measured by version %s of this program and goes on with %s", m.Code, q.Code)
 		}
@@ -352,19 +376,33 @@ func (s *searchFlags) agrees(recorded, asked trial.Setup) error {
 		{"seeds", recorded.Seed, asked.Seed},
 		{"memory-limit", recorded.MemoryLimit, asked.MemoryLimit},
 	} {
-		a, err := json.Marshal(f.recorded)
-		if err != nil {
-			return err
-		}
-		b, err := json.Marshal(f.asks)
-		if err != nil {
-			return err
-		}
-		if s.flags.Changed(f.flag) && string(a) != string(b) {
-			return fmt.Errorf("the study was started with %s %s; --%s %s would make it another study", f.flag, a, f.flag, b)
+		if s.flags.Changed(f.flag) && !equal(f.recorded, f.asks) {
+			return fmt.Errorf("the study was started with --%s %s; with %s it would be another one", f.flag, shown(f.recorded), shown(f.asks))
 		}
 	}
 	return nil
+}
+
+// equal compares two values of a flag; of lists that are empty, one may be nil.
+func equal(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && (string(x) == string(y) || shown(a) == "none" && shown(b) == "none")
+}
+
+// shown is the value of a flag as one would type it; of a space, its name and
+// size.
+func shown(value any) string {
+	switch v := value.(type) {
+	case space.Space:
+		return fmt.Sprintf("%s (of %v architectures)", v.Name, v.Size())
+	case []string:
+		if len(v) == 0 {
+			return "none"
+		}
+		return strings.Join(v, ",")
+	}
+	return fmt.Sprint(value)
 }
 
 // readFile reads a file of at most maxConfig bytes.

@@ -41,8 +41,11 @@ func (v *view) table(b *bytes.Buffer) error {
 		return err
 	}
 	fmt.Fprintf(b, "study %q on %s\n", printable(v.started.Study), v.devices())
-	fmt.Fprintf(b, "trials measured: %d, failed: %d, on the frontier: %d\n\n",
-		v.count(study.Measured), v.count(study.Failed), len(v.frontier))
+	fmt.Fprintf(b, "candidates measured: %d, failed: %d, on the frontier: %d", len(v.measured(false)), v.count(study.Failed), len(v.frontier))
+	if n := len(v.measured(true)); n > 0 {
+		fmt.Fprintf(b, "; references: %d", n)
+	}
+	b.WriteString("\n\n")
 
 	heading := []string{"trial", "architecture"}
 	for _, o := range objectives {

@@ -116,6 +116,7 @@ func (r *run) loop(ctx context.Context) (reason string, err error) {
 		}
 		switch err := r.trial(ctx, t); {
 		case errors.Is(err, context.DeadlineExceeded):
+			r.progress() // the budget is spent: say so
 			return DoneBudget, nil
 		case errors.Is(err, context.Canceled):
 			return DoneInterrupted, nil

@@ -157,7 +157,7 @@ func times(progress []trial.Progress) [][2]float64 {
 func TestTimeBudget(t *testing.T) {
 	j, d := new(memory), newDevice()
 	progress := want(t, newStudy(t, setup(), j), d, search.Budget{Time: time.Second}, trial.Done{Reason: search.DoneBudget, Measured: 3})
-	if got, want := times(progress), [][2]float64{{0, 1000}, {300, 700}, {600, 400}, {900, 100}}; !reflect.DeepEqual(got, want) {
+	if got, want := times(progress), [][2]float64{{0, 1000}, {300, 700}, {600, 400}, {900, 100}, {1000, 0}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("elapsed and left are %v, want %v", got, want)
 	}
 	inFlight := d.calls[3]
@@ -169,7 +169,7 @@ func TestTimeBudget(t *testing.T) {
 		t.Errorf("spent %v, want %v", got, 3*trialTime)
 	}
 	progress = want(t, st, d, search.Budget{Time: 2 * time.Second}, trial.Done{Reason: search.DoneBudget, Measured: 6})
-	if got, want := times(progress), [][2]float64{{900, 1100}, {1200, 800}, {1500, 500}, {1800, 200}}; !reflect.DeepEqual(got, want) {
+	if got, want := times(progress), [][2]float64{{900, 1100}, {1200, 800}, {1500, 500}, {1800, 200}, {2000, 0}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("resumed: elapsed and left are %v, want %v", got, want)
 	}
 	first := d.calls[0]

@@ -122,7 +122,7 @@ var (
 	// told.
 	ErrWait = errors.New("waiting for outstanding trials")
 	// ErrExhausted says that nothing is left to propose.
-	ErrExhausted = errors.New("search space or schedule exhausted")
+	ErrExhausted = errors.New("nothing is left to propose")
 )
 
 // Stat summarises repeated timings of one program. Times are milliseconds for
