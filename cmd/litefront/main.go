@@ -42,6 +42,6 @@ func root() *cobra.Command {
 		Version:       runtime.CodeVersion(),
 	}
 	cmd.CompletionOptions.DisableDefaultCmd = true
-	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand(), serveCommand())
+	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand(), serveCommand(), exportCommand(), generateCommand())
 	return cmd
 }
