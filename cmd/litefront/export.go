@@ -213,6 +213,9 @@ func writeFile(ctx context.Context, path string, render func(io.Writer) error) (
 	if err == nil {
 		err = f.Chmod(0o644) // temporary files are for their owner alone
 	}
+	if err == nil {
+		err = f.Sync()
+	}
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
@@ -220,7 +223,8 @@ func writeFile(ctx context.Context, path string, render func(io.Writer) error) (
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return 0, errors.Join(cause(err), os.Remove(f.Name()))
+		os.Remove(f.Name())
+		return 0, cause(err)
 	}
 	return w.n, nil
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -132,7 +135,7 @@ func TestExportErrors(t *testing.T) {
 		{[]string{"export", "absent.json", "--format", "hf", "--out", "x"}, "absent.json"},
 		{generate(), `"prompt-ids" not set`},
 		{generate("--prompt-ids", ""), "prompt-ids"},
-		{generate("--prompt-ids", strings.Repeat("1,", 64) + "1"), "prompt-ids has 65 tokens, must be 1 to max_sequence_length 64"},
+		{generate("--prompt-ids", strings.Repeat("1,", 64)+"1"), "prompt-ids has 65 tokens, must be 1 to max_sequence_length 64"},
 		{generate("--prompt-ids", "1,x"), "prompt-ids"},
 		{generate("--prompt-ids", "1,300"), "token 300 must be 0 to 299"},
 		{generate("--prompt-ids", "-1"), "token -1 must be 0 to 299"},
@@ -149,6 +152,42 @@ func TestExportErrors(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(s.path("x")); err == nil && len(entries) > 0 {
 		t.Errorf("errors left %v", entries)
+	}
+}
+
+// TestWriteFile checks that a file is whole or, after an error or an interrupt,
+// as it was.
+func TestWriteFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	render := func(w io.Writer) error {
+		_, err := io.WriteString(w, "whole")
+		return err
+	}
+	if n, err := writeFile(context.Background(), path, render); n != 5 || err != nil {
+		t.Fatalf("wrote %d bytes: %v", n, err)
+	}
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, write := range map[string]func() (int64, error){
+		"interrupted": func() (int64, error) { return writeFile(done, path, render) },
+		"broken": func() (int64, error) {
+			return writeFile(context.Background(), path, func(w io.Writer) error {
+				return errors.Join(render(w), errors.New("broken"))
+			})
+		},
+		"is a directory": func() (int64, error) { return writeFile(context.Background(), dir, render) },
+	} {
+		if _, err := write(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left %v: %v", entries, err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "whole" {
+		t.Errorf("the file is %q: %v", data, err)
 	}
 }
 

@@ -60,7 +60,8 @@ func WriteSafetensors(w io.Writer, a arch.Architecture, weights Weights) error {
 	return nil
 }
 
-// maxHeader bounds a file's header, in bytes: a thousand layers need one.
+// maxHeader bounds a file's header, in bytes. The deepest architecture needs less
+// than one MiB.
 const maxHeader = 8 << 20
 
 // ReadSafetensors reads the weights of a from a safetensors file such as
