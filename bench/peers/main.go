@@ -83,7 +83,7 @@ func run(rounds int, out string) error {
 	}
 	fmt.Printf("%s, %s\n%s\nonnxruntime of %s/package.json; %d rounds interleaved, medians\n\n", r.Device.CPU, r.Device.Engine, r.Browser, dir, rounds)
 	for _, g := range r.Goals {
-		contest.Verdict(g.Pass, "%s, %s: %.2f× (goal %.2f×)", g.Model, g.Name, g.Ratio, g.Goal)
+		contest.Verdict(g.Pass, "%s, %s: %.3f× (goal %.2f×)", g.Model, g.Name, g.Ratio, g.Goal)
 	}
 	return contest.Write(out, r)
 }
