@@ -11,7 +11,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/...
 
-.PHONY: build artefacts npm run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page
+.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-peers
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -24,9 +24,16 @@ artefacts: npm
 install = { sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -q && $$sudo apt-get install -yq $(1); } || \
 	{ echo "make: could not install $(1); install it by hand" >&2; exit 1; }
 
-# npm brings what the chart is made of.
+# npm brings what the chart is made of, and the peers that we compare with.
 npm:
 	@command -v npm >/dev/null || $(call install,npm)
+
+# ONNX Runtime, native and for the browser: its packages ship the binaries.
+peers: bench/peers/node_modules/.package-lock.json
+
+bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json | npm
+	npm ci --prefix bench/peers --ignore-scripts --no-audit --no-fund
+	touch $@
 
 run: build
 	bin/litefront serve
@@ -38,8 +45,8 @@ search: build
 test: tools lint check cross unit race
 
 # Fuzzing, and tests that look longer when LITEFRONT_LONG is set.
-test-long: tools artefacts fuzz
-	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 go test -count=1 -timeout=2h ./...
+test-long: tools artefacts peers fuzz
+	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -count=1 -timeout=2h ./...
 
 # wasm-validate judges emitted modules, a browser opens the page.
 tools: npm
@@ -72,8 +79,8 @@ $(addprefix cross/,$(WASM)):
 
 .PHONY: $(addprefix cross/,$(PLATFORMS) $(WASM))
 
-unit: tools artefacts
-	LITEFRONT_REQUIRE_CHROMIUM=1 go test ./...
+unit: tools artefacts peers
+	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test ./...
 
 # Only the host side starts goroutines. Tests that repeat without touching them
 # skip themselves in -short.
@@ -95,3 +102,6 @@ bench-kernels:
 
 bench-page: artefacts
 	go run ./bench/page
+
+bench-peers: tools peers
+	go run ./bench/peers

@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"flag"
 	"fmt"
 	"io"
@@ -16,13 +15,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"litefront/bench/chromium"
 	"litefront/bench/contest"
 	"litefront/bench/programs"
 	"litefront/host/runtime"
@@ -113,38 +112,6 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// browser starts Chromium with a fresh profile and opens url.
-func browser(url string) (context.Context, context.CancelFunc, error) {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		return nil, nil, err
-	}
-	profile, err := os.MkdirTemp("", "litefront-bench")
-	if err != nil {
-		return nil, nil, err
-	}
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(profile),
-		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))...)
-	tab, closeTab := chromedp.NewContext(alloc)
-	end := func() {
-		closeTab()
-		stop()
-		_ = os.RemoveAll(profile) // a temporary directory
-	}
-	if err := chromedp.Do(tab, chromedp.Navigate("about:blank")); err != nil {
-		end()
-		return nil, nil, err
-	}
-	if url != "" {
-		if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
-			end()
-			return nil, nil, err
-		}
-	}
-	return tab, end, nil
-}
-
 // interactive resolves when the page can be used, with the milliseconds since
 // navigation began.
 const interactive = `new Promise(resolve => {
@@ -155,7 +122,7 @@ const interactive = `new Promise(resolve => {
 
 // visit opens the page with a fresh profile.
 func visit(url string) (ms float64, err error) {
-	tab, end, err := browser(url)
+	tab, end, err := chromium.Open(url)
 	if err != nil {
 		return 0, err
 	}
@@ -175,12 +142,12 @@ func (r *results) kernels(url string) error {
 	r.Device = native.Device()
 	// The page itself is not loaded: its worker would share the cores. Any file of
 	// the site gives an isolated document.
-	tab, end, err := browser(url + "/style.css")
+	tab, end, err := chromium.Open(url + "/style.css")
 	if err != nil {
 		return err
 	}
 	defer end()
-	if r.Browser, err = chromedp.Run(tab, chromedp.Evaluate[string](`programs = []; navigator.userAgent`)); err != nil {
+	if r.Browser, err = chromedp.Run(tab, chromedp.Evaluate[string](`navigator.userAgent`)); err != nil {
 		return err
 	}
 	enter := []struct {
@@ -189,8 +156,8 @@ func (r *results) kernels(url string) error {
 		contest  func(programs.Program) (*contest.Contestant, error)
 	}{
 		{"wazero", native.Features(), func(p programs.Program) (*contest.Contestant, error) { return contest.Native(native, p) }},
-		{"Chromium", kernels.Features{}, func(p programs.Program) (*contest.Contestant, error) { return inTab(tab, p) }},
-		{"Chromium, relaxed SIMD", kernels.Features{RelaxedSIMD: true}, func(p programs.Program) (*contest.Contestant, error) { return inTab(tab, p) }},
+		{"Chromium", kernels.Features{}, func(p programs.Program) (*contest.Contestant, error) { return chromium.Module(tab, p) }},
+		{"Chromium, relaxed SIMD", kernels.Features{RelaxedSIMD: true}, func(p programs.Program) (*contest.Contestant, error) { return chromium.Module(tab, p) }},
 	}
 	var all []*contest.Contestant
 	for _, e := range enter {
@@ -227,27 +194,6 @@ func (r *results) kernels(url string) error {
 		r.Engines = append(r.Engines, er)
 	}
 	return nil
-}
-
-// inTab is a program in the tab's own thread.
-func inTab(tab context.Context, p programs.Program) (*contest.Contestant, error) {
-	id, err := chromedp.Run(tab, chromedp.Evaluate[int](fmt.Sprintf(`(() => {
-		const bytes = Uint8Array.from(atob(%q), c => c.charCodeAt(0));
-		const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-		exports.init(1);
-		return programs.push(exports) - 1;
-	})()`, base64.StdEncoding.EncodeToString(p.Module.Bytes))))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Name, err)
-	}
-	return &contest.Contestant{Name: p.Name, Work: p.FLOPs, Run: func(reps int) (int64, error) {
-		ms, err := chromedp.Run(tab, chromedp.Evaluate[float64](fmt.Sprintf(`(() => {
-			const start = performance.now();
-			programs[%d].%s(%d, %d);
-			return performance.now() - start;
-		})()`, id, p.Export, p.Arg, reps)))
-		return int64(ms * 1e6), err
-	}}, nil
 }
 
 func (r results) print() {

@@ -72,16 +72,30 @@ func Gemm(s Shape, f kernels.Features) (Program, error) {
 	return Program{s.String(), &kernels.Module{Bytes: bytes}, "loop", 0, s.FLOPs()}, nil
 }
 
-// Model is prefill and decoding of a whole decoder: 6 layers, d_model 512,
-// d_inner 2048, 8 heads, 128 tokens; its vocabulary is so small that the head
-// does not count.
-func Model(f kernels.Features) (prefill, decode Program, err error) {
-	const tokens, depth, d, inner = 128, 6, 512, 2048
-	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 8, DModel: d, MaxLen: 256}
-	for range depth {
-		a.Layers = append(a.Layers, arch.Layer{Heads: 8, DInner: inner})
+// Reference is the model that engines are compared on: 6 layers, d_model 512,
+// d_inner 2048, 8 heads; its vocabulary is so small that the head does not count.
+func Reference() arch.Architecture {
+	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 8, DModel: 512, MaxLen: 256}
+	for range 6 {
+		a.Layers = append(a.Layers, arch.Layer{Heads: 8, DInner: 2048})
 	}
-	g, err := graph.Build(a, trial.Workload{PromptLen: tokens, Context: 256, Precision: trial.F32, Threads: 1})
+	return a
+}
+
+// Model is prefill and decoding of Reference at 128 tokens.
+func Model(f kernels.Features) (prefill, decode Program, err error) {
+	return Of(Reference(), 128, f)
+}
+
+// Graph is a for a prompt of so many tokens and as many after it, where it has
+// the positions.
+func Graph(a arch.Architecture, tokens int) (*graph.Graph, error) {
+	return graph.Build(a, trial.Workload{PromptLen: tokens, Context: min(2*tokens, a.MaxLen), Precision: trial.F32, Threads: 1})
+}
+
+// Of is prefill of so many tokens by a, and decoding of the one after them.
+func Of(a arch.Architecture, tokens int, f kernels.Features) (prefill, decode Program, err error) {
+	g, err := Graph(a, tokens)
 	if err != nil {
 		return prefill, decode, err
 	}
@@ -89,7 +103,11 @@ func Model(f kernels.Features) (prefill, decode Program, err error) {
 	if err != nil {
 		return prefill, decode, err
 	}
-	const flops = 2 * depth * (4*d*d + 2*d*inner)
-	return Program{"prefill of 128 tokens", m, "prefill_loop", tokens, tokens * flops},
-		Program{"decoding of one token", m, "decode_loop", tokens, flops}, nil
+	var flops float64 // of the layers' matrices, for one token
+	for _, l := range a.Layers {
+		flops += 2 * float64(4*a.DModel*a.DModel+2*a.DModel*l.DInner)
+	}
+	n := uint32(tokens)
+	return Program{fmt.Sprintf("prefill of %d tokens", n), m, "prefill_loop", n, float64(n) * flops},
+		Program{"decoding of one token", m, "decode_loop", n, flops}, nil
 }

@@ -63,7 +63,7 @@ func root() *cobra.Command {
 			return of.Help()
 		},
 	})
-	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand(), serveCommand())
+	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand(), exportCommand(), generateCommand(), serveCommand())
 	return cmd
 }
 

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 
 	"litefront/kernels"
 	"litefront/kernels/measure"
@@ -83,60 +82,31 @@ func (e *Engine) Prepare(m *kernels.Module) (measure.Program, error) {
 	// What earlier programs left is returned to the system, so that growth from
 	// here on is this program's.
 	debug.FreeOSMemory()
-	p := &program{before: residentBytes()}
+	before := residentBytes()
 	resetPeakResident()
-	rt := e.runtime
-	if m.Fixed {
-		rt = e.fixed
-	}
-	ctx := context.Background()
-	compiled, err := rt.CompileModule(ctx, m.Bytes)
-	if err != nil && m.Fixed { // a cache that cannot be written is no reason to fail
-		rt = e.runtime
-		compiled, err = rt.CompileModule(ctx, m.Bytes)
-	}
+	i, err := e.Instantiate(m)
 	if err != nil {
 		return nil, err
 	}
-	p.compiled = compiled
-	if p.module, err = rt.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName("")); err != nil {
-		return nil, errors.Join(err, compiled.Close(ctx))
-	}
-	return p, nil
+	return &program{i, before}, nil
 }
 
-// program is an instance of a module in this process.
+// program is an instance that is measured.
 type program struct {
-	compiled wazero.CompiledModule
-	module   api.Module
-	before   int64 // resident set before Prepare
+	*Instance
+	before int64 // resident set before Prepare
 }
 
 func (p *program) Run(c measure.Call) (int64, error) {
-	f := p.module.ExportedFunction(c.Export)
-	if f == nil {
-		return 0, fmt.Errorf("the module does not export %q", c.Export)
-	}
-	stack := []uint64{uint64(c.Arg), uint64(c.Reps)}
 	if c.Reps == 0 {
-		stack = stack[:1]
+		return p.Call(c.Export, c.Arg)
 	}
-	if params := len(f.Definition().ParamTypes()); params != len(stack) {
-		return 0, fmt.Errorf("%q takes %d arguments, not %d", c.Export, params, len(stack))
-	}
-	start := now()
-	err := f.CallWithStack(context.Background(), stack)
-	return now() - start, err
+	return p.Call(c.Export, c.Arg, c.Reps)
 }
 
 func (p *program) Footprint() (measure.Footprint, error) {
 	growth := peakResidentBytes() - p.before
 	return measure.Footprint{LinearBytes: int64(p.module.Memory().Size()), RSSBytes: max(growth, 0)}, nil
-}
-
-func (p *program) Close() error {
-	ctx := context.Background()
-	return errors.Join(p.module.Close(ctx), p.compiled.Close(ctx))
 }
 
 // thisDevice describes this machine and engine.

@@ -1,8 +1,11 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -130,6 +133,56 @@ func TestTarget(t *testing.T) {
 				t.Errorf("a module that is none: error %v, want one that is the module's", err)
 			}
 		})
+	}
+}
+
+// TestInstance writes weights and tokens into a module's memory and finds logits
+// there that depend on both.
+func TestInstance(t *testing.T) {
+	e, err := NewEngine("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	g, err := graph.Build(testArch(), trial.DefaultWorkload())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logits := func(token byte, gain float32) []byte {
+		i, err := e.Instantiate(module(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer i.Close()
+		memory := i.Memory()
+		if int64(len(memory)) != g.Memory.TotalBytes {
+			t.Fatalf("%d bytes of memory, planned were %d", len(memory), g.Memory.TotalBytes)
+		}
+		if ns, err := i.Call("init", 1); err != nil || ns <= 0 {
+			t.Fatalf("init took %d ns: %v", ns, err)
+		}
+		memory[g.Tokens.Offset] = token
+		for _, x := range g.Tensors {
+			if x.Name == "ln_f.weight" {
+				binary.LittleEndian.PutUint32(memory[x.Offset:], math.Float32bits(gain))
+			}
+		}
+		if _, err := i.Call("prefill", 1); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]uint32{nil, {1, 2}} {
+			if _, err := i.Call("prefill", args...); err == nil {
+				t.Errorf("prefill took %d arguments", len(args))
+			}
+		}
+		if _, err := i.Call("absent"); err == nil {
+			t.Error("an export that is absent was called")
+		}
+		return bytes.Clone(memory[g.Logits.Offset : g.Logits.Offset+g.Logits.Bytes()])
+	}
+	one := logits(1, 1)
+	if !bytes.Equal(one, logits(1, 1)) || bytes.Equal(one, logits(2, 1)) || bytes.Equal(one, logits(1, 2)) {
+		t.Error("the logits do not follow the memory")
 	}
 }
 

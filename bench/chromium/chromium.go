@@ -1,0 +1,69 @@
+//go:build !wasm
+
+// Package chromium runs benchmarks in headless Chromium.
+package chromium
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/chromedp/chromedp"
+
+	"litefront/bench/contest"
+	"litefront/bench/programs"
+)
+
+// Open starts a browser with a fresh profile and opens url. The context is that
+// of the tab; chromedp.NewContext of it opens another one.
+func Open(url string) (tab context.Context, end context.CancelFunc, err error) {
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, nil, err
+	}
+	profile, err := os.MkdirTemp("", "litefront-bench")
+	if err != nil {
+		return nil, nil, err
+	}
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(profile),
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))...)
+	tab, closeTab := chromedp.NewContext(alloc)
+	end = func() {
+		closeTab()
+		stop()
+		_ = os.RemoveAll(profile) // a temporary directory
+	}
+	// A blank page first, so that the browser's start is no part of the visit.
+	for _, page := range []string{"about:blank", url} {
+		if err := chromedp.Do(tab, chromedp.Navigate(page)); err != nil {
+			end()
+			return nil, nil, err
+		}
+	}
+	return tab, end, nil
+}
+
+// Module is a program in the tab's own thread.
+func Module(tab context.Context, p programs.Program) (*contest.Contestant, error) {
+	id, err := chromedp.Run(tab, chromedp.Evaluate[int](fmt.Sprintf(`(() => {
+		const bytes = Uint8Array.from(atob(%q), c => c.charCodeAt(0));
+		const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+		exports.init(1);
+		globalThis.modules ??= [];
+		return modules.push(exports) - 1;
+	})()`, base64.StdEncoding.EncodeToString(p.Module.Bytes))))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	return &contest.Contestant{Name: p.Name, Work: p.FLOPs, Run: func(reps int) (int64, error) {
+		ms, err := chromedp.Run(tab, chromedp.Evaluate[float64](fmt.Sprintf(`(() => {
+			const start = performance.now();
+			modules[%d].%s(%d, %d);
+			return performance.now() - start;
+		})()`, id, p.Export, p.Arg, reps)))
+		return int64(ms * 1e6), err
+	}}, nil
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"litefront/kernels"
+	"litefront/kernels/export"
+	"litefront/searchcore/graph"
+)
+
+// format is something that export can write, as files.
+type format struct {
+	name  string
+	files []string
+}
+
+var formats = []format{
+	{"hf", []string{"config.json", "model.safetensors"}},
+	{"onnx", []string{"model.onnx"}},
+	{"pytorch", []string{"config.json", "model.safetensors", "model.py"}},
+	{"wasm", []string{"model.wasm", "model.json", imageFile}},
+}
+
+// imageFile is what model.json calls the weights.
+const imageFile = "weights.bin"
+
+// exportCommand writes an architecture in the formats of other programs.
+func exportCommand() *cobra.Command {
+	var names []string
+	var out, weights string
+	var seed uint32
+	cmd := &cobra.Command{
+		Use:   "export FILE --format FORMAT,... --out DIR",
+		Short: "Write an architecture as a WebAssembly module, ONNX, Hugging Face or PyTorch model",
+		Long: "Write the architecture of a configuration file, with random or given weights, as\n\n" +
+			"  wasm     model.wasm, model.json that describes its exports and memory, and weights.bin\n" +
+			"  onnx     model.onnx\n" +
+			"  hf       config.json and model.safetensors, as transformers' GPT2LMHeadModel has them\n" +
+			"  pytorch  these and model.py, which loads and trains any of our architectures with torch alone",
+		Args: files(1),
+	}
+	w := addWorkloadFlags(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&names, "format", nil, "formats, separated by commas: "+formatNames())
+	f.StringVar(&out, "out", "", "directory to write to")
+	f.StringVar(&weights, "weights", "", "safetensors file with the weights; without one they are random")
+	f.Uint32Var(&seed, "seed", 1, "seed of random weights")
+	cmd.MarkFlagsMutuallyExclusive("weights", "seed")
+	for _, name := range []string{"format", "out"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // only for a flag that does not exist
+		}
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		files, err := filesOf(names)
+		if err != nil {
+			return err
+		}
+		a, err := readArch(cmd, args[0])
+		if err != nil {
+			return err
+		}
+		fit, err := w.fitting(a)
+		if err != nil {
+			return err
+		}
+		g, err := graph.Build(a, fit)
+		if err != nil {
+			return err
+		}
+		if out == "" {
+			return errors.New("out must name a directory")
+		}
+		if err := writable(out); err != nil {
+			return err
+		}
+		e := exporter{g: g}
+		if e.weights, err = readWeights(weights, g, seed); err != nil {
+			return err
+		}
+		return e.write(untilInterrupted(cmd), cmd, out, files)
+	}
+	return cmd
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// filesOf lists the files of the named formats, each once.
+func filesOf(names []string) (files []string, err error) {
+	for _, name := range names {
+		i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("format %q must be one of %s", name, formatNames())
+		}
+		for _, file := range formats[i].files {
+			if !slices.Contains(files, file) {
+				files = append(files, file)
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("format must be one or more of %s", formatNames())
+	}
+	return files, nil
+}
+
+// readWeights reads the weights of g from a safetensors file; without a path they
+// are those of the seed.
+func readWeights(path string, g *graph.Graph, seed uint32) (export.Weights, error) {
+	if path == "" {
+		return export.Seeded(g, seed), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	w, err := export.ReadSafetensors(f, g.Arch)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return w, nil
+}
+
+// exporter renders files.
+type exporter struct {
+	g       *graph.Graph
+	weights export.Weights
+}
+
+// write writes the files, prints their sizes, and says what a user would not
+// expect of them.
+func (e exporter) write(ctx context.Context, cmd *cobra.Command, dir string, files []string) error {
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	for _, name := range files {
+		path := filepath.Join(dir, name)
+		size, err := writeFile(ctx, path, func(w io.Writer) error { return e.render(w, name) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		fmt.Fprintf(table, "%s\t%d bytes\n", path, size)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if !slices.Contains(files, "config.json") {
+		return nil
+	}
+	_, note, err := export.Config(e.g.Arch)
+	if err == nil && note != "" {
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "note: %s; config.json is litefront's own, for model.py of --format pytorch\n", note)
+	}
+	return err
+}
+
+func (e exporter) render(w io.Writer, name string) error {
+	var data []byte
+	var err error
+	switch name {
+	case "config.json":
+		data, _, err = export.Config(e.g.Arch)
+	case "model.safetensors":
+		return export.WriteSafetensors(w, e.g.Arch, e.weights)
+	case "model.py":
+		data = export.PyTorch()
+	case "model.onnx":
+		return export.WriteONNX(w, e.g, e.weights)
+	case imageFile:
+		data, _, err = export.Place(e.g, e.weights)
+	case "model.wasm", "model.json":
+		var m *kernels.Module
+		if m, err = kernels.Compile(e.g, kernels.Features{}); err != nil {
+			return err
+		}
+		data = m.Bytes
+		if name == "model.json" {
+			data, err = export.Describe(e.g, m, imageFile)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+// writeFile writes a file under another name and renames it once it is whole, so
+// that an error or an interrupt leaves no half of it.
+func writeFile(ctx context.Context, path string, render func(io.Writer) error) (size int64, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return 0, cause(err)
+	}
+	w := &counting{ctx: ctx, w: f}
+	err = render(w)
+	if err == nil {
+		err = f.Chmod(0o644) // temporary files are for their owner alone
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return 0, cause(err)
+	}
+	return w.n, nil
+}
+
+// cause drops the name of a temporary file from err.
+func cause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
+
+// counting counts bytes, and writes until ctx is done.
+type counting struct {
+	ctx context.Context
+	w   io.Writer
+	n   int64
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, errors.New("interrupted")
+	}
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}

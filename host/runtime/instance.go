@@ -1,0 +1,74 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"litefront/kernels"
+)
+
+// Instance is a module in this process, with its memory open: for whoever brings
+// weights and tokens and reads logits. What is only timed is a measure.Program.
+type Instance struct {
+	compiled wazero.CompiledModule
+	module   api.Module
+}
+
+// Instantiate compiles and instantiates m.
+func (e *Engine) Instantiate(m *kernels.Module) (*Instance, error) {
+	rt := e.runtime
+	if m.Fixed {
+		rt = e.fixed
+	}
+	ctx := context.Background()
+	compiled, err := rt.CompileModule(ctx, m.Bytes)
+	if err != nil && m.Fixed { // a cache that cannot be written is no reason to fail
+		rt = e.runtime
+		compiled, err = rt.CompileModule(ctx, m.Bytes)
+	}
+	if err != nil {
+		return nil, err
+	}
+	module, err := rt.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
+	if err != nil {
+		return nil, errors.Join(err, compiled.Close(ctx))
+	}
+	return &Instance{compiled, module}, nil
+}
+
+// Call calls an export, which returns nothing, and returns how long that took in
+// nanoseconds of the engine's clock.
+func (i *Instance) Call(export string, args ...uint32) (elapsedNs int64, err error) {
+	f := i.module.ExportedFunction(export)
+	if f == nil {
+		return 0, fmt.Errorf("the module does not export %q", export)
+	}
+	if params := len(f.Definition().ParamTypes()); params != len(args) {
+		return 0, fmt.Errorf("%q takes %d arguments, not %d", export, params, len(args))
+	}
+	stack := make([]uint64, len(args))
+	for j, arg := range args {
+		stack[j] = uint64(arg)
+	}
+	start := now()
+	err = f.CallWithStack(context.Background(), stack)
+	return now() - start, err
+}
+
+// Memory is the linear memory itself, not a copy. It stays the same while the
+// instance is open, since modules never grow theirs.
+func (i *Instance) Memory() []byte {
+	memory := i.module.Memory()
+	view, _ := memory.Read(0, memory.Size())
+	return view
+}
+
+// Close frees the instance.
+func (i *Instance) Close() error {
+	ctx := context.Background()
+	return errors.Join(i.module.Close(ctx), i.compiled.Close(ctx))
+}

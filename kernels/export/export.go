@@ -1,0 +1,85 @@
+// Package export takes an architecture home: the WebAssembly module with a
+// description of its memory, an ONNX model, Hugging Face's config.json and
+// safetensors, and a PyTorch model to train. [ReadSafetensors] and [Place] bring
+// trained weights back into a module.
+//
+// Formats that list operations (ONNX) walk the graph; formats that list tensors
+// (safetensors) walk the architecture. Nothing here opens a file.
+package export
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+
+	"litefront/kernels"
+	"litefront/searchcore/graph"
+)
+
+// Weights are a model's tensors by name, row-major in their logical shape. Names
+// and shapes are those of the weight tensors of a [graph.Graph]: matrices are
+// out-major, vectors have one row.
+type Weights map[string][]float32
+
+// Seeded returns the weights that the module of g gives itself in init(seed).
+func Seeded(g *graph.Graph, seed uint32) Weights {
+	w := Weights{}
+	for _, t := range weightTensors(g) {
+		w[t.Name] = kernels.Weights(g, t, seed)
+	}
+	return w
+}
+
+// check reports the first tensor of g that w lacks or has in another size.
+func (w Weights) check(g *graph.Graph) error {
+	for _, t := range weightTensors(g) {
+		if err := w.checkLen(t.Name, t.Rows.Len*t.Cols.Len); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w Weights) checkLen(name string, want int) error {
+	if got := len(w[name]); got != want {
+		return fmt.Errorf("weights: %q has %d values, needed are %d", name, got, want)
+	}
+	return nil
+}
+
+func weightTensors(g *graph.Graph) (list []*graph.Tensor) {
+	for _, t := range g.Tensors {
+		if t.Kind == graph.Weight {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// writeFloats writes x as little-endian floats.
+func writeFloats(w io.Writer, x []float32) error {
+	var buffer [16 << 10]byte
+	for len(x) > 0 {
+		n := min(len(x), len(buffer)/4)
+		for i, v := range x[:n] {
+			binary.LittleEndian.PutUint32(buffer[4*i:], math.Float32bits(v))
+		}
+		if _, err := w.Write(buffer[:4*n]); err != nil {
+			return err
+		}
+		x = x[n:]
+	}
+	return nil
+}
+
+// transpose returns the [cols][rows] transpose of x, [rows][cols].
+func transpose(x []float32, rows, cols int) []float32 {
+	y := make([]float32, len(x))
+	for r := range rows {
+		for c, v := range x[r*cols : (r+1)*cols] {
+			y[c*rows+r] = v
+		}
+	}
+	return y
+}
