@@ -12,9 +12,9 @@ import (
 	"github.com/vugu/vugu/staticrender"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/space"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
-	"litefront/searchcore/space"
 	"litefront/ui/store"
 )
 
