@@ -151,8 +151,13 @@ func TestSearch(t *testing.T) {
 		}
 	}
 
-	// The finished study has nothing to measure; a larger budget continues it.
-	again := events(t, strings.NewReader(s.must(quick("--study", "tiny.journal", "--json")...)))
+	// The finished study has nothing to measure and says so; a larger budget
+	// continues it.
+	stdout, stderr, code := s.run(quick("--study", "tiny.journal", "--json")...)
+	if code != 0 || !strings.Contains(stderr, "budget of 14 was spent already") {
+		t.Errorf("a finished study exits with %d and says %q", code, stderr)
+	}
+	again := events(t, strings.NewReader(stdout))
 	if n := count(again, trial.KindMeasured); n != 0 {
 		t.Errorf("a finished study measured %d candidates more", n)
 	}
@@ -309,7 +314,13 @@ func TestBadInput(t *testing.T) {
 		{"not a journal", quick("--study", "notes.txt"), []string{"notes.txt"}},
 		{"another study", quick("--study", "good.journal", "--seed", "9"), []string{"good.journal", "seed"}},
 		{"out is a file", quick("--budget", "1", "--out", "file"), []string{"file"}},
-		{"unknown flag", []string{"search", "--speed"}, []string{"speed"}},
+		{"unknown flag", []string{"search", "--speed"}, []string{"speed", "--help"}},
+		{"unknown command", []string{"serch"}, []string{`"serch"`, "search"}},
+		{"help for an unknown command", []string{"help", "serch"}, []string{`"serch"`, "search"}},
+		{"argument", quick("tiny.toml"), []string{`"tiny.toml"`, "--space"}},
+		{"no file", []string{"inspect"}, []string{"inspect", "file"}},
+		{"no time", quick("--trial-time", "0s"), []string{"trial-time", "0s"}},
+		{"context before the prompt ends", quick("--prompt", "40", "--context", "32"), []string{"context 32", "prompt_len 40"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, _ := os.ReadFile(s.path("corrupt.journal"))
