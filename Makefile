@@ -11,7 +11,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/...
 
-.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-peers
+.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -48,10 +48,12 @@ test: tools lint check cross unit race
 test-long: tools artefacts peers fuzz
 	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -count=1 -timeout=2h ./...
 
-# wasm-validate judges emitted modules, a browser opens the page.
+# wasm-validate judges emitted modules, a browser opens the page, and the race
+# detector needs a C compiler.
 tools: npm
 	@command -v wasm-validate >/dev/null || $(call install,wabt)
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(call install,chromium)
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(call install,chromium)
+	@command -v $$(go env CC) >/dev/null || $(call install,gcc libc6-dev)
 
 lint:
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w needed:" $$unformatted >&2; exit 1; }
@@ -80,12 +82,12 @@ $(addprefix cross/,$(WASM)):
 .PHONY: $(addprefix cross/,$(PLATFORMS) $(WASM))
 
 unit: tools artefacts peers
-	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test ./...
+	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -timeout=30m ./...
 
 # Only the host side starts goroutines. Tests that repeat without touching them
 # skip themselves in -short.
 race: tools artefacts
-	CGO_ENABLED=1 go test -race -short ./host/... ./cmd/...
+	CGO_ENABLED=1 go test -race -short -timeout=30m ./host/... ./cmd/...
 
 # go test -list prints a package's targets and then its name.
 fuzz: tools
@@ -100,8 +102,11 @@ fuzz: tools
 bench-kernels:
 	go run ./bench/kernels
 
-bench-page: artefacts
+bench-page: tools artefacts
 	go run ./bench/page
+
+bench-core: artefacts
+	go run ./bench/core
 
 bench-peers: tools peers
 	go run ./bench/peers

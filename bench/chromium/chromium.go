@@ -8,28 +8,27 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
-	"os/exec"
 
 	"github.com/chromedp/chromedp"
 
 	"litefront/bench/contest"
 	"litefront/bench/programs"
+	"litefront/internal/browser"
 )
 
 // Open starts a browser with a fresh profile and opens url. The context is that
 // of the tab; chromedp.NewContext of it opens another one.
 func Open(url string) (tab context.Context, end context.CancelFunc, err error) {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		return nil, nil, err
-	}
 	profile, err := os.MkdirTemp("", "litefront-bench")
 	if err != nil {
 		return nil, nil, err
 	}
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(profile),
-		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))...)
+	options, err := browser.Options(profile)
+	if err != nil {
+		_ = os.RemoveAll(profile) // a temporary directory
+		return nil, nil, err
+	}
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	tab, closeTab := chromedp.NewContext(alloc)
 	end = func() {
 		closeTab()

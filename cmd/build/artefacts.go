@@ -111,6 +111,22 @@ func copyStatic(root string, built artefacts) error {
 	return nil
 }
 
+// stamp writes into index.html which version of the code the page runs: a hash
+// of all that decides what it measures.
+func stamp(built artefacts) error {
+	code := artefacts{}
+	for _, name := range []string{"engine.js", "page.wasm", "worker.js", "worker.wasm"} {
+		code[name] = built[name]
+	}
+	const index, place = "index.html", `data-code=""`
+	if n := bytes.Count(built[index], []byte(place)); n != 1 {
+		return fmt.Errorf("%s has %s %d times; want it once", index, place, n)
+	}
+	version := fmt.Sprintf(`data-code="%.12s"`, sum(code.sums()))
+	built[index] = bytes.Replace(built[index], []byte(place), []byte(version), 1)
+	return nil
+}
+
 // table prints how large the artefacts are, and how many bytes browsers fetch.
 func table(w io.Writer, built artefacts) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,38 @@ func TestSums(t *testing.T) {
 	}
 	if got := readSums(t.TempDir()); len(got) != 0 {
 		t.Errorf("without a list: %v", got)
+	}
+}
+
+// The stamp changes with the code, and with nothing else.
+func TestStamp(t *testing.T) {
+	stamped := func(changed string) string {
+		t.Helper()
+		built := artefacts{"index.html": []byte(`<html data-code="">`)}
+		for _, name := range []string{"engine.js", "page.wasm", "worker.js", "worker.wasm", "style.css"} {
+			built[name] = []byte(name)
+		}
+		if changed != "" {
+			built[changed] = []byte("changed")
+		}
+		if err := stamp(built); err != nil {
+			t.Fatal(err)
+		}
+		return string(built["index.html"])
+	}
+	first := stamped("")
+	if !regexp.MustCompile(`^<html data-code="[0-9a-f]{12}">$`).MatchString(first) {
+		t.Errorf("stamped %s", first)
+	}
+	for name, same := range map[string]bool{"engine.js": false, "page.wasm": false, "worker.js": false, "worker.wasm": false, "style.css": true} {
+		if got := stamped(name); (got == first) != same {
+			t.Errorf("%s changed: stamped %s after %s", name, got, first)
+		}
+	}
+	for _, index := range []string{"<html>", `<html data-code=""><p data-code="">`} {
+		if err := stamp(artefacts{"index.html": []byte(index)}); err == nil || !strings.Contains(err.Error(), "index.html") {
+			t.Errorf("%s: %v", index, err)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -10,17 +9,14 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// bundleChart adds the chart's script and the licenses of what is in it.
+// bundleChart adds the chart's script.
 func bundleChart(root string, built artefacts) error {
 	dir := filepath.Join(root, "ui", "chart")
 	if err := installPackages(dir); err != nil {
 		return err
 	}
 	var err error
-	if built["chart.js"], err = bundle(dir); err != nil {
-		return err
-	}
-	built["LICENSES"], err = licenses(filepath.Join(dir, "node_modules"))
+	built["chart.js"], err = bundle(dir)
 	return err
 }
 
@@ -63,27 +59,4 @@ func bundle(dir string) ([]byte, error) {
 		return nil, errors.New(e.Text)
 	}
 	return result.OutputFiles[0].Contents, nil
-}
-
-// licenses joins the license texts of all packages, each under its file's name.
-func licenses(modules string) ([]byte, error) {
-	var b bytes.Buffer
-	for _, pattern := range []string{"*/LICENSE*", "*/NOTICE*", "*/licenses/*"} {
-		names, err := filepath.Glob(filepath.Join(modules, pattern))
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return nil, err
-			}
-			rel, err := filepath.Rel(modules, name)
-			if err != nil {
-				return nil, err
-			}
-			fmt.Fprintf(&b, "== %s\n\n%s\n\n", filepath.ToSlash(rel), bytes.TrimSpace(text))
-		}
-	}
-	return b.Bytes(), nil
 }

@@ -60,10 +60,13 @@ func run(check bool, args []string) error {
 // before, an earlier result, where their source has not changed.
 func build(root, before string) (artefacts, error) {
 	built := artefacts{}
-	for _, step := range []func(root string, built artefacts) error{copyStatic, compileWasm, bundleChart} {
+	for _, step := range []func(root string, built artefacts) error{copyStatic, compileWasm, bundleChart, collectLicenses} {
 		if err := step(root, built); err != nil {
 			return nil, err
 		}
+	}
+	if err := stamp(built); err != nil {
+		return nil, err
 	}
 	if err := compress(built, before); err != nil {
 		return nil, err

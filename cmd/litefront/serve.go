@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +18,8 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the page that searches in a browser",
 		Long: "Serve the page that searches in a browser, and measures in the browser it is opened in.\n" +
-			"Ctrl-C ends it; a study stays in its browser.",
+			"Ctrl-C ends it; a study stays in its browser.\n" +
+			"It prints where the page is; with --listen 0.0.0.0:8080 also by which addresses other devices reach it.",
 		Args: cobra.NoArgs,
 	}
 	listen := cmd.Flags().String("listen", "127.0.0.1:8080", "address and port to serve on; without the flag a free port if 8080 is taken")
@@ -30,8 +35,14 @@ func serveCommand() *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("listen %q: %w", *listen, err)
 		}
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "litefront: serving %s\n", address(l.Addr())); err != nil {
-			return err
+		interfaces, err := net.InterfaceAddrs()
+		if err != nil {
+			interfaces = nil // unknown: whoever opened the port can name the machine
+		}
+		for _, url := range addresses(l.Addr(), interfaces) {
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "litefront: serving %s\n", url); err != nil {
+				return err
+			}
 		}
 		if !web.Loopback(l.Addr()) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "litefront: other devices reach this page without HTTPS: their timers step 100 µs instead of 5 µs, and they have no threads")
@@ -41,15 +52,40 @@ func serveCommand() *cobra.Command {
 	return cmd
 }
 
-// address is the URL of what listens on a. Browsers trust the name localhost
-// without HTTPS, so it stands for every address that it reaches.
-func address(a net.Addr) string {
-	host, port, err := net.SplitHostPort(a.String())
+// mostAddresses bounds how many addresses of this machine are printed: virtual
+// networks have many.
+const mostAddresses = 4
+
+// addresses are the URLs of what listens on a, where this machine has those
+// interfaces. The first is for this machine. Browsers trust the name localhost
+// without HTTPS, so it stands for every address that it reaches. What listens
+// everywhere is also reached by what other devices can route to, IPv4 first.
+func addresses(a net.Addr, interfaces []net.Addr) []string {
+	listening, err := netip.ParseAddrPort(a.String())
 	if err != nil {
-		return a.String()
+		return []string{a.String()}
 	}
-	if host == "127.0.0.1" || net.ParseIP(host).IsUnspecified() {
-		host = "localhost"
+	url := func(host string) string {
+		return "http://" + net.JoinHostPort(host, strconv.Itoa(int(listening.Port()))) + "/"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/"
+	here := listening.Addr()
+	switch {
+	case here == netip.AddrFrom4([4]byte{127, 0, 0, 1}):
+		return []string{url("localhost")}
+	case !here.IsUnspecified():
+		return []string{url(here.String())}
+	}
+	var others []netip.Addr
+	for _, i := range interfaces {
+		prefix, err := netip.ParsePrefix(i.String())
+		if other := prefix.Addr(); err == nil && other.IsGlobalUnicast() && (other.Is4() || here.Is6()) {
+			others = append(others, other)
+		}
+	}
+	slices.SortStableFunc(others, func(a, b netip.Addr) int { return cmp.Compare(a.BitLen(), b.BitLen()) })
+	urls := []string{url("localhost")}
+	for _, other := range others[:min(len(others), mostAddresses)] {
+		urls = append(urls, url(other.String()))
+	}
+	return urls
 }

@@ -2,27 +2,41 @@ package main
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
 	"litefront/host/web"
 )
 
-func TestAddress(t *testing.T) {
-	for listen, want := range map[string]string{
-		"127.0.0.1:8080":   "http://localhost:8080/",
-		"0.0.0.0:80":       "http://localhost:80/",
-		"[::]:80":          "http://localhost:80/",
-		"[::1]:8080":       "http://[::1]:8080/",
-		"127.0.0.2:8080":   "http://127.0.0.2:8080/",
-		"192.168.1.7:8080": "http://192.168.1.7:8080/",
+func TestAddresses(t *testing.T) {
+	var interfaces []net.Addr
+	for _, cidr := range []string{
+		"127.0.0.1/8", "::1/128", "fe80::1/64", "fd00::7/64", "192.168.1.7/24", "169.254.3.4/16", "2001:db8::7/64", "10.0.0.7/8", "172.17.0.1/16",
+	} {
+		ip, network, err := net.ParseCIDR(cidr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		interfaces = append(interfaces, &net.IPNet{IP: ip, Mask: network.Mask})
+	}
+	for listen, want := range map[string][]string{
+		"127.0.0.1:8080":   {"http://localhost:8080/"},
+		"[::1]:8080":       {"http://[::1]:8080/"},
+		"127.0.0.2:8080":   {"http://127.0.0.2:8080/"},
+		"192.168.1.7:8080": {"http://192.168.1.7:8080/"},
+		"0.0.0.0:80":       {"http://localhost:80/", "http://192.168.1.7:80/", "http://10.0.0.7:80/", "http://172.17.0.1:80/"},
+		"[::]:80":          {"http://localhost:80/", "http://192.168.1.7:80/", "http://10.0.0.7:80/", "http://172.17.0.1:80/", "http://[fd00::7]:80/"},
 	} {
 		a, err := net.ResolveTCPAddr("tcp", listen)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := address(a); got != want {
-			t.Errorf("address(%s) = %s; want %s", listen, got, want)
+		if got := addresses(a, interfaces); !slices.Equal(got, want) {
+			t.Errorf("addresses(%s) = %q; want %q", listen, got, want)
+		}
+		if got := addresses(a, nil); !slices.Equal(got, want[:1]) {
+			t.Errorf("with no interface addresses(%s) = %q; want %q", listen, got, want[:1])
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
@@ -31,10 +30,12 @@ const maxGuestPages = 2 << 30 >> 16
 // events reach j and watch. The modules that target gets are without their
 // memory plan, which stays in the guest.
 //
-// Nothing that the guest says is trusted: lines are decoded and their sequence
-// checked, calls are checked against the guest's memory and the limits of
-// package abi. A guest that breaks the contract is ended, with an error of one
-// line; what is in j by then stays.
+// Nothing that the guest says is trusted. An event is kept and announced only if
+// the study can contain it, so that j can be replayed whatever the guest wrote.
+// Calls are checked against the guest's memory and the limits of package abi, and
+// what it prepares may together have the memory that the study's MemoryLimit
+// allows a candidate, and the sentinels'. A guest that breaks the contract is
+// ended, with an error of one line; what is in j by then stays.
 //
 // When ctx is done the guest is told so by its next call of prepare or run, and
 // ended if it goes on all the same. A guest that computes for ever and calls
@@ -52,23 +53,22 @@ func RunGuest(ctx context.Context, wasm []byte, cacheDir string, q search.Reques
 	if err != nil {
 		return nil, trial.Done{}, fmt.Errorf("guest: %w", err)
 	}
-	calls := newGuestCalls(ctx, target)
+	lines, err := newGuestLines(q, j, watch)
+	if err != nil {
+		return nil, trial.Done{}, err // as the native core says it
+	}
+	limit := q.Setup.MemoryLimit
+	if lines.study != nil { // it goes on under the recorded setup
+		limit = lines.study.Started().MemoryLimit
+	}
+	calls := newGuestCalls(ctx, target, limit)
 	defer calls.close()
-	lines := &guestLines{journal: j, watch: watch, events: slices.Clone(q.Journal)}
 	err = runGuest(wasm, cacheDir, input, calls, lines)
-
 	var done trial.Done
 	if lines.done != nil {
 		done = *lines.done
 	}
-	if len(lines.events) == 0 {
-		return nil, done, err
-	}
-	st, replayErr := study.Replay(lines.events, nil, nil)
-	if replayErr != nil && err == nil {
-		err = fmt.Errorf("guest: it recorded what no study can have: %w", replayErr)
-	}
-	return st, done, err
+	return lines.study, done, err
 }
 
 // runGuest runs a guest to its end, and says why if that was not a good one.

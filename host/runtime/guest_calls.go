@@ -16,6 +16,7 @@ import (
 
 	"litefront/kernels"
 	"litefront/kernels/measure"
+	"litefront/searchcore/graph"
 	"litefront/wasm/edge/abi"
 )
 
@@ -24,11 +25,18 @@ import (
 type guestCalls struct {
 	ctx      context.Context
 	target   measure.Target
-	programs map[int32]measure.Program
+	programs map[int32]guestProgram
 	last     int32
 	fixed    []string // hashes of the modules that are the same every time
+	memory   int64    // bytes that programs may still have
 	after    int      // calls since ctx was done
 	fault    error    // why the guest was ended
+}
+
+// guestProgram is a program of a guest, and what it may have of memory.
+type guestProgram struct {
+	measure.Program
+	memory int64 // bytes
 }
 
 // maxCallsAfter is how many calls a guest may make to come to its end: it closes
@@ -38,13 +46,20 @@ const maxCallsAfter = 1000
 // exports are what a guest may run. Modules export nothing else.
 var exports = []string{"init", "prefill", "decode", "prefill_loop", "decode_loop", "loop"}
 
-func newGuestCalls(ctx context.Context, target measure.Target) *guestCalls {
-	return &guestCalls{
+// newGuestCalls lets programs together have the memory that one candidate may
+// have, and that of the sentinels beside it.
+func newGuestCalls(ctx context.Context, target measure.Target, memoryLimit int64) *guestCalls {
+	g := &guestCalls{
 		ctx:      ctx,
 		target:   target,
-		programs: map[int32]measure.Program{},
-		fixed:    []string{kernels.ComputeSentinel().SHA256, kernels.StreamSentinel().SHA256},
+		programs: map[int32]guestProgram{},
+		memory:   min(memoryLimit, graph.MaxBytes),
 	}
+	for _, m := range []*kernels.Module{kernels.ComputeSentinel(), kernels.StreamSentinel()} {
+		g.fixed = append(g.fixed, m.SHA256)
+		g.memory += m.Memory.TotalBytes
+	}
+	return g
 }
 
 // instantiate offers the functions to the guests of rt. They are registered
@@ -90,6 +105,13 @@ func (g *guestCalls) prepare(mod api.Module, stack []uint64) {
 		if !ok {
 			return 0, errors.New("the module is not in the guest's memory")
 		}
+		memory, err := declaredMemory(code)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("the module: %w", err)
+		case memory > g.memory:
+			return 0, fmt.Errorf("the module may have %d bytes of memory, more than the %d that are left", memory, g.memory)
+		}
 		sum := sha256.Sum256(code)
 		m := &kernels.Module{Bytes: bytes.Clone(code), SHA256: hex.EncodeToString(sum[:])}
 		m.Fixed = slices.Contains(g.fixed, m.SHA256)
@@ -98,7 +120,8 @@ func (g *guestCalls) prepare(mod api.Module, stack []uint64) {
 			return 0, err
 		}
 		g.last++
-		g.programs[g.last] = p
+		g.programs[g.last] = guestProgram{p, memory}
+		g.memory -= memory
 		return g.last, nil
 	})
 }
@@ -135,6 +158,7 @@ func (g *guestCalls) closeProgram(_ api.Module, stack []uint64) {
 	handle := api.DecodeI32(stack[0])
 	p, ok := g.programs[handle]
 	delete(g.programs, handle)
+	g.memory += p.memory
 	if !ok || p.Close() != nil {
 		stack[0] = api.EncodeI32(abi.Failed)
 		return

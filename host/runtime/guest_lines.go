@@ -2,26 +2,40 @@ package runtime
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"syscall"
 
 	"github.com/tetratelabs/wazero/sys"
 
+	"litefront/kernels/search"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
-// guestLines is a guest's standard output: it keeps and announces the events
-// whose lines are written to it.
+// guestLines is a guest's standard output: the events whose lines are written to
+// it happen to a study here, which keeps and announces them. So what the guest's
+// study cannot have is neither kept nor announced.
 type guestLines struct {
+	started trial.Started // how a new study begins
 	journal study.Journal // nil keeps nothing
 	watch   func(trial.Event)
 
-	line   []byte        // what has come of a line that has not ended
-	events []trial.Event // all that the journal holds
-	done   *trial.Done
-	fault  error // the first
+	line  []byte       // what has come of a line that has not ended
+	study *study.Study // nil until it has started
+	done  *trial.Done
+	lost  error // why the latest event could not be kept
+	fault error // the first
+}
+
+// newGuestLines expects the events of the search q.
+func newGuestLines(q search.Request, j study.Journal, watch func(trial.Event)) (l *guestLines, err error) {
+	l = &guestLines{started: trial.Started{Study: q.Name, Code: q.Code, Setup: q.Setup}, journal: j, watch: watch}
+	if len(q.Journal) > 0 {
+		l.study, err = study.Replay(q.Journal, l, watch)
+	}
+	return l, err
 }
 
 // Write implements io.Writer. What fails is a system error, as the guest sees
@@ -38,58 +52,85 @@ func (l *guestLines) Write(b []byte) (int, error) {
 		if !ended {
 			break
 		}
+		l.lost = nil
 		e, err := study.Decode(l.line)
 		l.line = l.line[:0]
 		if err == nil {
-			err = l.check(e)
+			err = l.take(e)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case l.lost != nil:
+			l.fail(l.lost)
+			return 0, syscall.EIO
+		default:
 			l.refuse(err)
-		}
-		if err := l.take(e); err != nil {
-			return 0, err
 		}
 	}
 	return len(b), nil
 }
 
-// check reports why e cannot be the guest's next event.
-func (l *guestLines) check(e trial.Event) error {
+// take lets e happen. The error is the journal's if lost is set; else it says
+// why e cannot be the guest's next event.
+func (l *guestLines) take(e trial.Event) error {
 	if l.done != nil {
 		return fmt.Errorf("event %q after the search was done", e.Kind)
 	}
-	kept := true
 	switch e.Kind {
 	case trial.KindFrontier, trial.KindProgress, trial.KindDone:
-		kept = false
+		if e.Seq != 0 {
+			return fmt.Errorf("event %q has seq %d, but is not kept", e.Kind, e.Seq)
+		}
+		l.done = e.Done
+		// The frontier is told by the study here: it is that of what was kept.
+		if e.Kind != trial.KindFrontier {
+			l.announce(e)
+		}
+		return nil
 	}
-	switch next := int64(len(l.events) + 1); {
-	case kept && e.Seq != next:
-		return fmt.Errorf("event %q has seq %d where %d must follow", e.Kind, e.Seq, next)
-	case !kept && e.Seq != 0:
-		return fmt.Errorf("event %q has seq %d, but is not kept", e.Kind, e.Seq)
+	if l.study == nil {
+		return l.start(e)
 	}
+	return l.study.Accept(e)
+}
+
+// start begins the study with its first event.
+func (l *guestLines) start(e trial.Event) error {
+	begun, err := study.Replay([]trial.Event{e}, l, l.watch)
+	if err == nil && !sameJSON(*e.Started, l.started) {
+		err = errors.New("the study is not the one that was asked for")
+	}
+	if err == nil {
+		err = l.Append(e)
+	}
+	if err != nil {
+		return err
+	}
+	l.study = begun
+	l.announce(e)
 	return nil
 }
 
-// take keeps e, if it is of a kind that is kept, and then announces it.
-func (l *guestLines) take(e trial.Event) error {
-	if e.Seq != 0 {
-		if l.journal != nil {
-			if err := l.journal.Append(e); err != nil {
-				l.fail(err)
-				return syscall.EIO
-			}
-		}
-		l.events = append(l.events, e)
+// Append implements study.Journal for the study here. It keeps the reason of a
+// failure: that one is not the guest's.
+func (l *guestLines) Append(e trial.Event) error {
+	if l.journal != nil {
+		l.lost = l.journal.Append(e)
 	}
-	if e.Done != nil {
-		l.done = e.Done
-	}
+	return l.lost
+}
+
+// sameJSON compares by what crosses the wall.
+func sameJSON(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+func (l *guestLines) announce(e trial.Event) {
 	if l.watch != nil {
 		l.watch(e)
 	}
-	return nil
 }
 
 // end reports what was missing when the guest ended well.

@@ -378,12 +378,15 @@ func TestHostileGuest(t *testing.T) {
 		{"silent", "guest: it ended without saying that the search is done", 0, false},
 		{"torn", "guest: it ended in the middle of a line", 0, false},
 		{"endless line", "longer than the limit of 4194304 bytes", 0, false},
-		{"skips", `event "started" has seq 2 where 1 must follow`, 0, false},
-		{"repeats", `event "started" has seq 1 where 2 must follow`, 1, false},
-		{"not kept", `event "started" has seq 0 where 1 must follow`, 0, false},
+		{"skips", "event 2: seq 2 where 1 must follow", 0, false},
+		{"repeats", "event 1: seq 1 where 2 must follow", 1, false},
+		{"not kept", "event 0: seq 0 where 1 must follow", 0, false},
 		{"kept", `event "progress" has seq 1, but is not kept`, 0, false},
 		{"goes on", `event "progress" after the search was done`, 0, true},
-		{"no study", "guest: it recorded what no study can have: event 1", 1, true},
+		{"no study", `event 1: kind "setting" where a study must begin with "started"`, 0, false},
+		{"another study", "the study is not the one that was asked for", 0, false},
+		{"no event of the study", "event 3: trial 1 was never asked", 2, false},
+		{"another frontier", "guest: it crashed with exit code 3", 1, false},
 		{"exits", "guest: it crashed with exit code 3", 0, false},
 		{"says none", "guest: it crashed with exit code 1", 0, false},
 		{"panics", "guest: it crashed with exit code 2: panic: on purpose", 0, false},
@@ -392,16 +395,62 @@ func TestHostileGuest(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			q, j := tinyRequest("4"), &memory{}
 			q.Name = test.name
-			watched := 0
-			_, done, err := RunGuest(context.Background(), wasm, cache, q, &virtual{}, j, func(trial.Event) { watched++ })
+			var watched []trial.Event
+			st, done, err := RunGuest(context.Background(), wasm, cache, q, &virtual{}, j, func(e trial.Event) { watched = append(watched, e) })
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %q, want one line with %q", err, test.want)
 			}
-			if len(j.events) != test.kept || (done != trial.Done{}) != test.done || watched < test.kept {
-				t.Errorf("%d events kept, done %+v, %d watched", len(j.events), done, watched)
+			if len(j.events) != test.kept || (done != trial.Done{}) != test.done {
+				t.Errorf("%d events kept, done %+v; want %d", len(j.events), done, test.kept)
+			}
+			for _, e := range watched {
+				if e.Kind == trial.KindFrontier {
+					t.Error("a frontier of the guest's own was announced")
+				}
+			}
+			if st == nil != (len(j.events) == 0) {
+				t.Errorf("%d events kept, and the study is %v", len(j.events), st)
+			}
+			if st != nil {
+				if _, err := study.Replay(j.events, nil, nil); err != nil {
+					t.Errorf("the journal is poisoned: %v", err)
+				}
 			}
 		})
 	}
+
+	// What a guest does to a study that was begun before it.
+	t.Run("earlier study", func(t *testing.T) {
+		q, j := tinyRequest("1"), &memory{}
+		if _, _, err := q.Run(context.Background(), &virtual{}, j, nil); err != nil {
+			t.Fatal(err)
+		}
+		before := len(j.events)
+		q.Name, q.Journal = "no event of an earlier study", slices.Clone(j.events)
+		st, _, err := RunGuest(context.Background(), wasm, cache, q, &virtual{}, j, nil)
+		if want := "the study has started already"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		if len(j.events) != before || st == nil || st.Progress().Measured != 1 {
+			t.Errorf("%d events became %d", before, len(j.events))
+		}
+	})
+
+	t.Run("memory", func(t *testing.T) {
+		q, v := tinyRequest("4"), &virtual{}
+		q.Name = "memory"
+		_, _, err := RunGuest(context.Background(), wasm, cache, q, v, nil, nil)
+		const want = "-1 the module may have 4294967296 bytes of memory, more than the 1174536192 that are left; " +
+			"-1 the module may have 1174601728 bytes of memory, more than the 1174536192 that are left; " +
+			"1; -1 the module may have 65536 bytes of memory, more than the 0 that are left; " +
+			"2; 3; -1 the module may have 65536 bytes of memory, more than the 0 that are left"
+		if err == nil || err.Error() != want {
+			t.Errorf("the calls gave\n%v\nwant\n%s", err, want)
+		}
+		if v.live != 0 || len(v.prepared) != 3 {
+			t.Errorf("%d programs were left of %d", v.live, len(v.prepared))
+		}
+	})
 
 	t.Run("calls", func(t *testing.T) {
 		q, v := tinyRequest("4"), &virtual{}
@@ -420,7 +469,7 @@ func TestHostileGuest(t *testing.T) {
 			lost, lost,
 			"-1 the module has 4294967295 bytes, more than the limit of 4194304",
 			"-1 the module has 4194305 bytes, more than the limit of 4194304",
-			"-1 invalid magic number", "-1 invalid magic number", // an empty module, and a text
+			"-1 the module: not WebAssembly of version 1", "-1 the module: not WebAssembly of version 1", // empty, and a text
 			silent, silent,
 			"-1 no program 1 is prepared",
 			"-1 16 programs are prepared already, which is the limit",

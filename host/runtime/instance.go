@@ -34,6 +34,9 @@ func (e *Engine) Instantiate(m *kernels.Module) (*Instance, error) {
 		return nil, err
 	}
 	module, err := rt.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
+	if err == nil && module.ExportedMemory("memory") == nil {
+		err = errors.Join(errors.New(`the module exports no "memory"`), module.Close(ctx))
+	}
 	if err != nil {
 		return nil, errors.Join(err, compiled.Close(ctx))
 	}

@@ -6,60 +6,38 @@ package browsertest
 import (
 	"context"
 	"os"
-	"os/exec"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"litefront/internal/browser"
 )
 
 // Required is the environment variable that makes a missing Chromium fail tests
 // instead of skipping them. `make test` sets it.
 const Required = "LITEFRONT_REQUIRE_CHROMIUM"
 
-// executable finds Debian's Chromium or a Chrome.
-func executable() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
 // New starts a browser with a fresh profile and returns the context of a tab,
 // which ends with the test or after limit. Whatever the tab's pages write to the
 // console as an error, or throw without catching, fails the test.
 func New(t testing.TB, limit time.Duration) context.Context {
 	t.Helper()
-	path := executable()
-	if path == "" {
-		if os.Getenv(Required) != "" {
-			t.Fatal("Chromium is missing; make test installs it")
-		}
-		t.Skip("Chromium is missing; make test installs it")
+	options, err := browser.Options(t.TempDir())
+	if err != nil && os.Getenv(Required) != "" {
+		t.Fatal(err)
+	} else if err != nil {
+		t.Skip(err)
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-gpu", true),
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("no-first-run", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-	)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	err := chromedp.Listen(ctx, func(event any) {
+	err = chromedp.Listen(ctx, func(event any) {
 		switch e := event.(type) {
 		case *runtime.EventExceptionThrown:
 			t.Errorf("the page threw: %v", e.ExceptionDetails)

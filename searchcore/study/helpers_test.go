@@ -131,10 +131,15 @@ func step(t testing.TB, s *study.Study) trial.Trial {
 // state is everything a study shows, as JSON.
 func state(t testing.TB, s *study.Study) string {
 	t.Helper()
-	b, err := json.Marshal(map[string]any{
+	return asJSON(t, map[string]any{
 		"started": s.Started(), "settings": s.Settings(), "trials": s.Trials(),
 		"frontier": s.Frontier(), "progress": s.Progress(),
 	})
+}
+
+func asJSON(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}

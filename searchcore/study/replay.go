@@ -33,11 +33,10 @@ func Replay(events []trial.Event, j Journal, watch func(trial.Event)) (*Study, e
 	if err != nil {
 		return nil, fmt.Errorf("event %d: %w", first.Seq, err)
 	}
-	for _, e := range events {
-		if err := s.check(e); err != nil {
-			return nil, fmt.Errorf("event %d: %w", e.Seq, err)
+	for _, e := range events { // with no journal and nobody watching yet
+		if err := s.Accept(e); err != nil {
+			return nil, err
 		}
-		s.apply(e)
 	}
 	for _, r := range s.trials {
 		if r.Status == Outstanding {

@@ -3,6 +3,7 @@ package study_test
 import (
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -161,13 +162,62 @@ func TestReplayRefuses(t *testing.T) {
 		{"proposed twice", asked(func(tr *trial.Trial) { tr.Number, tr.Token = 4, "4.1" }), "was asked already as trial 3"},
 		{"bad architecture", asked(func(tr *trial.Trial) { tr.Number, tr.Token, tr.Arch.Vocab = 4, "4.1", -1 }), "event 7: trial 4"},
 	} {
-		_, err := study.Replay(test.change(slices.Clone(good)), nil, nil)
+		events := test.change(slices.Clone(good))
+		_, err := study.Replay(events, nil, nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want one line with %q", test.name, err, test.want)
+		}
+		if len(events) == len(good)+1 { // the last comes after the others
+			mirror, j := replay(t, good)
+			before := state(t, mirror)
+			if got := mirror.Accept(events[len(good)]); got == nil || got.Error() != err.Error() {
+				t.Errorf("%s: Accept says %v, Replay %v", test.name, got, err)
+			}
+			if state(t, mirror) != before || len(j.lines) != len(good) {
+				t.Errorf("%s: what was refused changed the study or its journal", test.name)
+			}
 		}
 	}
 	if _, err := study.Replay(good, nil, nil); err != nil {
 		t.Errorf("the unchanged events are refused: %v", err)
+	}
+}
+
+// A study that accepts the events of another one is the same, keeps the same and
+// announces the same.
+func TestAcceptMirrors(t *testing.T) {
+	var told, retold []trial.Event
+	whole, j := start(t, setup(t, "lts"), func(e trial.Event) { told = append(told, e) })
+	for range 30 {
+		step(t, whole)
+	}
+	events := j.events(t)
+	kept := journalOf(t, events[:1])
+	mirror, err := study.Replay(events[:1], kept, func(e trial.Event) { retold = append(retold, e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range events[1:] {
+		before := state(t, mirror)
+		kept.fail = true
+		if err := mirror.Accept(e); err != errFull || state(t, mirror) != before {
+			t.Fatalf("event %d: a full journal gives %v", e.Seq, err)
+		}
+		if err := mirror.Accept(e); err != nil {
+			t.Fatal(err)
+		}
+		if len(kept.lines) != i+2 {
+			t.Fatalf("event %d was not kept", e.Seq)
+		}
+	}
+	if state(t, mirror) != state(t, whole) {
+		t.Error("the studies differ")
+	}
+	if !reflect.DeepEqual(kept.lines, j.lines) {
+		t.Error("the journals differ")
+	}
+	if a, b := asJSON(t, retold), asJSON(t, told[1:]); a != b {
+		t.Errorf("announced:\n%s\nwant:\n%s", a, b)
 	}
 }
 

@@ -4,7 +4,8 @@
 //
 // Every change of a study is an event. An event is first checked, then appended
 // to the study's [Journal], then applied, then announced; [Replay] checks and
-// applies recorded events in the same way and recomputes nothing. So the journal
+// applies recorded events in the same way and recomputes nothing, and so does
+// [Study.Accept] with events that come one by one. So the journal
 // is the only truth: after a crash a study goes on where its journal ends, and
 // proposes what it would have proposed without the crash.
 //
@@ -188,12 +189,29 @@ func (s *Study) Set(name, value string) error {
 	return s.record(trial.Event{Kind: trial.KindSetting, Setting: &trial.Setting{Name: name, Value: value}})
 }
 
-// record checks, keeps, applies and announces one event.
+// Accept records an event that was made elsewhere, by a study in a sandbox that
+// this one mirrors: it is checked as [Replay] checks, then kept, applied and
+// announced as if this study had made it. An error means that nothing changed;
+// the journal's is returned as it is.
+func (s *Study) Accept(e trial.Event) error {
+	if err := s.check(e); err != nil {
+		return fmt.Errorf("event %d: %w", e.Seq, err)
+	}
+	return s.keep(e)
+}
+
+// record numbers, checks, keeps, applies and announces one event.
 func (s *Study) record(e trial.Event) error {
 	e.V, e.Seq = trial.EventVersion, s.seq+1
 	if err := s.check(e); err != nil {
 		return err
 	}
+	return s.keep(e)
+}
+
+// keep appends an event that check let pass to the journal, applies and
+// announces it.
+func (s *Study) keep(e trial.Event) error {
 	if s.journal != nil {
 		if err := s.journal.Append(e); err != nil {
 			return err

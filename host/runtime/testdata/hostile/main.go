@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"strconv"
@@ -59,13 +60,31 @@ var ways = map[string]func(abi.Input){
 		e.Seq = 1
 		fmt.Print(line(e))
 	},
-	"goes on":   func(abi.Input) { fmt.Print(line(done()), line(progress())) },
-	"no study":  func(abi.Input) { fmt.Print(line(setting()), line(done())) },
+	"goes on":  func(abi.Input) { fmt.Print(line(done()), line(progress())) },
+	"no study": func(abi.Input) { fmt.Print(line(setting(1)), line(done())) },
+	"another study": func(in abi.Input) {
+		e := started(in, 1)
+		e.Started.Seed++
+		fmt.Print(line(e))
+	},
+	"no event of the study": func(in abi.Input) {
+		fmt.Print(line(started(in, 1)), line(setting(2)))
+		fmt.Print(line(trial.Event{Kind: trial.KindFailed, Seq: 3, Failed: &trial.Failed{Number: 1, Token: "1.1", Reason: "r"}}))
+	},
+	"no event of an earlier study": func(in abi.Input) {
+		fmt.Print(line(started(in, int64(len(in.Request.Journal)+1))))
+	},
+	"another frontier": func(in abi.Input) {
+		fmt.Print(line(started(in, 1)))
+		fmt.Print(line(trial.Event{Kind: trial.KindFrontier, Frontier: &trial.Frontier{Points: []trial.FrontierPoint{{Number: 1}}}}))
+		os.Exit(3)
+	},
 	"exits":     func(abi.Input) { os.Exit(3) },
 	"says none": func(abi.Input) { os.Exit(1) },
 	"panics":    func(abi.Input) { panic("on purpose") },
 	"greedy":    func(abi.Input) { bytes.Repeat([]byte("x"), 3<<30) },
 	"calls":     calls,
+	"memory":    memory,
 	"deaf": func(abi.Input) { // what it measures never ends
 		name, result := address("loop"), address(new(abi.Result))
 		for {
@@ -91,7 +110,7 @@ func line(e trial.Event) string {
 }
 
 func started(in abi.Input, seq int64) trial.Event {
-	return trial.Event{Kind: trial.KindStarted, Seq: seq, Started: &trial.Started{Study: "s", Code: "c", Setup: in.Request.Setup}}
+	return trial.Event{Kind: trial.KindStarted, Seq: seq, Started: &trial.Started{Study: in.Request.Name, Code: in.Request.Code, Setup: in.Request.Setup}}
 }
 
 func progress() trial.Event {
@@ -102,8 +121,8 @@ func done() trial.Event {
 	return trial.Event{Kind: trial.KindDone, Done: &trial.Done{Reason: "budget"}}
 }
 
-func setting() trial.Event {
-	return trial.Event{Kind: trial.KindSetting, Seq: 1, Setting: &trial.Setting{Name: "a", Value: "b"}}
+func setting(seq int64) trial.Event {
+	return trial.Event{Kind: trial.KindSetting, Seq: seq, Setting: &trial.Setting{Name: "a", Value: "b"}}
 }
 
 // address is where something is that the garbage collector must not move: Go's
@@ -127,7 +146,7 @@ func calls(in abi.Input) {
 		said = append(said, strings.TrimSpace(strconv.Itoa(int(status))+" "+r.ErrorText()))
 		*r = abi.Result{}
 	}
-	good, name, unknown := moduleBytes, address("loop"), address("memory")
+	good, name, unknown := module(1), address("loop"), address("memory")
 	const outside = 1<<32 - 16 // no Go guest has that much memory here
 
 	say(prepare(outside, 64, result))
@@ -165,8 +184,38 @@ func calls(in abi.Input) {
 	os.Exit(1)
 }
 
-// moduleBytes is the smallest module there is with a memory.
-const moduleBytes = "\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x01\x07\x0a\x01\x06memory\x02\x00"
+// module is the smallest module there is with a memory of at most so many pages.
+func module(pages uint64) string {
+	memory := binary.AppendUvarint([]byte{1, 1, 0}, pages)
+	return "\x00asm\x01\x00\x00\x00\x05" + string(rune(len(memory))) + string(memory) + "\x07\x0a\x01\x06memory\x02\x00"
+}
+
+// memory prepares modules until they have all the memory that there is, and says
+// what each call gave.
+func memory(in abi.Input) {
+	var said []string
+	r := new(abi.Result)
+	prepare := func(pages uint64) int32 {
+		m := module(pages)
+		handle := prepare(address(m), uint32(len(m)), address(r))
+		said = append(said, strings.TrimSpace(strconv.Itoa(int(handle))+" "+r.ErrorText()))
+		*r = abi.Result{}
+		return handle
+	}
+	candidate := uint64(in.Request.Setup.MemoryLimit >> 16)
+	const sentinels = 1 + 1537
+	prepare(1 << 16)
+	prepare(candidate + sentinels + 1)
+	all := prepare(candidate + sentinels)
+	prepare(1)
+	closeProgram(all)
+	closeProgram(all) // gives nothing back
+	prepare(candidate)
+	prepare(sentinels)
+	prepare(1)
+	fmt.Fprintln(os.Stderr, strings.Join(said, "; "))
+	os.Exit(1)
+}
 
 // clock says what the guest's own clocks say: the time of day, and how long
 // many looks at them took, on its own clock and around that on the host's.
