@@ -13,7 +13,7 @@ type Command struct {
 
 // The commands. A worker keeps one study.
 const (
-	DoOpen   = "open"   // describe the device, and tell the kept study's events
+	DoOpen   = "open"   // describe the device, tell the kept study's events, then the state
 	DoStart  = "start"  // search: go on with the kept study, or start one if there is none
 	DoStop   = "stop"   // end the search between two batches; it can be started again
 	DoForget = "forget" // discard the kept study
@@ -29,8 +29,12 @@ type Message struct {
 	// earlier session.
 	Replayed bool          `json:"replayed,omitempty"`
 	Device   *trial.Device `json:"device,omitempty"`
-	// State says what the worker does from now on.
-	State   string `json:"state,omitempty"`
+	// State says what the worker does from now on. It comes last: what answers a
+	// command, or belongs to a search, has been told.
+	State string `json:"state,omitempty"`
+	// Kept comes with the state that ends the answer to DoOpen, DoForget or DoImport:
+	// a study is kept, perhaps one that cannot be read.
+	Kept    bool   `json:"kept,omitempty"`
 	Journal string `json:"journal,omitempty"` // the answer to DoExport
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`

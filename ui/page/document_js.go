@@ -28,15 +28,7 @@ func (p *page) rendered(before string) {
 // announce tells the state to those who hear the page, and to its tests. A text
 // that has not changed is left alone, or it would be read out again.
 func (p *page) announce() error {
-	document, err := safejs.Global().Get("document")
-	if err != nil {
-		return err
-	}
-	html, err := document.Get("documentElement")
-	if err != nil {
-		return err
-	}
-	dataset, err := html.Get("dataset")
+	dataset, err := dataset()
 	if err != nil {
 		return err
 	}
@@ -54,6 +46,19 @@ func (p *page) announce() error {
 		return err
 	}
 	return setText("status", p.store.Status())
+}
+
+// dataset holds the data attributes of the page.
+func dataset() (safejs.Value, error) {
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	html, err := document.Get("documentElement")
+	if err != nil {
+		return safejs.Value{}, err
+	}
+	return html.Get("dataset")
 }
 
 func setText(id, text string) error {
@@ -142,6 +147,32 @@ func (p *page) watchColours() error {
 	}
 	p.store.SetDark(matches(query))
 	_, err = list.Call("addEventListener", "change", handler)
+	return err
+}
+
+// watchVisibility follows whether the page is in the background.
+func (p *page) watchVisibility() error {
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return err
+	}
+	hidden := func() bool {
+		v, err := document.Get("hidden")
+		if err != nil {
+			return false
+		}
+		is, err := v.Truthy()
+		return is && err == nil
+	}
+	handler, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		p.change(func() { p.store.SetHidden(hidden()) })
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.store.SetHidden(hidden())
+	_, err = document.Call("addEventListener", "visibilitychange", handler)
 	return err
 }
 

@@ -130,6 +130,25 @@ func (p *page) imported(journal string) {
 	})
 }
 
+// persist asks the browser not to discard what it stores for this page when it
+// runs short of room. It may refuse, and some browsers cannot be asked.
+func persist() {
+	navigator, err := safejs.Global().Get("navigator")
+	if err != nil {
+		return
+	}
+	storage, err := navigator.Get("storage")
+	if err != nil || storage.Type() != safejs.TypeObject {
+		return
+	}
+	promise, err := storage.Call("persist")
+	if err != nil {
+		return
+	}
+	ignore := func(string) {}
+	_ = then(promise, ignore, ignore)
+}
+
 // then calls one of the two with what a promise of a text comes to.
 func then(promise safejs.Value, resolved, rejected func(string)) error {
 	var handlers [2]safejs.Func

@@ -8,7 +8,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/hack-pad/safejs"
@@ -41,8 +40,15 @@ func run() (err error) {
 	if err != nil {
 		return err
 	}
-	p := &page{store: store.New(codeVersion()), env: renderer.EventEnv(), changed: make(chan struct{}, 1)}
+	code, err := codeVersion()
+	if err != nil {
+		return err
+	}
+	p := &page{store: store.New(code), env: renderer.EventEnv(), changed: make(chan struct{}, 1)}
 	if err := p.watchColours(); err != nil {
+		return err
+	}
+	if err := p.watchVisibility(); err != nil {
 		return err
 	}
 	p.Restart()
@@ -76,6 +82,7 @@ type page struct {
 	selected int           // trial whose details were last in view
 	lost     string        // control that lost the focus by being hidden or disabled
 	asked    bool          // the question to the user was shown
+	persists bool          // the browser was asked to keep what it stores
 }
 
 // change runs f, which changes the store, and has the page drawn.
@@ -113,13 +120,18 @@ func (p *page) wake() {
 	}
 }
 
-// tick keeps the time that is left current during a search.
+// tick keeps the time that is left current during a search, and notices a worker
+// that has fallen silent.
 func (p *page) tick() {
 	for range time.Tick(time.Second) {
-		p.env.RLock()
+		p.env.Lock()
+		died := p.store.Tick()
+		if died {
+			p.dropWorker()
+		}
 		searching := p.store.Phase() == store.Searching
-		p.env.RUnlock()
-		if searching {
+		p.env.UnlockOnly()
+		if died || searching {
 			p.wake()
 		}
 	}
@@ -128,9 +140,7 @@ func (p *page) tick() {
 // Restart replaces the worker, if there is one, and asks the new one for what is
 // kept.
 func (p *page) Restart() {
-	if p.worker != nil {
-		p.worker.terminate()
-	}
+	p.dropWorker()
 	command := p.store.Open()
 	var err error
 	if p.worker, err = startWorker(p); err != nil {
@@ -140,25 +150,38 @@ func (p *page) Restart() {
 	p.Send(command)
 }
 
+// dropWorker ends the worker, if there is one. What it told stays on the page.
+func (p *page) dropWorker() {
+	if p.worker != nil {
+		p.worker.terminate()
+		p.worker = nil
+	}
+}
+
 // Send posts a command to the worker.
 func (p *page) Send(c search.Command) {
+	if c.Do == search.DoStart && !p.persists {
+		p.persists = true
+		persist()
+	}
 	if err := p.worker.send(c); err != nil {
 		p.store.Die("the worker cannot be reached: " + err.Error())
 	}
 }
 
-// codeVersion names the program in the studies that it starts.
-func codeVersion() string {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				version = s.Value[:12]
-			}
-		}
+// codeVersion names the program in the studies that it starts, by the hash that
+// cmd/build leaves in index.html.
+func codeVersion() (string, error) {
+	dataset, err := dataset()
+	if err != nil {
+		return "", err
 	}
-	return "page " + version
+	hash, err := dataset.Get("code")
+	if err != nil {
+		return "", err
+	}
+	text, err := hash.String()
+	return "page-" + text, err
 }
 
 // fail replaces the page by a message: nothing else can be drawn any more.

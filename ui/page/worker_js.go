@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hack-pad/safejs"
@@ -16,7 +17,6 @@ import (
 type worker struct {
 	value    safejs.Value
 	handlers []safejs.Func
-	silence  *time.Timer // runs from a command to the next message
 	page     *page
 }
 
@@ -33,7 +33,7 @@ func startWorker(p *page) (*worker, error) {
 	for name, handle := range map[string]func(safejs.Value){
 		"onmessage":      w.message,
 		"onerror":        w.broken,
-		"onmessageerror": func(safejs.Value) { w.die("the worker sent a message that cannot be read") },
+		"onmessageerror": func(safejs.Value) { w.die("the search core sent a message that cannot be read") },
 	} {
 		handler, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
 			if len(args) > 0 {
@@ -52,15 +52,6 @@ func startWorker(p *page) (*worker, error) {
 	return w, nil
 }
 
-// patience is how long a worker may take to answer a command; an import has a
-// whole journal to check and to keep.
-func patience(c search.Command) time.Duration {
-	if c.Do == search.DoImport {
-		return 2 * time.Minute
-	}
-	return 20 * time.Second
-}
-
 // send posts a command.
 func (w *worker) send(c search.Command) error {
 	if w == nil {
@@ -70,10 +61,6 @@ func (w *worker) send(c search.Command) error {
 	if err != nil {
 		return err
 	}
-	if w.silence != nil {
-		w.silence.Stop()
-	}
-	w.silence = time.AfterFunc(patience(c), func() { w.die("the worker does not answer") })
 	_, err = w.value.Call("postMessage", string(text))
 	return err
 }
@@ -81,9 +68,6 @@ func (w *worker) send(c search.Command) error {
 // message hands what the worker says to the store.
 func (w *worker) message(event safejs.Value) {
 	w.page.change(func() {
-		if w.silence != nil {
-			w.silence.Stop()
-		}
 		m, err := messageOf(event)
 		if err != nil {
 			w.page.store.Fail("the worker sent something wrong: " + err.Error())
@@ -114,14 +98,16 @@ func messageOf(event safejs.Value) (m search.Message, err error) {
 	return m, json.Unmarshal([]byte(text), &m)
 }
 
-// broken is an error that the worker did not catch.
+// broken is an error that the worker did not catch. Without a message worker.js
+// itself was not loaded.
 func (w *worker) broken(event safejs.Value) {
-	reason := "the worker stopped"
+	reason := "the search core cannot be loaded"
 	if message, err := event.Get("message"); err == nil && message.Type() == safejs.TypeString {
 		if text, err := message.String(); err == nil && text != "" {
-			reason += ": " + text
+			reason = "the search core stopped: " + strings.TrimPrefix(strings.TrimPrefix(text, "Uncaught "), "Error: ")
 		}
 	}
+	_, _ = event.Call("preventDefault") // the page says it; the console need not
 	w.die(reason)
 }
 
@@ -129,17 +115,13 @@ func (w *worker) broken(event safejs.Value) {
 func (w *worker) die(reason string) {
 	w.page.change(func() {
 		if w.page.worker == w {
-			w.terminate()
-			w.page.worker = nil
+			w.page.dropWorker()
 			w.page.store.Die(reason)
 		}
 	})
 }
 
 func (w *worker) terminate() {
-	if w.silence != nil {
-		w.silence.Stop()
-	}
 	_, _ = w.value.Call("terminate") // never throws
 	for _, h := range w.handlers {
 		h.Release()

@@ -16,11 +16,6 @@ globalThis.litefrontFail = (reason) => {
 // vugu.js is that helper, so there is nothing left to evaluate.
 globalThis.eval = () => undefined;
 
-// A function that splats a constant, which only an engine with SIMD accepts.
-const SIMD = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
-]);
-
 async function load(url, imports) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
@@ -34,7 +29,6 @@ async function load(url, imports) {
 
 async function boot() {
   if (typeof WebAssembly !== 'object') throw new Error('this browser has no WebAssembly, which every candidate is compiled to.');
-  if (!WebAssembly.validate(SIMD)) throw new Error('this browser\'s WebAssembly has no SIMD, which every candidate needs; use a newer browser.');
   const go = new Go();
   const { instance } = await load('page.wasm', go.importObject);
   await go.run(instance);

@@ -7,13 +7,6 @@
   const early = [];
   self.onmessage = (event) => early.push(event);
 
-  // Whatever is thrown in an event ends the program. The page's onerror hears of
-  // it too, and knows by that that this worker is gone.
-  self.addEventListener('error', ({ error, message }) => {
-    const [line] = String(error?.message ?? message).split('\n');
-    self.postMessage(JSON.stringify({ error: `the search core stopped: ${line}` }));
-  });
-
   const fetchModule = async () => {
     const response = await fetch('worker.wasm');
     if (!response.ok) {
@@ -46,6 +39,7 @@
     throw new Error('the program ended');
   };
 
-  // Thrown again outside of the promise, to reach the handlers of errors.
+  // Whatever is thrown in an event ends the program, and the page hears of it in
+  // the worker's onerror. So this is thrown again outside of the promise.
   start().catch((error) => setTimeout(() => { throw error; }));
 })();

@@ -5,13 +5,18 @@ import "litefront/kernels/search"
 // Open says what to send to a worker that was just started. What an earlier
 // worker told stays until this one tells of a study.
 func (s *Store) Open() search.Command {
-	s.answered, s.dead, s.searching, s.waiting, s.forgetting, s.settled = false, false, false, false, false, false
+	s.begun, s.answered, s.dead, s.searching, s.due, s.exporting, s.silence = false, false, false, false, "", false, 0
+	s.settled, s.reason = false, ""
 	return search.Command{Do: search.DoOpen}
 }
 
-// Die notes that the worker is gone, and why.
+// Die notes that the worker is gone, and why. A worker dies once: what else is
+// heard of it says the same in other words.
 func (s *Store) Die(reason string) {
-	s.dead, s.searching, s.waiting, s.Confirm = true, false, false, Confirm{}
+	if s.dead {
+		return
+	}
+	s.dead, s.searching, s.due, s.exporting, s.Confirm = true, false, "", false, Confirm{}
 	s.Fail(reason)
 }
 
@@ -19,7 +24,7 @@ func (s *Store) Die(reason string) {
 // returns false, and says what is wrong beside the fields, if there is nothing
 // to send.
 func (s *Store) Start() (search.Command, bool) {
-	if p := s.Phase(); s.waiting || p != Idle && p != Paused {
+	if p := s.Phase(); s.Waiting() || p != Idle && p != Paused {
 		return search.Command{}, false
 	}
 	q, ok := s.request()
@@ -27,17 +32,16 @@ func (s *Store) Start() (search.Command, bool) {
 		s.settled = true // what is wrong is shown in the form
 		return search.Command{}, false
 	}
-	s.waiting, s.settled, s.Errors = true, false, nil
-	return search.Command{Do: search.DoStart, Request: q}, true
+	s.settled, s.reason, s.background, s.Errors = false, "", false, nil
+	return s.sending(search.Command{Do: search.DoStart, Request: q}), true
 }
 
 // Pause ends the search; it can go on.
 func (s *Store) Pause() (search.Command, bool) {
-	if s.Phase() != Searching || s.waiting {
+	if s.Phase() != Searching || s.Waiting() {
 		return search.Command{}, false
 	}
-	s.waiting = true
-	return search.Command{Do: search.DoStop}, true
+	return s.sending(search.Command{Do: search.DoStop}), true
 }
 
 // Stop ends the search and returns to the form, with the study kept. A search
@@ -54,9 +58,10 @@ func (s *Store) Stop() (search.Command, bool) {
 
 // Export asks for the kept study's journal.
 func (s *Store) Export() (search.Command, bool) {
-	if s.Study == nil || s.waiting || s.dead {
+	if !s.kept || s.Waiting() || s.dead {
 		return search.Command{}, false
 	}
+	s.exporting = true
 	return search.Command{Do: search.DoExport}, true
 }
 
@@ -72,7 +77,7 @@ func (c Confirm) Asks() bool { return c.Question != "" }
 
 // NewSearch asks whether to discard the kept study.
 func (s *Store) NewSearch() {
-	if s.Study != nil && !s.waiting && !s.searching && !s.dead {
+	if s.kept && !s.Waiting() && !s.searching && !s.dead {
 		s.Confirm = Confirm{"Discard this study? What was measured is lost unless you export it first.", "Discard", search.Command{Do: search.DoForget}}
 	}
 }
@@ -85,14 +90,13 @@ const MaxJournal = 64 << 20
 func (s *Store) Import(journal string) (search.Command, bool) {
 	command := search.Command{Do: search.DoImport, Journal: journal}
 	switch {
-	case s.waiting || s.searching || s.dead || !s.answered:
+	case s.Waiting() || s.searching || s.dead || !s.answered:
 		return search.Command{}, false
 	case journal == "":
 		s.Fail("the file is empty; a journal has one event a line")
 		return search.Command{}, false
-	case s.Study == nil:
-		s.waiting = true
-		return command, true
+	case !s.kept:
+		return s.sending(command), true
 	}
 	s.Confirm = Confirm{"Replace this study by the imported one? What was measured is lost unless you export it first.", "Replace", command}
 	return search.Command{}, false
@@ -102,11 +106,17 @@ func (s *Store) Import(journal string) (search.Command, bool) {
 func (s *Store) Accept() (search.Command, bool) {
 	c := s.Confirm
 	s.Confirm = Confirm{}
-	if !c.Asks() || s.waiting || s.searching || s.dead {
+	if !c.Asks() || s.Waiting() || s.searching || s.dead {
 		return search.Command{}, false
 	}
-	s.waiting, s.forgetting = true, c.command.Do == search.DoForget
-	return c.command, true
+	s.Errors = nil
+	return s.sending(c.command), true
+}
+
+// sending notes a command that the worker is about to be sent.
+func (s *Store) sending(c search.Command) search.Command {
+	s.due, s.silence = c.Do, 0
+	return c
 }
 
 // Decline drops the question.

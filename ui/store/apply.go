@@ -16,37 +16,44 @@ func (s *Store) Apply(m search.Message) {
 	if s.dead {
 		return
 	}
-	if m.Device != nil {
-		s.Device = cleanDevice(*m.Device)
+	s.silence = 0
+	if m.Device != nil { // what follows is all that is kept
+		s.begun, s.background, s.Device = true, false, cleanDevice(*m.Device)
+		if s.due == search.DoForget {
+			s.clear()
+			s.Invalid = make(map[string]string)
+		}
 	}
 	if m.Event != nil {
-		if err := s.event(*m.Event); err != nil {
+		if err := s.event(*m.Event, m.Replayed); err != nil {
 			s.Fail("the worker sent something wrong: " + err.Error())
 		}
 	}
 	if m.Error != "" {
-		s.waiting, s.forgetting = false, false
-		s.Fail(m.Error)
-		if !s.answered { // it could not even begin
+		if !s.begun { // it could not even begin
 			s.Die(m.Error)
 			return
 		}
+		s.due, s.exporting = "", false
+		s.Fail(m.Error)
 	}
+	if m.Journal != "" {
+		s.exporting = false
+	}
+	s.kept = s.kept || m.Kept
 	switch m.State {
 	case "":
 	case search.StateIdle, search.StateSearching:
-		if s.forgetting {
-			s.clear()
-			s.Invalid = make(map[string]string)
-		}
-		s.answered, s.waiting, s.forgetting = true, false, false
+		s.begun, s.answered, s.due = true, true, ""
 		s.searching = m.State == search.StateSearching
+		s.background = s.background || s.searching && s.hidden
 	default:
 		s.Fail(fmt.Sprintf("the worker sent something wrong: state %q", m.State))
 	}
 }
 
-func (s *Store) event(e trial.Event) error {
+// event takes an event, of an earlier session if it is replayed.
+func (s *Store) event(e trial.Event, replayed bool) error {
 	if e.V != trial.EventVersion {
 		return fmt.Errorf("event version %d; this page reads version %d", e.V, trial.EventVersion)
 	}
@@ -54,11 +61,10 @@ func (s *Store) event(e trial.Event) error {
 	case e.Kind == trial.KindStarted && e.Started != nil:
 		return s.started(*e.Started)
 	case e.Kind == trial.KindProgress && e.Progress != nil:
-		return s.progressed(*e.Progress)
+		return s.progressed(*e.Progress, replayed)
 	case e.Kind == trial.KindDone && e.Done != nil:
-		if e.Done.Reason == search.DoneBudget || e.Done.Reason == search.DoneExhausted {
-			s.settled = true
-		}
+		s.reason = line(e.Done.Reason, maxText)
+		s.settled = s.settled || s.reason == search.DoneBudget || s.reason == search.DoneExhausted
 		return nil
 	case e.Kind == trial.KindSetting && e.Setting != nil:
 		return s.setting(*e.Setting)
@@ -92,7 +98,7 @@ func (s *Store) started(e trial.Started) error {
 	}
 	s.clear()
 	e.Study, e.Code = line(e.Study, maxText), line(e.Code, maxText)
-	s.Study, s.objectives, s.constraints = &e, objectives, constraints
+	s.Study, s.kept, s.objectives, s.constraints = &e, true, objectives, constraints
 	s.fillForm(e)
 	return nil
 }
@@ -203,13 +209,13 @@ func (s *Store) setFrontier(e trial.Frontier) {
 	s.Version++
 }
 
-func (s *Store) progressed(e trial.Progress) error {
+func (s *Store) progressed(e trial.Progress, replayed bool) error {
 	for _, v := range []float64{e.Hypervolume, e.ElapsedMs, e.LeftMs} {
 		if !usable(v) {
 			return fmt.Errorf("progress: %v must be finite and not negative", v)
 		}
 	}
-	s.progress = e
+	s.progress, s.timed = e, !replayed
 	return nil
 }
 

@@ -191,9 +191,9 @@ func (s *Store) checkBudget() error {
 		return err
 	case s.Study == nil:
 		return nil
-	case b.Time > 0 && b.Time <= s.elapsed():
+	case b.Time > 0 && s.spent(b):
 		return fmt.Errorf("budget %s is spent: the study has run for %s; raise it to go on", s.Form.Budget, s.elapsed().Round(time.Second))
-	case b.Trials > 0 && b.Trials <= s.ended:
+	case b.Trials > 0 && s.spent(b):
 		return fmt.Errorf("budget %s is spent: the study has %d candidates; raise it to go on", s.Form.Budget, s.ended)
 	}
 	return nil

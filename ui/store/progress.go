@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"litefront/kernels/search"
+)
 
 // Progress says how far the study is.
 type Progress struct {
@@ -41,7 +45,9 @@ func (s *Store) Progress(since time.Duration) Progress {
 			p.Left, p.LeftKnown = max(milliseconds(s.progress.LeftMs)-since, 0), true
 		}
 	}
-	p.Share = min(p.Share, 1)
+	if p.Share = min(p.Share, 1); !s.searching && s.finished() {
+		p.Share, p.Left, p.LeftKnown = 1, 0, true
+	}
 	return p
 }
 
@@ -50,15 +56,29 @@ func (s *Store) elapsed() time.Duration {
 	return milliseconds(max(s.progress.ElapsedMs, s.spentMs))
 }
 
-// finished reports whether the budget is spent.
+// finished reports whether the study's budget is spent.
 func (s *Store) finished() bool {
+	return s.reason == search.DoneBudget || s.spent(s.budget)
+}
+
+// spent reports whether nothing is left of a budget. Of the time of earlier
+// sessions only that of measurements is recorded, not what passed between them
+// nor the candidate that the end interrupted. So what is left of the budget that
+// they had counts as nothing if it is a twentieth, or too little for another
+// candidate.
+func (s *Store) spent(b search.Budget) bool {
 	switch {
-	case s.budget.Time > 0:
-		return s.elapsed() >= s.budget.Time
-	case s.budget.Trials > 0:
-		return s.ended >= s.budget.Trials
+	case b.Trials > 0:
+		return s.ended >= b.Trials
+	case b.Time == 0:
+		return false
 	}
-	return false
+	left := b.Time - s.elapsed()
+	if b != s.budget || s.timed || s.measured == 0 {
+		return left <= 0
+	}
+	candidate := milliseconds(s.spentMs / float64(s.measured))
+	return left <= b.Time/20 || left < candidate
 }
 
 // milliseconds is ms as a duration, or the longest one if that is shorter.

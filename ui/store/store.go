@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"litefront/kernels/search"
@@ -41,12 +42,20 @@ type Store struct {
 
 	code string
 
-	answered   bool // the worker answered since it was started
-	dead       bool
-	searching  bool
-	waiting    bool // for the worker to do what it was told
-	forgetting bool // what it was told is to discard the study
-	settled    bool // the user ended the search, or it ended by itself
+	// What the worker is up to, since it was started.
+	begun     bool // it told its device: its program runs
+	answered  bool // it told what is kept
+	dead      bool
+	searching bool
+	due       string        // command that it has yet to carry out; empty for none
+	exporting bool          // it has yet to say the journal
+	silence   time.Duration // since it said something
+
+	kept       bool   // a study is, perhaps one that cannot be read
+	settled    bool   // the user ended the search, or it ended by itself
+	reason     string // why the last search ended, as in a Done event
+	hidden     bool   // the page is in the background now
+	background bool   // it was at a time during the last search
 
 	objectives  objective.Set
 	constraints []objective.Constraint
@@ -60,6 +69,7 @@ type Store struct {
 	lastFailure string
 	spentMs     float64
 	progress    trial.Progress
+	timed       bool // progress has the time that passed, not only that of measurements
 	budget      search.Budget
 }
 
@@ -108,22 +118,42 @@ func (s *Store) Status() string {
 		return "The worker has stopped."
 	case p == Loading:
 		return "Loading the search core."
-	case s.waiting && p == Searching:
+	case s.Waiting() && p == Searching:
 		return "Ending the search."
-	case s.waiting:
+	case s.Waiting():
 		return "Waiting for the worker."
 	case p == Searching && s.measured < announceEvery:
-		return "Searching."
+		return "Searching." + s.disturbance()
 	case p == Searching:
-		return fmt.Sprintf("Searching: %d measured.", s.measured/announceEvery*announceEvery)
+		return fmt.Sprintf("Searching: %d measured.", s.measured/announceEvery*announceEvery) + s.disturbance()
 	case p == Paused:
-		return "Paused: " + counts + "."
+		return "Paused: " + counts + "." + s.disturbance()
 	case s.Study == nil:
 		return "Ready."
 	case s.finished():
-		return "Budget spent: " + counts + "."
+		return "Budget spent: " + counts + "." + s.disturbance()
+	case s.reason == search.DoneExhausted:
+		return "Nothing left to propose: " + counts + "." + s.disturbance()
 	}
-	return "Stopped: " + counts + "."
+	return "Stopped: " + counts + "." + s.disturbance()
+}
+
+// disturbance says what makes the last search's measurements doubtful: browsers
+// give a tab in the background less of the device.
+func (s *Store) disturbance() string {
+	switch {
+	case s.searching && s.hidden:
+		return " This tab is in the background: measurements may be slower."
+	case s.background:
+		return " This tab was in the background: some measurements may be slower."
+	}
+	return ""
+}
+
+// SetHidden says whether the page is in the background.
+func (s *Store) SetHidden(hidden bool) {
+	s.hidden = hidden
+	s.background = s.background || hidden && s.searching
 }
 
 // announceEvery is how many candidates pass between two announcements.
@@ -131,15 +161,19 @@ const announceEvery = 10
 
 // Waiting reports whether the worker has yet to do what it was told; until then
 // it is told nothing else.
-func (s *Store) Waiting() bool { return s.waiting }
+func (s *Store) Waiting() bool { return s.due != "" }
+
+// Kept reports whether the worker keeps a study, which may be one that cannot be
+// read, and so is not shown.
+func (s *Store) Kept() bool { return s.kept }
 
 // clear forgets the study.
 func (s *Store) clear() {
 	s.Study, s.objectives, s.constraints = nil, nil, nil
 	s.trials, s.order, s.frontier, s.selected = make(map[int]*Trial), nil, nil, 0
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
-	s.progress, s.budget = trial.Progress{}, search.Budget{}
-	s.settled = false
+	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
+	s.kept, s.settled, s.reason = false, false, ""
 	s.Version++
 }
 

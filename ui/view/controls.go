@@ -41,8 +41,6 @@ func (c *Controls) resting() bool {
 	return (p == store.Idle || p == store.Paused) && !c.Store.Waiting()
 }
 
-func (c *Controls) kept() bool { return c.Store.Study != nil }
-
 // act runs an action of the store and sends what it asks to send.
 func (c *Controls) act(action func() (search.Command, bool)) {
 	guard(c.Store, func() {

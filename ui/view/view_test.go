@@ -259,6 +259,11 @@ func TestControls(t *testing.T) {
 	}
 	v := show(t)
 	check(v, "loading")
+	unreadable := show(t)
+	unreadable.apply(search.Message{Device: &trial.Device{}}, search.Message{Error: "the kept study cannot be read"})
+	check(unreadable, "before all is told")
+	unreadable.apply(search.Message{State: search.StateIdle, Kept: true})
+	check(unreadable, "unreadable", "start", "new-search", "export", "import")
 	v.apply(idle())
 	check(v, "idle", "start", "import")
 	v.search(2)

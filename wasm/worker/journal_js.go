@@ -48,17 +48,12 @@ func (s *store) Load() (lines []string, err error) {
 }
 
 // Append implements session.Store.
-func (s *store) Append(seq int64, line string) error {
+func (s *store) Append(seq int64, last, line string) error {
 	return s.transaction(idb.TransactionReadWrite, func(o *idb.ObjectStore) error {
-		request, err := o.Count()
-		if err != nil {
+		// Whether lines follow the last one shows when line is added under its number.
+		if kept, err := get(o, seq-1); err != nil {
 			return err
-		}
-		kept, err := request.Await(context.Background())
-		if err != nil {
-			return err
-		}
-		if int64(kept) != seq-1 {
+		} else if kept != last {
 			return errElsewhere
 		}
 		return add(o, seq, line)
@@ -78,6 +73,23 @@ func (s *store) Replace(lines []string) error {
 		}
 		return nil
 	})
+}
+
+// get reads the line with the number seq; it is empty where there is none.
+func get(o *idb.ObjectStore, seq int64) (string, error) {
+	key, err := safejs.ValueOf(float64(seq))
+	if err != nil {
+		return "", err
+	}
+	request, err := o.Get(safejs.Unsafe(key))
+	if err != nil {
+		return "", err
+	}
+	v, err := request.Await(context.Background())
+	if err != nil || v.Type() != js.TypeString {
+		return "", err
+	}
+	return safejs.Safe(v).String()
 }
 
 // add adds a line under a key that is free. Whether it succeeds shows when the
@@ -100,7 +112,7 @@ func add(o *idb.ObjectStore, seq int64, line string) error {
 func (s *store) transaction(mode idb.TransactionMode, do func(*idb.ObjectStore) error) (err error) {
 	defer func() { // go-indexeddb panics where a browser has no IndexedDB
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the browser's storage failed: %v", r)
+			err = fmt.Errorf("IndexedDB failed: %v", r)
 		}
 		err = explain(err)
 	}()

@@ -36,7 +36,7 @@ func main() {
 		post(session.ErrorText(fmt.Errorf("the browser cannot measure: %w", thrown(err))))
 		return
 	}
-	s := session.Session{Target: engine, Unfit: unfit, Store: &store{}, Post: post}
+	s := session.Session{Target: engine, Unfit: unfit, Store: &store{}, Lock: lock, Post: post}
 	for text := range commands {
 		s.Do(text)
 	}

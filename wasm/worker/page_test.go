@@ -45,7 +45,9 @@ func TestWorker(t *testing.T) {
 		{"not a command", isolated, "worker.js", notACommand},
 		{"not loaded", isolated, "unloadable.js", notLoaded},
 		{"forgotten elsewhere", isolated, "worker.js", changedElsewhere("store.clear()")},
+		{"replaced elsewhere", isolated, "worker.js", changedElsewhere(`store.count().onsuccess = (e) => store.put("other", e.target.result)`)},
 		{"added to elsewhere", isolated, "worker.js", changedElsewhere(`store.count().onsuccess = (e) => store.add("other", e.target.result + 1)`)},
+		{"two searches", isolated, "worker.js", twoSearches},
 		{"newer journal", isolated, "worker.js", newerJournal},
 		{"newer database", isolated, "worker.js", newerDatabase},
 		{"quota", isolated, "worker.js", quota},
@@ -170,10 +172,11 @@ func (p *page) open() (*trial.Device, []search.Message) {
 	p.t.Helper()
 	p.send(search.Command{Do: search.DoOpen})
 	messages := p.answer()
-	if messages[0].Device == nil || messages[0].State != search.StateIdle {
+	last := len(messages) - 1
+	if messages[0].Device == nil || messages[last].State != search.StateIdle {
 		p.t.Fatalf("open says %+v", messages)
 	}
-	return messages[0].Device, messages[1:]
+	return messages[0].Device, messages[1:last]
 }
 
 // answer returns all that is said in answer to the commands sent: up to the

@@ -232,19 +232,33 @@ func notACommand(t *testing.T, p *page) {
 	wantError(t, p.answer(), "must be a string of JSON, not of type object")
 }
 
-// The page hears in a message and in onerror that there is no worker.
+// The page hears in onerror, and only there, that there is no worker.
 func notLoaded(t *testing.T, p *page) {
-	var lines []string
-	p.until(func(m search.Message) bool {
-		lines = append(lines, m.Error)
-		return strings.HasPrefix(m.Error, "onerror: ")
-	})
-	if len(lines) != 2 || lines[0] != "the search core stopped: worker.wasm cannot be loaded: 404 Not Found" {
-		t.Errorf("the page hears %q", lines)
+	messages := p.until(func(m search.Message) bool { return strings.HasPrefix(m.Error, "onerror: ") })
+	wantError(t, messages, "worker.wasm cannot be loaded: 404 Not Found")
+}
+
+// The pages of an origin search one after the other.
+func twoSearches(t *testing.T, p *page) {
+	browsertest.Eval[bool](t, p.ctx, `new Promise((taken) => navigator.locks.request("litefront-search", () => {
+		taken(true);
+		return new Promise((release) => { globalThis.release = release; });
+	}))`)
+	messages := p.search(request("2"))
+	wantError(t, messages, "another tab is searching")
+	if len(kept(messages)) != 0 {
+		t.Errorf("refused, but it says %+v", messages)
+	}
+	browsertest.Eval[bool](t, p.ctx, "release(), true")
+	for range 2 { // its own lock is released too
+		if got, want := done(t, p.search(request("2"))), (trial.Done{Reason: search.DoneBudget, Measured: 2}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
 	}
 }
 
-// What another page wrote is never mixed with what this worker keeps.
+// Once another page has written, this worker keeps nothing more: the study of one
+// page never takes in a result of another's.
 func changedElsewhere(edit string) func(*testing.T, *page) {
 	return func(t *testing.T, p *page) {
 		q := request("1000")
@@ -253,6 +267,12 @@ func changedElsewhere(edit string) func(*testing.T, *page) {
 		browsertest.Eval[bool](t, p.ctx, fmt.Sprintf("change(1, (store) => { %s; })", edit))
 		messages = append(messages, p.until(idle)...)
 		wantError(t, messages, "another page has changed it in the meantime")
+		p.send(search.Command{Do: search.DoExport})
+		for _, m := range p.answer() {
+			if n := strings.Count(m.Journal, "other"); m.Journal != "" && (n != 1 || !strings.HasSuffix(m.Journal, "other\n")) {
+				t.Errorf("something follows what the other page wrote: %s", m.Journal)
+			}
+		}
 	}
 }
 
@@ -278,7 +298,7 @@ func newerDatabase(t *testing.T, p *page) {
 	for range 2 { // the first finds its connection closed
 		p.reload()
 		_, rest := p.open()
-		wantError(t, rest, "the kept study cannot be read: it was written by a newer version of this program")
+		wantError(t, rest, "the browser's storage cannot be read: it was written by a newer version of this program")
 	}
 }
 

@@ -22,20 +22,30 @@ type memory struct {
 	fail  error // what every change gives
 	// failAt, if not 0, is the number of a line that is refused.
 	failAt int64
+	denied bool // nothing can be read
 }
 
-var errFull = errors.New("the storage is full")
+var (
+	errFull      = errors.New("the storage is full")
+	errElsewhere = errors.New("another has written")
+	errDenied    = errors.New("access is denied")
+)
 
-func (m *memory) Load() ([]string, error) { return slices.Clone(m.lines), nil }
+func (m *memory) Load() ([]string, error) {
+	if m.denied {
+		return nil, errDenied
+	}
+	return slices.Clone(m.lines), nil
+}
 
-func (m *memory) Append(seq int64, line string) error {
+func (m *memory) Append(seq int64, last, line string) error {
 	switch {
 	case m.fail != nil:
 		return m.fail
 	case seq == m.failAt:
 		return errFull
-	case seq != int64(len(m.lines)+1):
-		return errors.New("another has written")
+	case seq != int64(len(m.lines)+1), seq > 1 && last != m.lines[seq-2]:
+		return errElsewhere
 	}
 	m.lines = append(m.lines, line)
 	return nil

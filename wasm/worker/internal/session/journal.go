@@ -17,35 +17,36 @@ type Store interface {
 	Load() ([]string, error)
 	// Append adds the line with the number seq, counted from 1, at the end. The
 	// line is kept when it returns nil. It fails if the store does not end with
-	// the line before: then somebody else has written to it.
-	Append(seq int64, line string) error
+	// the line last, empty for none: then somebody else has written to it.
+	Append(seq int64, last, line string) error
 	// Replace keeps these lines instead of all others.
 	Replace(lines []string) error
 }
 
 // journal is the study.Journal of a store.
-type journal struct{ store Store }
+type journal struct {
+	store Store
+	last  string // line that the store should end with
+}
 
-func (j journal) Append(e trial.Event) error {
+func (j *journal) Append(e trial.Event) error {
 	line, err := study.Encode(e)
 	if err == nil {
-		err = j.store.Append(e.Seq, string(line))
+		err = j.store.Append(e.Seq, j.last, string(line))
 	}
 	if err != nil {
 		return fmt.Errorf("the result could not be kept: %w", err)
 	}
+	j.last = string(line)
 	return nil
 }
 
-// kept reads the events of the kept study. A line that this program does not
-// understand is an error, and stays where it is.
-func (s *Session) kept() ([]trial.Event, error) {
-	lines, err := s.Store.Load()
-	if err != nil {
-		return nil, unreadable(err)
-	}
+// decodeAll reads the events of the kept study. A line that this program does
+// not understand is an error, and stays where it is.
+func decodeAll(lines []string) ([]trial.Event, error) {
 	events := make([]trial.Event, len(lines))
 	for i, line := range lines {
+		var err error
 		if events[i], err = decode(i+1, []byte(line)); err != nil {
 			return nil, unreadable(err)
 		}
@@ -53,7 +54,13 @@ func (s *Session) kept() ([]trial.Event, error) {
 	return events, nil
 }
 
+// unreadable is about a study that is kept, unavailable about the place where one
+// would be.
 func unreadable(err error) error { return fmt.Errorf("the kept study cannot be read: %w", err) }
+
+func unavailable(err error) error {
+	return fmt.Errorf("the browser's storage cannot be read: %w", err)
+}
 
 // decode reads the line with that number, counted from 1.
 func decode(number int, line []byte) (trial.Event, error) {

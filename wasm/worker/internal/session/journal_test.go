@@ -29,7 +29,7 @@ func TestExportForgetImport(t *testing.T) {
 	before := w.ask(open)
 
 	messages := w.ask(search.Command{Do: search.DoForget})
-	if device := w.engine.Device(); !reflect.DeepEqual(messages, []search.Message{{Device: &device, State: search.StateIdle}}) {
+	if device := w.engine.Device(); !reflect.DeepEqual(messages, []search.Message{{Device: &device}, {State: search.StateIdle}}) {
 		t.Errorf("forget says %+v", messages)
 	}
 	if len(w.store.lines) != 0 {
@@ -114,8 +114,10 @@ func TestUnreadable(t *testing.T) {
 		{[]string{line(t, trial.Event{V: 1, Kind: trial.KindSetting, Seq: 1, Setting: &trial.Setting{Name: "a", Value: "b"}})}, "must begin with"},
 	} {
 		w := newWorker(t, &memory{lines: test.lines})
-		wantError(t, w.ask(open), test.want)
-		messages := w.search(request("4"))
+		messages := w.ask(open)
+		wantError(t, messages, test.want)
+		wantIdleLast(t, messages, true)
+		messages = w.search(request("4"))
 		if len(errorsIn(messages)) != 1 || len(events(messages, false)) != 0 {
 			t.Errorf("start says %+v", messages)
 		}

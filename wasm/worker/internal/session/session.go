@@ -26,6 +26,9 @@ type Session struct {
 	// can be looked at all the same.
 	Unfit error
 	Store Store
+	// Lock reserves the device for a search, which unlock ends, or says in an error
+	// who else searches on it. It is nil where nothing can be reserved.
+	Lock func() (unlock func(), err error)
 	// Post sends the JSON text of a search.Message to the page. A search posts
 	// from a goroutine of its own.
 	Post func(text string)
@@ -88,14 +91,28 @@ func parseCommand(text string) (search.Command, error) {
 	return c, nil
 }
 
-// open tells everything that a page which knows nothing has to know: device and
-// state, then the kept study's events, its frontier and how far it is.
+// open tells everything that a page which knows nothing has to know: the device,
+// then what is kept, and last, whatever went wrong, the state. Before that the
+// page must not act on a study that it does not know.
 func (s *Session) open(search.Command) error {
 	device := s.Target.Device()
-	s.post(search.Message{Device: &device, State: search.StateIdle})
+	s.post(search.Message{Device: &device})
+	idle := search.Message{State: search.StateIdle, Kept: true} // also where nobody can tell
+	defer func() { s.post(idle) }()
+	lines, err := s.Store.Load()
+	if err != nil {
+		s.report(unavailable(err))
+	} else if idle.Kept = len(lines) > 0; idle.Kept {
+		s.report(s.tell(lines))
+	}
 	s.report(s.Unfit)
-	events, err := s.kept()
-	if err != nil || len(events) == 0 {
+	return nil
+}
+
+// tell tells the kept study: its events, its frontier and how far it is.
+func (s *Session) tell(lines []string) error {
+	events, err := decodeAll(lines)
+	if err != nil {
 		return err
 	}
 	st, err := study.Replay(events, nil, nil)
@@ -142,17 +159,31 @@ func (s *Session) search(ctx context.Context, q search.Request) {
 	s.report(s.run(ctx, q))
 }
 
-func (s *Session) run(ctx context.Context, q search.Request) (err error) {
-	if q.Journal, err = s.kept(); err != nil {
+func (s *Session) run(ctx context.Context, q search.Request) error {
+	if s.Lock != nil {
+		unlock, err := s.Lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	lines, err := s.Store.Load()
+	if err != nil {
+		return unavailable(err)
+	}
+	if q.Journal, err = decodeAll(lines); err != nil {
 		return err
 	}
-	if len(q.Journal) == 0 {
+	j := &journal{store: s.Store}
+	if len(lines) > 0 {
+		j.last = lines[len(lines)-1]
+	} else {
 		// A request that is refused must not leave a study behind.
 		if err := q.Check(); err != nil {
 			return err
 		}
 	}
-	_, _, err = q.Run(ctx, s.Target, journal{s.Store}, func(e trial.Event) { s.post(search.Message{Event: &e}) })
+	_, _, err = q.Run(ctx, s.Target, j, func(e trial.Event) { s.post(search.Message{Event: &e}) })
 	return err
 }
 
@@ -169,7 +200,7 @@ func (s *Session) halt(search.Command) error {
 	return nil
 }
 
-// forget discards the kept study and tells what is left: the device.
+// forget discards the kept study and tells what is left, as open does.
 func (s *Session) forget(c search.Command) error {
 	if err := s.Store.Replace(nil); err != nil {
 		return fmt.Errorf("the kept study could not be discarded: %w", err)
@@ -197,7 +228,7 @@ func (s *Session) replace(c search.Command) error {
 func (s *Session) export(search.Command) error {
 	lines, err := s.Store.Load()
 	if err != nil {
-		return unreadable(err)
+		return unavailable(err)
 	}
 	if len(lines) == 0 {
 		return errors.New("export: no study is kept")

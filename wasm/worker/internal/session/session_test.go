@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,7 @@ func TestSearchAndReload(t *testing.T) {
 	messages := w.ask(open)
 	wantNone(t, messages)
 	device := w.engine.Device()
-	if want := []search.Message{{Device: &device, State: search.StateIdle}}; !reflect.DeepEqual(messages, want) {
+	if want := []search.Message{{Device: &device}, {State: search.StateIdle}}; !reflect.DeepEqual(messages, want) {
 		t.Fatalf("open says %+v, want %+v", messages, want)
 	}
 
@@ -62,9 +63,25 @@ func TestSearchAndReload(t *testing.T) {
 	if len(got) != 1 || !reflect.DeepEqual(got[0], frontiers[len(frontiers)-1]) {
 		t.Errorf("reloaded: the frontier is %+v, it was %+v", got, frontiers[len(frontiers)-1])
 	}
-	last := again[len(again)-1]
-	if p := last.Event.Progress; !last.Replayed || p == nil || p.Measured != 4 || p.ElapsedMs < 1 || p.Hypervolume <= 0 {
-		t.Errorf("reloaded: the last message is %+v", last)
+	last := events(again, true, trial.KindProgress)
+	if len(last) != 1 || last[0].Progress.Measured != 4 || last[0].Progress.ElapsedMs < 1 || last[0].Progress.Hypervolume <= 0 {
+		t.Errorf("reloaded: progress is %+v", last)
+	}
+	wantIdleLast(t, again, true)
+}
+
+// wantIdleLast demands that the only state told is the last message, and whether
+// it says that a study is kept.
+func wantIdleLast(t testing.TB, messages []search.Message, kept bool) {
+	t.Helper()
+	for i, m := range messages {
+		want := search.Message{}
+		if i == len(messages)-1 {
+			want = search.Message{State: search.StateIdle, Kept: kept}
+		}
+		if m.State != want.State || m.Kept != want.Kept {
+			t.Errorf("message %d of %d is %+v", i+1, len(messages), m)
+		}
 	}
 }
 
@@ -215,7 +232,11 @@ func TestPanic(t *testing.T) {
 	wantNone(t, w.ask(open))
 
 	w.Session.Store = nil
-	wantError(t, w.ask(open), "the worker failed")
+	messages = w.ask(open)
+	wantError(t, messages, "the worker failed")
+	if !slices.ContainsFunc(messages, func(m search.Message) bool { return m.State == search.StateIdle && m.Kept }) {
+		t.Errorf("open says %+v", messages)
+	}
 }
 
 // What cannot be kept ends the search; what was kept before stays.
@@ -241,12 +262,84 @@ func TestStorageRefuses(t *testing.T) {
 	}
 }
 
+// Where nothing can be read, nothing is said of a study, and nothing begins.
+func TestStorageDenied(t *testing.T) {
+	w := newWorker(t, &memory{denied: true})
+	const want = "the browser's storage cannot be read: access is denied"
+	messages := w.ask(open)
+	wantError(t, messages, want)
+	wantIdleLast(t, messages, true) // nobody knows
+	wantError(t, w.search(request("4")), want)
+	wantError(t, w.ask(search.Command{Do: search.DoExport}), want)
+	if w.engine.runs != 0 {
+		t.Errorf("%d runs", w.engine.runs)
+	}
+}
+
+// A study that another page changed is left to that page, also where it has as
+// many lines as the one that this page goes on with.
+func TestChangedElsewhere(t *testing.T) {
+	for name, change := range map[string]func(lines []string) []string{
+		"added to":  func(lines []string) []string { return append(lines, "other") },
+		"discarded": func([]string) []string { return nil },
+		"replaced":  func(lines []string) []string { return append(lines[:len(lines)-1:len(lines)-1], "other") },
+	} {
+		w := newWorker(t, searched(t))
+		var changed []string
+		w.engine.during = func(run int) error {
+			if run == 100 {
+				w.send(search.Command{Do: search.DoExport}) // reads, and changes nothing about that
+				w.store.lines = change(w.store.lines)
+				changed = slices.Clone(w.store.lines)
+				w.send(search.Command{Do: search.DoExport})
+			}
+			return nil
+		}
+		var lines []string
+		for _, line := range errorsIn(w.search(request("1000"))) {
+			if !strings.HasPrefix(line, "export: ") {
+				lines = append(lines, line)
+			}
+		}
+		if len(lines) != 1 || !strings.Contains(lines[0], errElsewhere.Error()) {
+			t.Errorf("%s: errors %q", name, lines)
+		}
+		if !slices.Equal(w.store.lines, changed) {
+			t.Errorf("%s: what the other page keeps has changed", name)
+		}
+	}
+}
+
+// One search at a time has the device.
+func TestLock(t *testing.T) {
+	w := newWorker(t, new(memory))
+	held := true
+	w.Lock = func() (func(), error) {
+		if held {
+			return nil, errors.New("another tab is searching")
+		}
+		held = true
+		return func() { held = false }, nil
+	}
+	messages := w.search(request("2"))
+	wantError(t, messages, "another tab is searching")
+	if len(messages) != 3 || w.engine.runs != 0 || len(w.store.lines) != 0 {
+		t.Errorf("refused, but says %+v after %d runs", messages, w.engine.runs)
+	}
+	held = false
+	wantNone(t, w.search(request("2")))
+	if held {
+		t.Error("the lock is held after the search")
+	}
+}
+
 // A device that can run nothing still shows what is kept.
 func TestUnfit(t *testing.T) {
 	w := newWorker(t, searched(t))
 	w.Unfit = errors.New("no SIMD")
 	messages := w.ask(open)
 	wantError(t, messages, "no SIMD")
+	wantIdleLast(t, messages, true)
 	if n := len(events(messages, true, kept...)); n != 10 {
 		t.Errorf("%d events told, want 10", n)
 	}

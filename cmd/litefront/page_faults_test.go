@@ -1,0 +1,351 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+
+	"litefront/host/web"
+	"litefront/internal/browsertest"
+	"litefront/searchcore/study"
+	"litefront/searchcore/trial"
+)
+
+// faultySite serves the page, with what a browser or a proxy may do to it.
+type faultySite struct {
+	page http.Handler
+	// notIsolated leaves out the headers that isolate the page.
+	notIsolated bool
+
+	mu     sync.Mutex
+	script string // runs in the worker before the worker's own
+}
+
+func (s *faultySite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	recorded := httptest.NewRecorder()
+	worker := r.URL.Path == "/worker.js"
+	if worker {
+		r.Header.Del("Accept-Encoding")
+		r.Header.Del("If-None-Match")
+	}
+	s.page.ServeHTTP(recorded, r)
+	h := w.Header()
+	for name, values := range recorded.Header() {
+		h[name] = values
+	}
+	if s.notIsolated {
+		h.Del("Cross-Origin-Opener-Policy")
+		h.Del("Cross-Origin-Embedder-Policy")
+	}
+	body := recorded.Body.Bytes()
+	if worker {
+		h.Del("Content-Length")
+		h.Del("ETag")
+		s.mu.Lock()
+		body = append([]byte("(() => {"+s.script+"})();\n"), body...)
+		s.mu.Unlock()
+	}
+	w.WriteHeader(recorded.Code)
+	_, _ = w.Write(body) // the browser has gone
+}
+
+func (s *faultySite) inject(script string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = script
+}
+
+// faultyPage is the page of a faulty site.
+type faultyPage struct {
+	tab
+	site *faultySite
+}
+
+// wantMessages waits until the page shows messages with these texts, and no others.
+func (p faultyPage) wantMessages(want ...string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`document.querySelectorAll("#errors .error-text").length === %d`, len(want)))
+	p.do(chromedp.Sleep(250 * time.Millisecond)) // for one more that should not come
+	got := browsertest.Eval[[]string](p.t, p.ctx, `[...document.querySelectorAll("#errors .error-text")].map(e => e.innerText)`)
+	if !slices.EqualFunc(got, want, strings.Contains) {
+		p.t.Errorf("the page says %q, want %q", got, want)
+	}
+}
+
+// dismiss takes the only message away.
+func (p faultyPage) dismiss() {
+	p.t.Helper()
+	p.do(chromedp.Click(chromedp.CSS("#errors .dismiss")))
+	p.wantMessages()
+}
+
+// start begins or continues a search of short prompts.
+func (p faultyPage) start(budget string) {
+	p.t.Helper()
+	p.until(`!document.getElementById("start").disabled`)
+	p.fill("prompt", "16")
+	p.fill("budget", budget)
+	p.click("start")
+}
+
+// search searches until a study of n candidates is complete.
+func (p faultyPage) search(n int) {
+	p.t.Helper()
+	p.start(fmt.Sprint(n))
+	p.measured(n)
+	p.state("idle")
+	p.wantMessages()
+}
+
+func (p faultyPage) text(selector string) string {
+	p.t.Helper()
+	return browsertest.Eval[string](p.t, p.ctx, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
+}
+
+// reload opens the page anew.
+func (p faultyPage) reload() { p.t.Helper(); p.do(chromedp.Reload()) }
+
+// TestPageFaults breaks what the page stands on. Each fault makes one message,
+// and what was measured stays.
+func TestPageFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("searches in a browser take a minute")
+	}
+	dist, err := web.Dist()
+	if err != nil {
+		t.Skip(err)
+	}
+	handler, err := web.Handler(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := browsertest.New(t, 5*time.Minute)
+	for _, tt := range []struct {
+		name, script string
+		notIsolated  bool
+		run          func(faultyPage)
+	}{
+		{"no storage", `Object.defineProperty(self, "indexedDB", {value: undefined});`, false, storageRefused},
+		{"storage denied", `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError"); };`, false, storageRefused},
+		{"newer study", "", false, newerStudy},
+		{"worker not served", `self.fetch = async () => new Response("", {status: 404, statusText: "Not Found"});`, false, workerNotServed},
+		{"worker dies", `
+			const post = self.postMessage.bind(self);
+			let measured = 0;
+			self.postMessage = (text) => {
+				post(text);
+				if (text.includes('"kind":"measured"') && ++measured === 2) setTimeout(() => { throw new Error("boom"); });
+			};`, false, workerDies},
+		{"no SIMD", "", false, simdMissing},
+		{"memory refused", `
+			let candidates = 0;
+			WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
+				construct(Instance, args) {
+					const instance = new Instance(...args);
+					if (instance.exports.prefill && ++candidates === 1) throw new RangeError("could not allocate memory");
+					return instance;
+				},
+			});`, false, memoryRefused},
+		{"not isolated", "", true, notIsolated},
+		{"two tabs", "", false, twoTabs},
+		{"background", "", false, inBackground},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			site := &faultySite{page: handler, notIsolated: tt.notIsolated, script: tt.script}
+			server := httptest.NewServer(site) // a new origin, with nothing stored
+			t.Cleanup(server.Close)
+			p := faultyPage{tab{t, ctx}, site}
+			p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(server.URL))
+			tt.run(p)
+			p.do(chromedp.Navigate("about:blank")) // ends its worker
+		})
+	}
+}
+
+func storageRefused(p faultyPage) {
+	const want = "the browser's storage cannot be read: "
+	p.state("idle")
+	p.wantMessages(want)
+	if text := p.text("#errors"); strings.Contains(text, "study") {
+		p.t.Errorf("nothing is kept, but the page says %q", text)
+	}
+	p.dismiss()
+	p.start("2")
+	p.wantMessages(want)
+	p.state("idle")
+	p.site.inject("")
+	p.reload()
+	p.state("idle")
+	p.search(1)
+}
+
+func newerStudy(p faultyPage) {
+	p.state("idle")
+	line, err := study.Encode(trial.Event{V: trial.EventVersion + 1, Kind: trial.KindSetting, Seq: 1, Setting: &trial.Setting{Name: "a", Value: "b"}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`new Promise((resolve, reject) => {
+		const request = indexedDB.open("litefront");
+		request.onerror = () => reject(request.error);
+		request.onsuccess = () => {
+			const transaction = request.result.transaction("journal", "readwrite");
+			transaction.objectStore("journal").put(%q, 1);
+			transaction.oncomplete = () => { request.result.close(); resolve(true); };
+		};
+	})`, line))
+	p.reload()
+	p.wantMessages("the kept study cannot be read: line 1: event version")
+	p.dismiss()
+	p.start("2")
+	p.wantMessages("the kept study cannot be read: line 1: event version")
+
+	dir := p.t.TempDir()
+	if _, err := chromedp.Call(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir,
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+	p.until(`!document.getElementById("export").disabled`)
+	p.click("export")
+	exported := waitForFile(p.t, dir)
+	if data, err := os.ReadFile(exported); err != nil || string(data) != string(line)+"\n" {
+		p.t.Errorf("exported %q, %v; want %q", data, err, line)
+	}
+
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("lines\n"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{other}))
+	p.until(`!document.querySelector(".confirm").hidden`) // it asks before it replaces
+	p.click("decline")
+	p.until(`document.querySelector(".confirm").hidden`)
+
+	p.click("new-search")
+	p.until(`!document.querySelector(".confirm").hidden`)
+	p.click("accept")
+	p.wantMessages()
+	p.search(1)
+}
+
+func workerNotServed(p faultyPage) {
+	p.state("dead")
+	p.wantMessages("worker.wasm cannot be loaded: 404 Not Found")
+	p.site.inject("")
+	p.click("restart")
+	p.state("idle")
+}
+
+func workerDies(p faultyPage) {
+	p.state("idle")
+	p.start("3")
+	p.state("dead")
+	p.wantMessages("the search core stopped: boom")
+	p.measured(2)
+	if len(p.frontier()) == 0 {
+		p.t.Error("what was measured is gone")
+	}
+	p.site.inject("")
+	p.click("restart")
+	p.state("paused")
+	p.measured(2)
+	p.click("pause") // continues
+	p.measured(3)
+	p.state("idle")
+}
+
+// A study can be looked at where no candidate runs.
+func simdMissing(p faultyPage) {
+	p.state("idle")
+	p.search(1)
+	frontier := p.frontier()
+	p.site.inject(`WebAssembly.validate = () => false;`)
+	p.reload()
+	p.state("idle")
+	p.wantMessages("SIMD")
+	if text := p.text(".badges"); !strings.Contains(text, "no SIMD") {
+		p.t.Errorf("the badges say %q", text)
+	}
+	if got := p.frontier(); len(got) != 1 || got[0] != frontier[0] {
+		p.t.Errorf("the frontier is %v, it was %v", got, frontier)
+	}
+	p.dismiss()
+	p.start("2")
+	p.wantMessages("SIMD")
+	p.measured(1)
+}
+
+func memoryRefused(p faultyPage) {
+	p.state("idle")
+	p.start("2")
+	p.measured(1)
+	p.state("idle")
+	p.wantMessages()
+	if text := p.text(".last-failure"); !strings.Contains(text, "could not allocate memory") {
+		p.t.Errorf("the last failure is %q", text)
+	}
+}
+
+func notIsolated(p faultyPage) {
+	p.state("idle")
+	if text := p.text(".badges"); !strings.Contains(text, "not isolated") {
+		p.t.Errorf("the badges say %q", text)
+	}
+	p.search(1)
+}
+
+func twoTabs(p faultyPage) {
+	p.state("idle")
+	browsertest.Eval[bool](p.t, p.ctx, `new Promise((taken) => navigator.locks.request("litefront-search", () => {
+		taken(true);
+		return new Promise((release) => { globalThis.release = release; });
+	}))`)
+	p.start("1")
+	p.wantMessages("another tab is searching")
+	p.state("idle")
+	browsertest.Eval[bool](p.t, p.ctx, `release(), true`)
+	p.search(1)
+}
+
+// In the background the page warns of its measurements; and it asks the browser
+// once to keep them.
+func inBackground(p faultyPage) {
+	p.state("idle")
+	hide := func(hidden bool) {
+		p.t.Helper()
+		browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %v, configurable: true}),
+			document.dispatchEvent(new Event("visibilitychange"))`, hidden))
+	}
+	browsertest.Eval[bool](p.t, p.ctx, `navigator.storage.persist = async () => { globalThis.asked = (globalThis.asked ?? 0) + 1; return false; }, true`)
+	p.start("1000")
+	p.state("searching")
+	hide(true)
+	p.until(`document.getElementById("status").innerText.includes("This tab is in the background: measurements may be slower.")`)
+	hide(false)
+	p.until(`document.getElementById("status").innerText.includes("This tab was in the background")`)
+	p.measured(1)
+	p.click("pause")
+	p.state("paused")
+	p.click("pause") // continues
+	p.state("searching")
+	p.until(`!document.getElementById("status").innerText.includes("background")`)
+	p.click("stop")
+	p.state("idle")
+	if n := browsertest.Eval[int](p.t, p.ctx, `globalThis.asked`); n != 1 {
+		p.t.Errorf("the browser was asked %d times to keep the study", n)
+	}
+	p.wantMessages()
+}

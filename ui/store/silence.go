@@ -1,0 +1,45 @@
+package store
+
+import (
+	"time"
+
+	"litefront/kernels/search"
+)
+
+// Tick says that a second has passed in which the page ran, and reports whether
+// the worker is now taken for dead: it owes an answer and was silent for too
+// long. Counting seconds of the page leaves out those in which the device slept.
+func (s *Store) Tick() (died bool) {
+	limit := s.patience()
+	if limit == 0 {
+		s.silence = 0
+		return false
+	}
+	if s.silence += time.Second; s.silence < limit {
+		return false
+	}
+	s.Die("the worker does not answer")
+	return true
+}
+
+// patience is how long the worker may be silent now; 0 for ever, since it owes
+// nothing. During a search it is silent for a candidate's time, and between a
+// command and its answer for the time of a single run. Both are minutes where a
+// slow phone runs the largest models that fit.
+func (s *Store) patience() time.Duration {
+	switch {
+	case s.dead:
+		return 0
+	case !s.answered: // the search core is loaded and compiled first
+		return 2 * time.Minute
+	case s.due == search.DoImport, s.due == search.DoStop:
+		return 2 * time.Minute
+	case s.due != "":
+		return 20 * time.Second
+	case s.searching:
+		return 5 * time.Minute
+	case s.exporting:
+		return 20 * time.Second
+	}
+	return 0
+}
