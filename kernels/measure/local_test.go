@@ -384,6 +384,25 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
+// A hiccup while the batch is chosen must not leave a batch of one for a program
+// that takes next to no time.
+func TestBatchIsChosenAgain(t *testing.T) {
+	f := newFake()
+	f.runNs = func(module, export string, before, now int64) int64 {
+		switch {
+		case export == "decode_loop" && before == 0:
+			return 500 * ms
+		case export == "decode_loop":
+			return ms / 1000
+		}
+		return steadyRuns(module, export, before, now)
+	}
+	m := mustMeasure(t, mustLocal(t, f, nil))
+	if m.Decode.Batch < 1000 || math.Abs(m.Decode.MedianMs-0.001) > 1e-6 {
+		t.Errorf("decode %+v", m.Decode)
+	}
+}
+
 func TestCancelledBeforeItBegins(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -524,7 +543,7 @@ func TestErrors(t *testing.T) {
 				}
 				return steadyRuns(module, export, before, now)
 			}
-		}, "prefill_loop: 1 runs took no time; the target's clock does not advance"},
+		}, "prefill_loop: 1048576 runs took 0 ns; the target's clock does not advance"},
 		{"absurd timer", func(f *fakeTarget) { f.step = 1e9 },
 			"device: timer_step_ns 1000000000 must be between 0 and 10000000"},
 	}

@@ -87,12 +87,26 @@ func (s *session) run(p Program, c Call) (ns int64, err error) {
 }
 
 // sample runs one batch of a warm loop and returns the milliseconds of one run.
+// A batch that takes not even half as long as a sample must was chosen while
+// something else slowed the program down: it is made larger and taken again.
 func (s *session) sample(l *loop) (ms float64, err error) {
-	ns, err := s.run(l.program, Call{l.export, l.arg, l.batch})
-	if err == nil && ns == 0 {
-		err = fmt.Errorf("%s: %d runs took no time; the target's clock does not advance", l.export, l.batch)
+	for {
+		ns, err := s.run(l.program, Call{l.export, l.arg, l.batch})
+		switch {
+		case err != nil:
+			return 0, err
+		case 2*ns >= s.minSampleNs:
+			return toMs(ns) / float64(l.batch), nil
+		case l.batch == maxBatch:
+			return 0, s.stands(l, ns)
+		}
+		l.batch = largerBatch(l.batch, s.minSampleNs, ns)
 	}
-	return toMs(ns) / float64(l.batch), err
+}
+
+// stands says that the clock does: no program is that fast.
+func (s *session) stands(l *loop, ns int64) error {
+	return fmt.Errorf("%s: %d runs took %d ns; the target's clock does not advance", l.export, l.batch, ns)
 }
 
 // warmUp runs l until it is steady or its allowance is spent, and sets its
@@ -107,7 +121,7 @@ func (s *session) warmUp(l *loop) error {
 		}
 		if ns < s.minSampleNs {
 			if l.batch == maxBatch {
-				return fmt.Errorf("%s: %d runs took %d ns; the target's clock does not advance", l.export, l.batch, ns)
+				return s.stands(l, ns)
 			}
 			l.batch = largerBatch(l.batch, s.minSampleNs, ns)
 			continue

@@ -59,6 +59,9 @@ func done(t *testing.T, messages []search.Message) trial.Done {
 		if m.Error != "" {
 			t.Errorf("error %q", m.Error)
 		}
+		if m.Event != nil && m.Event.Failed != nil {
+			t.Logf("candidate %d failed: %s", m.Event.Failed.Number, m.Event.Failed.Reason)
+		}
 		if m.Event != nil && m.Event.Done != nil {
 			return *m.Event.Done
 		}
@@ -319,6 +322,11 @@ func quota(t *testing.T, p *page) {
 	messages := p.search(request("1000"))
 	wantError(t, messages, "could not be kept: the browser's storage is full")
 	events := kept(messages)
+	for _, e := range events {
+		if e.Failed != nil {
+			t.Errorf("candidate %d failed: %s", e.Failed.Number, e.Failed.Reason)
+		}
+	}
 	_, rest := p.open()
 	if got := kept(rest); !reflect.DeepEqual(got, events) {
 		t.Errorf("kept are %d events, want %d", len(got), len(events))
