@@ -174,6 +174,9 @@ func (s *Store) clear() {
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""
+	if !slices.ContainsFunc(s.Presets, func(p Preset) bool { return p.Name == s.Form.Preset }) {
+		s.resetForm() // the study's space was its own, and went with it
+	}
 	s.Version++
 }
 

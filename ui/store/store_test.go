@@ -92,6 +92,24 @@ func TestLifeOfASearch(t *testing.T) {
 	phase(t, s, Idle)
 }
 
+// The space of an imported study may be no preset. It goes with the study, and
+// what remains can be started.
+func TestNewSearchAfterAForeignSpace(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	started := w.study.Started()
+	started.Space.Name = "mine"
+	tell(t, s, event(trial.KindStarted, func(e *trial.Event) { e.Started = &started }))
+	w.end(search.DoneInterrupted)
+	if s.Form.Preset != "mine" {
+		t.Fatalf("the form shows the space %q", s.Form.Preset)
+	}
+	s.NewSearch()
+	do(t, s.Accept, search.DoForget)
+	tell(t, s, search.Message{Device: s.Device, State: search.StateIdle})
+	do(t, s.Start, search.DoStart)
+}
+
 func TestStopWhilePausedNeedsNoWorker(t *testing.T) {
 	s := ready(t)
 	w := start(t, s, 1)
