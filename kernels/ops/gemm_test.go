@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 
 	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
 )
 
 // gemm is the loop of Gemm's comment in float64.
@@ -71,37 +72,34 @@ func TestGemv(t *testing.T) {
 	}
 }
 
-// Shapes are the M, K, N of FINDINGS' twelve GEMMs.
-func shapes() (s [][3]int) {
+// BenchmarkLinear times twelve products of a Transformer's layers beside gonum's;
+// `make bench-kernels` does so interleaved and judges.
+func BenchmarkLinear(b *testing.B) {
+	r := rand.New(rand.NewPCG(3, 1))
 	for _, m := range []int{16, 128, 512} {
 		for _, kn := range [][2]int{{512, 512}, {512, 2048}, {2048, 512}, {768, 3072}} {
-			s = append(s, [3]int{m, kn[0], kn[1]})
+			k, n := kn[0], kn[1]
+			flops := 2 * float64(m) * float64(k) * float64(n)
+			x, w := random(r, m*k), random(r, (n+graph.Panel)*k)
+			b.Run(fmt.Sprintf("wazero/%dx%dx%d", m, k, n), func(b *testing.B) {
+				mc := newMachine(b, 512, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.Linear(), 8) })
+				px, pw, py := mc.put(x), mc.put(w), mc.put(make([]float32, m*n))
+				f := mc.mod.ExportedFunction("linear")
+				for b.Loop() {
+					if _, err := f.Call(context.Background(), uint64(px), uint64(pw), uint64(py), uint64(m), uint64(n),
+						uint64(k/graph.Lane), uint64(4*k), uint64(4*n)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+			b.Run(fmt.Sprintf("gonum/%dx%dx%d", m, k, n), func(b *testing.B) {
+				y := make([]float32, m*n)
+				for b.Loop() {
+					gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, m, n, k, 1, x, k, w, k, 0, y, n)
+				}
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
 		}
-	}
-	return s
-}
-
-func BenchmarkGemm(b *testing.B) {
-	r := rand.New(rand.NewPCG(3, 1))
-	for _, s := range shapes() {
-		m, k, n := s[0], s[1], s[2]
-		flops := 2 * float64(m) * float64(k) * float64(n)
-		x, w := random(r, m*k), random(r, n*k)
-		b.Run(fmt.Sprintf("wazero/%dx%dx%d", m, k, n), func(b *testing.B) {
-			mc := newMachine(b, 512, func(m *wasmasm.Module, l *Lib) { export(m, "gemm", l.Gemm(k), 7) })
-			px, pw, pc := mc.put(x), mc.put(w), mc.put(make([]float32, m*n))
-			f := mc.mod.ExportedFunction("gemm")
-			for b.Loop() {
-				f.Call(context.Background(), uint64(px), uint64(pw), uint64(pc), uint64(m), uint64(n), uint64(k/8), uint64(n))
-			}
-			b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
-		b.Run(fmt.Sprintf("gonum/%dx%dx%d", m, k, n), func(b *testing.B) {
-			c := make([]float32, m*n)
-			for b.Loop() {
-				gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, m, n, k, 1, x, k, w, k, 0, c, n)
-			}
-			b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
 	}
 }
