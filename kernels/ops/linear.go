@@ -23,6 +23,10 @@ const (
 	// maxChunk8 is how many groups of 8 k the loops run over at a time: a panel of
 	// this length stays in a first-level cache of 32 KiB.
 	maxChunk8 = 128
+	// maxPairs is how many pairs of rows of X the loops run over at a time: a prompt
+	// of the usual 192 tokens, which with a chunk of k fits a second-level cache of
+	// 1 MiB.
+	maxPairs = 96
 	// panelK is how far apart in bytes two groups of four k are in a panel.
 	panelK = 16 * graph.Panel
 )
@@ -42,6 +46,7 @@ func (l *Lib) Linear() *wasmasm.Func {
 		panel, row := l.panel(), l.row()
 		f := l.m.Func("")
 		x, w, y, m, n, k8, ldx, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
+		block, px, first := f.LocalI32(), f.LocalI32(), f.LocalI32()
 		chunk, left, size, pw, py, j, panelBytes := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
 		panelBytes.Set(k8.Mul(i32(2 * panelK)))
 		f.If(m.And(i32(1)), func() {
@@ -49,26 +54,32 @@ func (l *Lib) Linear() *wasmasm.Func {
 			f.Call(row, x.Add(last.Mul(ldx.I32)), w, y.Add(last.Mul(ldy.I32)), n, k8, panelBytes)
 		})
 		m.Set(m.ShrU(i32(1))) // pairs of rows from here on
-		f.If(m.I32, func() {
+		f.While(m.I32, func() {
+			block.Set(m.Min(i32(maxPairs)))
 			// Chunks of k of equal size, as few as fit the cache.
 			left.Set(k8.I32)
 			chunk.Set(k8.Add(i32(maxChunk8 - 1)).DivU(i32(maxChunk8)))
 			chunk.Set(k8.Add(chunk.I32).Sub(i32(1)).DivU(chunk.I32))
+			px.Set(x.I32)
+			first.Set(w.I32)
 			f.While(left.I32, func() {
 				size.Set(chunk.Min(left.I32))
-				pw.Set(w.I32)
+				pw.Set(first.I32)
 				py.Set(y.I32)
 				j.Set(n.I32)
 				f.While(j.I32, func() {
-					f.Call(panel, x, pw, py, m, size, ldx, ldy, j.Min(i32(graph.Panel)))
+					f.Call(panel, px, pw, py, block, size, ldx, ldy, j.Min(i32(graph.Panel)))
 					pw.Set(pw.Add(panelBytes.I32))
 					py.Set(py.Add(i32(4 * graph.Panel)))
 					j.Set(j.Sub(j.Min(i32(graph.Panel))))
 				})
-				x.Set(x.Add(size.Shl(i32(5))))
-				w.Set(w.Add(size.Mul(i32(2 * panelK))))
+				px.Set(px.Add(size.Shl(i32(5))))
+				first.Set(first.Add(size.Mul(i32(2 * panelK))))
 				left.Set(left.Sub(size.I32))
 			})
+			x.Set(x.Add(block.Mul(ldx.Shl(i32(1)))))
+			y.Set(y.Add(block.Mul(ldy.Shl(i32(1)))))
+			m.Set(m.Sub(block.I32))
 		})
 		return f
 	})

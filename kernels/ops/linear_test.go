@@ -13,7 +13,7 @@ import (
 // panels, unrolled groups of k, and chunks of k.
 func TestLinear(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 1))
-	mc := newMachine(t, 16, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.Linear(), 8) })
+	mc := newMachine(t, 64, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.Linear(), 8) })
 	check := func(m, n, k int) {
 		t.Helper()
 		// Strides wider than the rows: what lies between must stay.
@@ -50,6 +50,10 @@ func TestLinear(t *testing.T) {
 				check(m, 7, 8*(chunks*maxChunk8+more))
 			}
 		}
+	}
+	for _, m := range []int{2 * maxPairs, 2*maxPairs + 1, 4*maxPairs + 3} { // several blocks of rows
+		check(m, 7, 40)
+		check(m, 6, 8*(maxChunk8+1))
 	}
 	for range 50 {
 		check(1+r.IntN(40), 1+r.IntN(100), 8*(1+r.IntN(20)))
