@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"litefront/host/wholefile"
 	"litefront/kernels"
 	"litefront/kernels/export"
 	"litefront/searchcore/graph"
@@ -201,45 +201,18 @@ func (e exporter) render(w io.Writer, name string) error {
 	return err
 }
 
-// writeFile writes a file under another name and renames it once it is whole, so
-// that an error or an interrupt leaves no half of it.
+// writeFile writes a file whole or not at all, also when ctx ends meanwhile.
 func writeFile(ctx context.Context, path string, render func(io.Writer) error) (size int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	err = wholefile.Write(path, func(f io.Writer) error {
+		w := &counting{ctx: ctx, w: f}
+		err := render(w)
+		size = w.n
+		return err
+	})
 	if err != nil {
-		return 0, cause(err)
+		return 0, err
 	}
-	w := &counting{ctx: ctx, w: f}
-	err = render(w)
-	if err == nil {
-		err = f.Chmod(0o644) // temporary files are for their owner alone
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return 0, cause(err)
-	}
-	return w.n, nil
-}
-
-// cause drops the name of a temporary file from err.
-func cause(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
+	return size, nil
 }
 
 // counting counts bytes, and writes until ctx is done.

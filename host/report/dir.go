@@ -2,13 +2,12 @@ package report
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
+	"litefront/host/wholefile"
 	"litefront/searchcore/study"
 )
 
@@ -46,53 +45,17 @@ func WriteDir(dir string, s *study.Study) error {
 		var b bytes.Buffer
 		err := file.render(&b)
 		if err == nil {
-			err = replaceFile(path, b.Bytes())
+			err = wholefile.Write(path, func(w io.Writer) error {
+				_, err := write(w, b.Bytes())
+				return err
+			})
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, cause(err))
+			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return nil
 }
 
 // write is a variable so that a test can fill the disk.
-var write = (*os.File).Write
-
-// replaceFile writes a file under another name, and renames it once it is whole
-// on the disk.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = write(f, data)
-	if err == nil {
-		err = f.Chmod(0o644) // temporary files are for their owner alone
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
-}
-
-// cause drops the name of the temporary file from err.
-func cause(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
-}
+var write = io.Writer.Write

@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,10 +37,10 @@ func TestFullDisk(t *testing.T) {
 	if err := os.WriteFile(old, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	defer func(f func(*os.File, []byte) (int, error)) { write = f }(write)
-	write = func(f *os.File, b []byte) (int, error) {
-		n, _ := f.Write(b[:len(b)/2])
-		return n, &os.PathError{Op: "write", Path: f.Name(), Err: syscall.ENOSPC}
+	defer func(f func(io.Writer, []byte) (int, error)) { write = f }(write)
+	write = func(w io.Writer, b []byte) (int, error) {
+		n, _ := w.Write(b[:len(b)/2])
+		return n, &os.PathError{Op: "write", Path: "temporary", Err: syscall.ENOSPC}
 	}
 	err := WriteDir(dir, empty(t))
 	if want := old + ": " + syscall.ENOSPC.Error(); err == nil || err.Error() != want || !errors.Is(err, syscall.ENOSPC) {

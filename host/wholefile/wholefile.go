@@ -1,0 +1,51 @@
+// Package wholefile writes files that are there whole or not at all: results of
+// a search, models that are exported.
+package wholefile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write has render write a file under another name, in the same folder, and
+// renames it to path once it is whole on the disk. On an error path is as it was.
+// The error does not name the file: callers know which one they meant.
+func Write(path string, render func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return cause(err)
+	}
+	err = render(f)
+	if err == nil {
+		err = f.Chmod(0o644) // temporary files are for their owner alone
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the error that counts is the first
+	}
+	return cause(err)
+}
+
+// cause drops the name of the temporary file from err.
+func cause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
