@@ -1,0 +1,50 @@
+package graph
+
+import (
+	"testing"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/trial"
+)
+
+// TestWorkAgainstDecoderParameters checks the decoder's multiply-adds of one
+// token against the published parameter formulas: a matrix has one for each of
+// its parameters.
+func TestWorkAgainstDecoderParameters(t *testing.T) {
+	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 1000, DModel: 64, DEmbed: 64, DivVal: 1, MaxLen: 64,
+		Layers: []arch.Layer{{Heads: 2, DInner: 96}, {Heads: 4, DInner: 200}}}
+	g, err := Build(a, trial.Workload{PromptLen: 16, Context: 32, Precision: trial.F32, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := func(pos, rows int, layers bool, kinds ...OpKind) (w Work) {
+		for _, o := range g.Ops {
+			for _, k := range kinds {
+				if o.Kind == k && (o.Layer >= 0) == layers {
+					w = w.Add(g.Work(o, pos, rows))
+				}
+			}
+		}
+		return w
+	}
+	matrices := int64(2*4*64*64 + 2*64*(96+200))
+	if got := sum(20, 1, true, Linear).MACs; got != matrices {
+		t.Errorf("decode: %d multiply-adds in linears, the formula gives %d", got, matrices)
+	}
+	if got := sum(0, 16, true, Linear).MACs; got != 16*matrices {
+		t.Errorf("prefill: %d multiply-adds in linears, the formula gives %d", got, 16*matrices)
+	}
+	if got := sum(0, 16, false, Linear).MACs; got != 64*1000 {
+		t.Errorf("prefill: %d multiply-adds in the head, which sees one row, want %d", got, 64*1000)
+	}
+	// Scores and mixing: each position with each that it sees, twice, over d_model.
+	if got, want := sum(0, 16, true, Attention).MACs, int64(2*2*64*(16*17/2)); got != want {
+		t.Errorf("prefill: %d multiply-adds in attention, want %d", got, want)
+	}
+	if got, want := sum(20, 1, true, Attention).MACs, int64(2*2*64*21); got != want {
+		t.Errorf("decode: %d multiply-adds in attention, want %d", got, want)
+	}
+	if got, want := sum(20, 1, true, Linear).Bytes, 4*matrices; got < want || got > want+want/10 {
+		t.Errorf("decode reads %d bytes of weights, parameters are %d", got, want)
+	}
+}
