@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"litefront/host/journal"
+	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -357,6 +358,48 @@ func TestTruncatedJournal(t *testing.T) {
 		t.Errorf("exit code %d, want 0 and a line about the cut; stderr:\n%s", code, stderr)
 	}
 	s.checkJournal("s.journal", nil)
+}
+
+// TestConstraintOnFinishedStudy adds a constraint to a study whose budget is spent:
+// the frontier is cut, and nothing is measured.
+func TestConstraintOnFinishedStudy(t *testing.T) {
+	s := newSandbox(t)
+	s.must(quick("--budget", "4", "--study", "s.journal")...)
+	before := s.replay("s.journal")
+	params := before.Frontier()[len(before.Frontier())-1].Arch.DecoderParams()
+	s.must(quick("--study", "s.journal", "--constraint", fmt.Sprintf("decoder_params<=%d", params-1))...)
+	after := s.replay("s.journal")
+	if len(after.Trials()) != 4 {
+		t.Errorf("%d trials, want the 4 of before", len(after.Trials()))
+	}
+	for _, r := range after.Frontier() {
+		if r.Arch.DecoderParams() >= params {
+			t.Errorf("trial %d with %d decoder parameters is on the frontier", r.Number, r.Arch.DecoderParams())
+		}
+	}
+	if len(after.Started().Constraints) != 1 {
+		t.Errorf("constraints %q", after.Started().Constraints)
+	}
+	// Without the flag they stay.
+	s.must(quick("--study", "s.journal")...)
+	if again := s.replay("s.journal"); len(again.Started().Constraints) != 1 {
+		t.Errorf("constraints %q after going on", again.Started().Constraints)
+	}
+}
+
+// replay reads a journal.
+func (s sandbox) replay(name string) *study.Study {
+	s.t.Helper()
+	file, events, err := journal.Open(s.path(name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	st, err := study.Replay(events, nil, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return st
 }
 
 // checkJournal replays a journal's lines by hand: every trial ended at most once,

@@ -262,6 +262,7 @@ func (s *searchFlags) resume(q *search.Request) error {
 	if recorded := st.Settings()["budget"]; recorded != "" && !s.flags.Changed("budget") {
 		q.Budget = recorded
 	}
+	q.Reconstrain = s.flags.Changed("constraint")
 	return s.agrees(st.Started().Setup, q.Setup)
 }
 
@@ -369,7 +370,6 @@ func (s *searchFlags) agrees(recorded, asked trial.Setup) error {
 		{"prompt", recorded.Workload.PromptLen, asked.Workload.PromptLen},
 		{"context", recorded.Workload.Context, asked.Workload.Context},
 		{"objective", recorded.Objectives, asked.Objectives},
-		{"constraint", recorded.Constraints, asked.Constraints},
 		{"strategy", recorded.Strategy, asked.Strategy},
 		{"protocol", recorded.Protocol, asked.Protocol},
 		{"seed", recorded.Seed, asked.Seed},

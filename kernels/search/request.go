@@ -19,15 +19,18 @@ type Request struct {
 	Setup trial.Setup `json:"setup"`
 	// Journal is what earlier sessions recorded; with it the search goes on where
 	// they ended, under the recorded setup.
-	Journal  []trial.Event       `json:"journal,omitempty"`
+	Journal []trial.Event `json:"journal,omitempty"`
+	// Reconstrain has the constraints of Setup replace those of a study that goes on.
+	Reconstrain bool `json:"reconstrain,omitempty"`
+
 	Budget   string              `json:"budget"` // as ParseBudget reads it
 	Overlays []arch.Architecture `json:"overlays,omitempty"`
 	// TrialTimeMs is the time to spend on a candidate; 0 means the default.
 	TrialTimeMs float64 `json:"trial_time_ms,omitempty"`
 }
 
-// Open starts or resumes the study, records a budget that changed and enqueues
-// the overlays.
+// Open starts or resumes the study, records a budget and constraints that changed
+// and enqueues the overlays.
 func (q Request) Open(j study.Journal, watch func(trial.Event)) (s *study.Study, err error) {
 	b, err := ParseBudget(q.Budget)
 	if err != nil {
@@ -40,6 +43,11 @@ func (q Request) Open(j study.Journal, watch func(trial.Event)) (s *study.Study,
 	}
 	if err != nil {
 		return nil, err
+	}
+	if now := study.ConstraintsValue(q.Setup.Constraints); q.Reconstrain && now != study.ConstraintsValue(s.Started().Constraints) {
+		if err := s.Set(study.SettingConstraints, now); err != nil {
+			return nil, err
+		}
 	}
 	for _, a := range q.Overlays {
 		if err := s.Enqueue(a); err != nil {

@@ -190,4 +190,6 @@ func (e *Evolution) Asked(p trial.Proposal) {
 
 // Told records the costs that measuring an architecture gave, all minimised, or
 // nil when it failed. IDs that were never asked, or told before, change nothing.
-func (e *Evolution) Told(archID string, costs []float64) { e.archive.tell(archID, costs) }
+func (e *Evolution) Told(archID string, costs []float64, _ *trial.Measurement) {
+	e.archive.tell(archID, costs)
+}

@@ -18,7 +18,7 @@ import (
 type strategy interface {
 	Propose(*rand.Rand) (trial.Proposal, error)
 	Asked(trial.Proposal)
-	Told(archID string, costs []float64)
+	Told(archID string, costs []float64, m *trial.Measurement)
 }
 
 func preset(t testing.TB, name string) space.Space {
@@ -73,7 +73,7 @@ func exhaust(t testing.TB, s strategy, limit int) []trial.Proposal {
 			t.Fatalf("trial %d: %v", len(all)+1, err)
 		}
 		s.Asked(p)
-		s.Told(p.Arch.ID(), costs(p.Arch))
+		s.Told(p.Arch.ID(), costs(p.Arch), nil)
 		all = append(all, p)
 	}
 	t.Fatalf("more than %d proposals", limit)
@@ -197,7 +197,7 @@ func TestParentsAreOfTheWholeFrontier(t *testing.T) {
 			}
 		}
 		e.Asked(p)
-		e.Told(p.Arch.ID(), costs(p.Arch))
+		e.Told(p.Arch.ID(), costs(p.Arch), nil)
 	}
 	total := 0
 	for _, n := range e.chosen {
@@ -264,7 +264,7 @@ func TestArchaiMutatesEveryFrontierMemberOnce(t *testing.T) {
 		}
 		generations[g][p.Origin.Op]++
 		e.Asked(p)
-		e.Told(p.Arch.ID(), costs(p.Arch))
+		e.Told(p.Arch.ID(), costs(p.Arch), nil)
 	}
 	for g, got := range generations {
 		want := map[string]int{"crossover": 5, "random": 5, "mutation": min(parents[g], 90)}
@@ -354,9 +354,9 @@ func TestGenerationsAreSynchronous(t *testing.T) {
 			t.Fatalf("with %d outstanding: %v, want ErrWait", len(population)-i, err)
 		}
 		if i%2 == 0 {
-			e.Told(p.Arch.ID(), nil) // a failure is an answer as well
+			e.Told(p.Arch.ID(), nil, nil) // a failure is an answer as well
 		} else {
-			e.Told(p.Arch.ID(), costs(p.Arch))
+			e.Told(p.Arch.ID(), costs(p.Arch), nil)
 		}
 	}
 	p, err := ask(e, 101)
@@ -383,7 +383,7 @@ func TestAllFailedContinuesAtRandom(t *testing.T) {
 			t.Fatalf("trial %d: %+v", number, p.Origin)
 		}
 		e.Asked(p)
-		e.Told(p.Arch.ID(), nil)
+		e.Told(p.Arch.ID(), nil, nil)
 	}
 	if _, err := ask(e, 164); !errors.Is(err, trial.ErrExhausted) {
 		t.Errorf("%v, want ErrExhausted", err)
@@ -402,11 +402,11 @@ func TestForeignCallsChangeNothing(t *testing.T) {
 			e.Asked(p)
 			if noise {
 				e.Asked(p)
-				e.Told("never asked", []float64{-1e9, 0, 0})
+				e.Told("never asked", []float64{-1e9, 0, 0}, nil)
 			}
-			e.Told(p.Arch.ID(), costs(p.Arch))
+			e.Told(p.Arch.ID(), costs(p.Arch), nil)
 			if noise {
-				e.Told(p.Arch.ID(), []float64{0, 0, 0})
+				e.Told(p.Arch.ID(), []float64{0, 0, 0}, nil)
 				e.Asked(p)
 			}
 			all = append(all, p)
@@ -459,7 +459,7 @@ func replay(s strategy, journal []call) (strategy, int) {
 	for _, c := range journal {
 		switch {
 		case c.told != "":
-			s.Told(c.told, c.costs)
+			s.Told(c.told, c.costs, nil)
 		case c.asked != nil:
 			s.Asked(*c.asked)
 			next++
@@ -496,7 +496,7 @@ func simulate(t testing.TB, s strategy, workers int, r *rand.Rand, limit int) (j
 			if r.IntN(5) > 0 {
 				c.costs = costs(open[i])
 			}
-			s.Told(c.told, c.costs)
+			s.Told(c.told, c.costs, nil)
 			journal = append(journal, c)
 			open = slices.Delete(open, i, i+1)
 		}
@@ -555,7 +555,7 @@ func TestProposeChangesNothing(t *testing.T) {
 			t.Fatalf("trial %d: %v, then %v, %v", number, first, again, err)
 		}
 		e.Asked(first)
-		e.Told(first.Arch.ID(), costs(first.Arch))
+		e.Told(first.Arch.ID(), costs(first.Arch), nil)
 	}
 }
 

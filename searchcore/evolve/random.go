@@ -29,4 +29,6 @@ func (s *Random) Asked(p trial.Proposal) { s.archive.ask(p.Arch) }
 
 // Told records that the architecture is measured. Nothing follows from its
 // costs.
-func (s *Random) Told(archID string, costs []float64) { s.archive.tell(archID, costs) }
+func (s *Random) Told(archID string, costs []float64, _ *trial.Measurement) {
+	s.archive.tell(archID, costs)
+}

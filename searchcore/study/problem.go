@@ -14,10 +14,9 @@ import (
 // problem is a setup, checked and ready for use: what is optimised, and what a
 // candidate must fulfil.
 type problem struct {
-	setup      trial.Setup
-	objectives objective.Set
-	static     []objective.Constraint // checked before a candidate is proposed
-	measured   []objective.Constraint // checked on its result
+	setup       trial.Setup
+	objectives  objective.Set
+	constraints []objective.Constraint
 }
 
 // maxConstraints bounds Setup.Constraints.
@@ -49,11 +48,7 @@ func newProblem(setup trial.Setup) (*problem, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.Objective.Static() {
-			p.static = append(p.static, c)
-		} else {
-			p.measured = append(p.measured, c)
-		}
+		p.constraints = append(p.constraints, c)
 	}
 	return p, nil
 }
@@ -101,7 +96,10 @@ func (p *problem) feasible(a arch.Architecture) error {
 	if err != nil {
 		return err
 	}
-	for _, constraint := range p.static {
+	for _, constraint := range p.constraints {
+		if !constraint.Objective.Static() {
+			continue
+		}
 		v, err := constraint.Objective.Value(c)
 		if err != nil {
 			return err
@@ -124,19 +122,30 @@ func (p *problem) values(a arch.Architecture, m *trial.Measurement) ([]float64, 
 	})
 }
 
-// violated returns the first constraint on measured objectives that a result
-// breaks, or "". Values that the result records are taken from there.
+// violated returns the first constraint that a result breaks, or "". Values that
+// the result records are taken from there. Constraints that need no measurement
+// are checked too: they may be younger than the result.
 func (p *problem) violated(a arch.Architecture, values []float64, m *trial.Measurement) (string, error) {
-	for _, constraint := range p.measured {
-		var v float64
-		if i := slices.Index(p.setup.Objectives, constraint.Objective.Name); i >= 0 {
-			v = values[i]
-		} else {
-			var err error
-			v, err = constraint.Objective.Value(objective.Candidate{Arch: a, Workload: p.setup.Workload, Measurement: m})
+	c := objective.Candidate{Arch: a, Workload: p.setup.Workload, Measurement: m}
+	planned := false
+	for _, constraint := range p.constraints {
+		i := slices.Index(p.setup.Objectives, constraint.Objective.Name)
+		if i >= 0 {
+			if !constraint.Satisfied(values[i]) {
+				return constraint.String(), nil
+			}
+			continue
+		}
+		if constraint.Objective.Static() && !planned {
+			g, err := graph.Build(a, p.setup.Workload)
 			if err != nil {
 				return "", err
 			}
+			c.Memory, planned = g.Memory, true
+		}
+		v, err := constraint.Objective.Value(c)
+		if err != nil {
+			return "", err
 		}
 		if !constraint.Satisfied(v) {
 			return constraint.String(), nil

@@ -59,7 +59,7 @@ func restore(started trial.Started) (*Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	strategy, err := newStrategy(started.Strategy, started.Space, p.feasible)
+	strategy, err := newStrategy(started.Setup, p.feasible)
 	if err != nil {
 		return nil, err
 	}
@@ -100,13 +100,29 @@ func (s *Study) check(e trial.Event) error {
 		_, err := s.outstanding(e.Failed.Number, e.Failed.Token)
 		return err
 	case trial.KindSetting:
-		if err := checkLine("setting name", e.Setting.Name); err != nil {
-			return err
-		}
-		return checkLine("setting "+e.Setting.Name, e.Setting.Value)
+		return s.checkSetting(*e.Setting)
 	default:
 		return fmt.Errorf("events of kind %q are not kept", e.Kind)
 	}
+}
+
+func (s *Study) checkSetting(e trial.Setting) error {
+	if err := checkLine("setting name", e.Name); err != nil {
+		return err
+	}
+	if err := checkLine("setting "+e.Name, e.Value); err != nil {
+		return err
+	}
+	if e.Name != SettingConstraints {
+		return nil
+	}
+	setup := s.constrained(e.Value)
+	p, err := newProblem(setup)
+	if err != nil {
+		return err
+	}
+	_, err = newStrategy(setup, p.feasible)
+	return err
 }
 
 func (s *Study) checkAsked(t trial.Trial) error {
@@ -182,6 +198,10 @@ func (s *Study) apply(e trial.Event) (frontierChanged bool) {
 		s.applyFailed(*e.Failed)
 	case trial.KindSetting:
 		s.settings[e.Setting.Name] = e.Setting.Value
+		if e.Setting.Name == SettingConstraints {
+			s.constrain(e.Setting.Value)
+			return true
+		}
 	}
 	return false
 }
@@ -202,6 +222,7 @@ func (s *Study) applyAsked(t trial.Trial) {
 		return
 	}
 	s.proposals++
+	s.moves = append(s.moves, move{t.Number, false})
 	s.strategy.Asked(t.Proposal)
 }
 
@@ -215,12 +236,18 @@ func (s *Study) applyMeasured(m trial.Measured) (frontierChanged bool) {
 		return false
 	}
 	s.observe(m.Values)
-	if r.Violates != "" {
-		s.strategy.Told(r.Arch.ID(), nil)
+	s.moves = append(s.moves, move{r.Number, true})
+	return s.told(r)
+}
+
+// told lets the strategy and the frontier know what became of a trial.
+func (s *Study) told(r *Record) (frontierChanged bool) {
+	if r.Status == Failed || r.Violates != "" {
+		s.strategy.Told(r.Arch.ID(), nil, r.Measurement)
 		return false
 	}
-	costs := s.problem.objectives.Costs(m.Values)
-	s.strategy.Told(r.Arch.ID(), costs)
+	costs := s.problem.objectives.Costs(r.Values)
+	s.strategy.Told(r.Arch.ID(), costs, r.Measurement)
 	return s.frontier.Add(r.Number, costs)
 }
 
@@ -230,7 +257,8 @@ func (s *Study) applyFailed(f trial.Failed) {
 	s.failed++
 	s.orphans = without(s.orphans, r)
 	if r.Origin.Op != OpOverlay {
-		s.strategy.Told(r.Arch.ID(), nil)
+		s.moves = append(s.moves, move{r.Number, true})
+		s.told(r)
 	}
 }
 

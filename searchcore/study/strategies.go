@@ -6,7 +6,7 @@ import (
 
 	"litefront/searchcore/arch"
 	"litefront/searchcore/evolve"
-	"litefront/searchcore/space"
+	"litefront/searchcore/trial"
 )
 
 type feasibleFunc = func(arch.Architecture) error
@@ -14,13 +14,17 @@ type feasibleFunc = func(arch.Architecture) error
 // strategies are the values of Setup.Strategy.
 var strategies = []struct {
 	name string
-	make func(sp space.Space, feasible feasibleFunc) Strategy
+	make func(setup trial.Setup, feasible feasibleFunc) (Strategy, error)
 }{
-	{"lts", func(sp space.Space, feasible feasibleFunc) Strategy { return evolve.New(sp, evolve.LTS(), feasible) }},
-	{"archai", func(sp space.Space, feasible feasibleFunc) Strategy {
-		return evolve.New(sp, evolve.Archai(), feasible)
+	{"lts", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+		return evolve.New(setup.Space, evolve.LTS(), feasible), nil
 	}},
-	{"random", func(sp space.Space, feasible feasibleFunc) Strategy { return evolve.NewRandom(sp, feasible) }},
+	{"archai", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+		return evolve.New(setup.Space, evolve.Archai(), feasible), nil
+	}},
+	{"random", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+		return evolve.NewRandom(setup.Space, feasible), nil
+	}},
 }
 
 // Strategies returns the names that Setup.Strategy may have.
@@ -32,11 +36,11 @@ func Strategies() []string {
 	return names
 }
 
-func newStrategy(name string, sp space.Space, feasible feasibleFunc) (Strategy, error) {
+func newStrategy(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
 	for _, s := range strategies {
-		if s.name == name {
-			return s.make(sp, feasible), nil
+		if s.name == setup.Strategy {
+			return s.make(setup, feasible)
 		}
 	}
-	return nil, fmt.Errorf("strategy %q is unknown; use one of %s", name, strings.Join(Strategies(), ", "))
+	return nil, fmt.Errorf("strategy %q is unknown; use one of %s", setup.Strategy, strings.Join(Strategies(), ", "))
 }

@@ -42,8 +42,8 @@ type Strategy interface {
 	Asked(p trial.Proposal)
 	// Told gives the costs, all minimised, of an architecture that was handed
 	// out. They are nil if it gave no usable result: it failed, or broke a
-	// constraint.
-	Told(archID string, costs []float64)
+	// constraint. The measurement is nil only if it failed.
+	Told(archID string, costs []float64, m *trial.Measurement)
 }
 
 // OpOverlay is the Origin.Op of architectures that were enqueued: references,
@@ -62,6 +62,7 @@ type Study struct {
 	trials    []*Record           // by number, from 1
 	asked     map[candidate]int   // number of the trial
 	proposals int                 // trials that the strategy proposed
+	moves     []move              // what the strategy was told, in order
 	orphans   []*Record           // asked in an earlier session and never told
 	queue     []arch.Architecture // overlays that are still to be asked
 	settings  map[string]string
@@ -184,7 +185,8 @@ func (s *Study) Fail(number int, token, reason string) error {
 	}})
 }
 
-// Set records a setting, such as the budget. The study itself uses none.
+// Set records a setting, such as the budget. The study itself uses only
+// [SettingConstraints].
 func (s *Study) Set(name, value string) error {
 	return s.record(trial.Event{Kind: trial.KindSetting, Setting: &trial.Setting{Name: name, Value: value}})
 }

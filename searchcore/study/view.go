@@ -42,7 +42,7 @@ type Record struct {
 func (r Record) Overlay() bool { return r.Origin.Op == OpOverlay }
 
 // Started returns what opened the study: its name, the version of the program
-// that started it, and its setup.
+// that started it, and its setup, with the constraints that hold now.
 func (s *Study) Started() trial.Started { return s.started }
 
 // Settings returns the last value of each setting, by name.

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"litefront/kernels/search"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -88,13 +90,9 @@ func (s *Store) started(e trial.Started) error {
 	if err != nil {
 		return err
 	}
-	var constraints []objective.Constraint
-	for _, text := range e.Constraints {
-		c, err := objective.ParseConstraint(text)
-		if err != nil {
-			return err
-		}
-		constraints = append(constraints, c)
+	constraints, err := parseConstraints(e.Constraints)
+	if err != nil {
+		return err
 	}
 	s.clear()
 	e.Study, e.Code = line(e.Study, maxText), line(e.Code, maxText)
@@ -103,10 +101,49 @@ func (s *Store) started(e trial.Started) error {
 	return nil
 }
 
-func (s *Store) setting(e trial.Setting) error {
-	if e.Name != "budget" {
-		return nil
+func parseConstraints(texts []string) (list []objective.Constraint, err error) {
+	for _, text := range texts {
+		c, err := objective.ParseConstraint(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
 	}
+	return list, nil
+}
+
+func (s *Store) setting(e trial.Setting) error {
+	switch e.Name {
+	case "budget":
+		return s.setBudget(e)
+	case study.SettingConstraints:
+		return s.setConstraints(e)
+	}
+	return nil
+}
+
+// setConstraints judges the trials anew; the frontier that follows comes from the
+// worker.
+func (s *Store) setConstraints(e trial.Setting) error {
+	if s.Study == nil {
+		return errors.New("constraints before a study has started")
+	}
+	texts := study.ParseConstraintsValue(e.Value)
+	constraints, err := parseConstraints(texts)
+	if err != nil {
+		return err
+	}
+	s.Study.Constraints, s.constraints = texts, constraints
+	for _, t := range s.trials {
+		if t.Measurement != nil {
+			t.Violates = s.violated(t)
+		}
+	}
+	s.Version++
+	return nil
+}
+
+func (s *Store) setBudget(e trial.Setting) error {
 	b, err := search.ParseBudget(e.Value)
 	if err != nil {
 		return err

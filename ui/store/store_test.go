@@ -11,6 +11,7 @@ import (
 
 	"litefront/kernels/search"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -411,6 +412,12 @@ func TestConstraints(t *testing.T) {
 	}
 	if got := s.Trial(2).Violates; got != "prefill_ms<=5" {
 		t.Errorf("6 ms violates %q", got)
+	}
+	tell(t, s, event(trial.KindSetting, func(e *trial.Event) {
+		e.Setting = &trial.Setting{Name: study.SettingConstraints, Value: "prefill_ms>=5"}
+	}))
+	if first, second := s.Trial(1).Violates, s.Trial(2).Violates; first != "prefill_ms>=5" || second != "" {
+		t.Errorf("under the new constraint 4 ms violates %q, 6 ms %q", first, second)
 	}
 }
 
