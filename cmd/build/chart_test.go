@@ -97,13 +97,14 @@ func TestChart(t *testing.T) {
 		{5, 25, 3e6, 24, 26, 4 | 1},
 		{6, nan, 3e6, nan, nan, 0},
 		{7, -5, 3e6, nan, nan, 0},
+		{-1, 28, 4.5e6, 26, 30, 16},
 	}
 	const options = `{"xName":"prefill latency (ms)","yName":"<img src=x onerror=alert(1)>","dark":true,"xLog":%v,"frontier":[2,5,3,99]}`
 	// Only the last of updates in quick succession is drawn.
 	evaluate[chromedp.Void](t, tab, `for (const log of [true, true, false]) litefrontChart.update(chart, %q.replace('%%v', log), %s)`, options, floats(points...))
 	settle := func() { evaluate[chromedp.Void](t, tab, `new Promise((done) => setTimeout(done, 400))`) }
 	settle()
-	want := map[string][]int{"dominated": {1, 7}, "infeasible": {4}, "line": {2, 5, 3}, "frontier": {2, 3}, "overlay": {5}, "selected": {3}}
+	want := map[string][]int{"dominated": {1, 7}, "predicted": {-1}, "infeasible": {4}, "line": {2, 5, 3}, "frontier": {2, 3}, "overlay": {5}, "selected": {3}}
 	if got := drawn(t, tab); !reflect.DeepEqual(got, want) {
 		t.Errorf("drawn: %v; want %v", got, want)
 	}

@@ -55,7 +55,7 @@ func (s *Study) constrain(value string) {
 	s.started.Setup = s.constrained(value)
 	s.problem, _ = newProblem(s.started.Setup)
 	s.strategy, _ = newStrategy(s.started.Setup, s.problem.feasible)
-	s.frontier = pareto.Archive{}
+	s.frontier, s.fitted = pareto.Archive{}, 0
 	for _, r := range s.trials {
 		if r.Status == Measured {
 			r.Violates, _ = s.problem.violated(r.Arch, r.Values, r.Measurement)

@@ -46,6 +46,14 @@ type Strategy interface {
 	Told(archID string, costs []float64, m *trial.Measurement)
 }
 
+// Predictor is a Strategy that computes a frontier beyond what was measured.
+type Predictor interface {
+	Strategy
+	// Predicted returns the frontier by what the strategy was told so far, as it
+	// proposes from it; nil as long as it was told too little.
+	Predicted() *trial.Predicted
+}
+
 // OpOverlay is the Origin.Op of architectures that were enqueued: references,
 // measured beside the search, that neither guide it nor enter its frontier.
 const OpOverlay = "overlay"
@@ -63,6 +71,7 @@ type Study struct {
 	asked     map[candidate]int   // number of the trial
 	proposals int                 // trials that the strategy proposed
 	moves     []move              // what the strategy was told, in order
+	fitted    int                 // Predicted.Fitted as announced last
 	orphans   []*Record           // asked in an earlier session and never told
 	queue     []arch.Architecture // overlays that are still to be asked
 	settings  map[string]string
@@ -110,6 +119,7 @@ func New(name, code string, setup trial.Setup, j Journal, watch func(trial.Event
 // trial.ErrExhausted when nothing is left.
 func (s *Study) Ask() (trial.Trial, error) {
 	t, err := s.next()
+	s.announcePrediction() // to propose, a strategy takes in what it was told
 	if err != nil {
 		return trial.Trial{}, err
 	}
@@ -228,6 +238,17 @@ func (s *Study) keep(e trial.Event) error {
 		s.watch(trial.Event{V: trial.EventVersion, Kind: trial.KindFrontier, Frontier: s.frontierEvent()})
 	}
 	return nil
+}
+
+// announcePrediction tells a predicted frontier that is new.
+func (s *Study) announcePrediction() {
+	if s.watch == nil {
+		return
+	}
+	if p := s.Predicted(); p != nil && p.Fitted != s.fitted {
+		s.fitted = p.Fitted
+		s.watch(trial.Event{V: trial.EventVersion, Kind: trial.KindPredicted, Predicted: p})
+	}
 }
 
 // outstanding returns the trial if token is that of its current attempt and it

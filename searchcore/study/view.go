@@ -72,6 +72,15 @@ func (s *Study) Frontier() []Record {
 	return records
 }
 
+// Predicted returns the frontier that the strategy computes from what was
+// measured; nil if it does not, or not yet.
+func (s *Study) Predicted() *trial.Predicted {
+	if p, ok := s.strategy.(Predictor); ok {
+		return p.Predicted()
+	}
+	return nil
+}
+
 // Progress counts the trials, overlays included, and gives the hypervolume of
 // the frontier. Times are left to the caller, who has a clock.
 //

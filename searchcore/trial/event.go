@@ -1,6 +1,9 @@
 package trial
 
-import "litefront/searchcore/space"
+import (
+	"litefront/searchcore/arch"
+	"litefront/searchcore/space"
+)
 
 // EventVersion is the version of the event format that this program writes.
 const EventVersion = 1
@@ -11,14 +14,15 @@ type Kind string
 // The kinds of Event. The first four and Setting change a study and are kept in
 // its journal; the others can be computed from those and are only shown.
 const (
-	KindStarted  Kind = "started"
-	KindAsked    Kind = "asked"
-	KindMeasured Kind = "measured"
-	KindFailed   Kind = "failed"
-	KindSetting  Kind = "setting"
-	KindFrontier Kind = "frontier"
-	KindProgress Kind = "progress"
-	KindDone     Kind = "done"
+	KindStarted   Kind = "started"
+	KindAsked     Kind = "asked"
+	KindMeasured  Kind = "measured"
+	KindFailed    Kind = "failed"
+	KindSetting   Kind = "setting"
+	KindFrontier  Kind = "frontier"
+	KindPredicted Kind = "predicted"
+	KindProgress  Kind = "progress"
+	KindDone      Kind = "done"
 )
 
 // Event is the one message of the program: the CLI prints it, workers and
@@ -30,14 +34,15 @@ type Event struct {
 	// Seq numbers the events of a journal from 1; 0 in events that are not kept.
 	Seq int64 `json:"seq,omitempty"`
 
-	Started  *Started  `json:"started,omitempty"`
-	Asked    *Trial    `json:"asked,omitempty"`
-	Measured *Measured `json:"measured,omitempty"`
-	Failed   *Failed   `json:"failed,omitempty"`
-	Setting  *Setting  `json:"setting,omitempty"`
-	Frontier *Frontier `json:"frontier,omitempty"`
-	Progress *Progress `json:"progress,omitempty"`
-	Done     *Done     `json:"done,omitempty"`
+	Started   *Started   `json:"started,omitempty"`
+	Asked     *Trial     `json:"asked,omitempty"`
+	Measured  *Measured  `json:"measured,omitempty"`
+	Failed    *Failed    `json:"failed,omitempty"`
+	Setting   *Setting   `json:"setting,omitempty"`
+	Frontier  *Frontier  `json:"frontier,omitempty"`
+	Predicted *Predicted `json:"predicted,omitempty"`
+	Progress  *Progress  `json:"progress,omitempty"`
+	Done      *Done      `json:"done,omitempty"`
 }
 
 // Setup is everything that determines which candidates a study proposes.
@@ -93,6 +98,42 @@ type FrontierPoint struct {
 // objective from worst to best.
 type Frontier struct {
 	Points []FrontierPoint `json:"points"`
+}
+
+// Predicted is the frontier as a strategy computes it from a model of the device
+// that it fitted to what was measured.
+type Predicted struct {
+	// Points are members that are not measured, spread over the frontier, at most
+	// MaxPredicted.
+	Points []Prediction `json:"points"`
+	Total  int          `json:"total"`  // members of the computed frontier
+	Fitted int          `json:"fitted"` // measurements that the model was fitted to
+}
+
+// MaxPredicted bounds Predicted.Points.
+const MaxPredicted = 200
+
+// Prediction is a candidate that nobody measured.
+type Prediction struct {
+	Arch    arch.Architecture `json:"arch"`
+	Prefill Estimate          `json:"prefill"`
+	Decode  Estimate          `json:"decode"`
+}
+
+// Estimate is a time in milliseconds with its 95 % prediction interval.
+type Estimate struct {
+	Ms     float64 `json:"ms"`
+	LowMs  float64 `json:"low_ms"`
+	HighMs float64 `json:"high_ms"`
+}
+
+// Measurement is what measuring would give if the prediction came true, for
+// whoever computes objectives. It has times and no samples.
+func (p Prediction) Measurement(w Workload) Measurement {
+	stat := func(e Estimate) Stat {
+		return Stat{MedianMs: e.Ms, MeanMs: e.Ms, MinMs: e.Ms, LowMs: e.LowMs, HighMs: e.HighMs}
+	}
+	return Measurement{ArchID: p.Arch.ID(), Workload: w, Prefill: stat(p.Prefill), Decode: stat(p.Decode)}
 }
 
 // Progress says how far a study is.

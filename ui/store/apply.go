@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
@@ -81,6 +82,8 @@ func (s *Store) event(e trial.Event, replayed bool) error {
 	case e.Kind == trial.KindFrontier && e.Frontier != nil:
 		s.setFrontier(*e.Frontier)
 		return nil
+	case e.Kind == trial.KindPredicted && e.Predicted != nil:
+		return s.setPredicted(*e.Predicted)
 	}
 	return fmt.Errorf("event %q without what it tells", e.Kind)
 }
@@ -244,6 +247,45 @@ func (s *Store) setFrontier(e trial.Frontier) {
 		}
 	}
 	s.Version++
+}
+
+// setPredicted takes the members of the frontier that nobody measured. They are
+// trials with negative numbers, from -1 down.
+func (s *Store) setPredicted(e trial.Predicted) error {
+	if n := len(e.Points); n > trial.MaxPredicted {
+		return fmt.Errorf("%d predicted points; at most %d are allowed", n, trial.MaxPredicted)
+	}
+	predicted := make([]*Trial, len(e.Points))
+	for i, p := range e.Points {
+		if err := p.Arch.Validate(); err != nil {
+			return fmt.Errorf("predicted point %d: %w", i, err)
+		}
+		for _, ms := range []float64{p.Prefill.Ms, p.Prefill.LowMs, p.Prefill.HighMs, p.Decode.Ms, p.Decode.LowMs, p.Decode.HighMs} {
+			if !usable(ms) {
+				return fmt.Errorf("predicted point %d: %v ms must be finite and not negative", i, ms)
+			}
+		}
+		t := &Trial{Trial: trial.Trial{Number: -1 - i, Proposal: trial.Proposal{Arch: p.Arch}}, Name: p.Arch.String(),
+			DecoderParams: float64(p.Arch.DecoderParams()), Predicted: true}
+		m := p.Measurement(s.Study.Workload)
+		t.Measurement = &m
+		g, err := graph.Build(p.Arch, s.Study.Workload)
+		if err != nil {
+			return fmt.Errorf("predicted point %d: %w", i, err)
+		}
+		m.MemoryBytes = g.Memory.TotalBytes
+		c := objective.Candidate{Arch: p.Arch, Workload: s.Study.Workload, Memory: g.Memory, Measurement: &m}
+		if t.Values, err = s.objectives.Values(c); err != nil {
+			return fmt.Errorf("predicted point %d: %w", i, err)
+		}
+		predicted[i] = t
+	}
+	s.predicted, s.predictedTotal = predicted, e.Total
+	if s.selected < 0 {
+		s.selected = 0
+	}
+	s.Version++
+	return nil
 }
 
 func (s *Store) progressed(e trial.Progress, replayed bool) error {

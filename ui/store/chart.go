@@ -45,18 +45,21 @@ func (s *Store) SetDark(dark bool) {
 
 // Points are the measured trials as the chart takes them, six numbers each:
 // trial, x, y, the bounds of x, and flags, the sum of 1 on the frontier, 2 for a
-// broken constraint, 4 for an overlay and 8 for the selected one. Trials without
-// a usable value are left out.
+// broken constraint, 4 for an overlay, 8 for the selected one and 16 for a
+// predicted one. Trials without a usable value are left out.
 func (s *Store) Points() []float32 {
-	points := make([]float32, 0, 6*len(s.order))
+	points := make([]float32, 0, 6*(len(s.predicted)+len(s.order)))
+	all := slices.Clone(s.predicted)
 	for _, n := range s.order {
-		t := s.trials[n]
+		all = append(all, s.trials[n])
+	}
+	for _, t := range all {
 		r, known := s.Read(t, s.View.about)
 		if !known || r.High > math.MaxFloat32 || r.Value > math.MaxFloat32 || t.DecoderParams > math.MaxFloat32 {
 			continue
 		}
-		flags := flag(t.OnFrontier, 1) | flag(t.Violates != "", 2) | flag(t.Overlay(), 4) | flag(n == s.selected, 8)
-		points = append(points, float32(n), float32(r.Value), float32(t.DecoderParams), float32(r.Low), float32(r.High), float32(flags))
+		flags := flag(t.OnFrontier, 1) | flag(t.Violates != "", 2) | flag(t.Overlay(), 4) | flag(t.Number == s.selected, 8) | flag(t.Predicted, 16)
+		points = append(points, float32(t.Number), float32(r.Value), float32(t.DecoderParams), float32(r.Low), float32(r.High), float32(flags))
 	}
 	return points
 }

@@ -57,20 +57,22 @@ type Store struct {
 	hidden     bool   // the page is in the background now
 	background bool   // it was at a time during the last search
 
-	objectives  objective.Set
-	constraints []objective.Constraint
-	trials      map[int]*Trial
-	order       []int // numbers in trials, oldest first
-	frontier    []int
-	selected    int
-	measured    int
-	failed      int
-	ended       int // of the search, overlays not counted: what a budget counts
-	lastFailure string
-	spentMs     float64
-	progress    trial.Progress
-	timed       bool // progress has the time that passed, not only that of measurements
-	budget      search.Budget
+	objectives     objective.Set
+	constraints    []objective.Constraint
+	trials         map[int]*Trial
+	order          []int // numbers in trials, oldest first
+	frontier       []int
+	predicted      []*Trial // with the numbers -1, -2, ...
+	predictedTotal int
+	selected       int
+	measured       int
+	failed         int
+	ended          int // of the search, overlays not counted: what a budget counts
+	lastFailure    string
+	spentMs        float64
+	progress       trial.Progress
+	timed          bool // progress has the time that passed, not only that of measurements
+	budget         search.Budget
 }
 
 // New returns the state of a page that has not heard from its worker. The code
@@ -171,6 +173,7 @@ func (s *Store) Kept() bool { return s.kept }
 func (s *Store) clear() {
 	s.Study, s.objectives, s.constraints = nil, nil, nil
 	s.trials, s.order, s.frontier, s.selected = make(map[int]*Trial), nil, nil, 0
+	s.predicted, s.predictedTotal = nil, 0
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""

@@ -421,6 +421,57 @@ func TestConstraints(t *testing.T) {
 	}
 }
 
+// Predicted members of the frontier are points without a measurement.
+func TestPredicted(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	a, err := s.Study.Space.Sample(random(5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prediction := trial.Prediction{Arch: a, Prefill: trial.Estimate{Ms: 30, LowMs: 28, HighMs: 32}, Decode: trial.Estimate{Ms: 2, LowMs: 1, HighMs: 3}}
+	predict := func(total int, points ...trial.Prediction) search.Message {
+		return event(trial.KindPredicted, func(e *trial.Event) {
+			e.Predicted = &trial.Predicted{Points: points, Total: total, Fitted: 1}
+		})
+	}
+	measured, before := len(s.Points()), s.Version
+	tell(t, s, predict(900, prediction))
+	if shown, total := s.Predicted(); len(shown) != 1 || total != 900 || s.Version == before {
+		t.Errorf("%d predicted points of %d shown, version %d after %d", len(shown), total, s.Version, before)
+	}
+	s.Show("Decode latency")
+	if got, want := s.Points()[:6], []float32{-1, 2, float32(a.DecoderParams()), 1, 3, 16}; !slices.Equal(got, want) || len(s.Points()) != measured+6 {
+		t.Errorf("%d numbers for points, first %v, want %v", len(s.Points()), got, want)
+	}
+	if s.Select(-1); s.Selected() == nil || !s.Selected().Predicted || s.Selected().Arch.ID() != a.ID() {
+		t.Errorf("selected %+v, want the predicted point", s.Selected())
+	}
+	if s.Select(-2); s.Selected() != nil {
+		t.Errorf("selected %+v, which nobody predicted", s.Selected())
+	}
+	s.Select(-1)
+	tell(t, s, predict(0))
+	if s.Selected() != nil || len(s.Points()) != measured {
+		t.Error("a point that is no longer predicted is still there")
+	}
+
+	negative, invalid := prediction, prediction
+	negative.Decode.LowMs = -1
+	invalid.Arch.DModel = 0
+	for name, m := range map[string]search.Message{
+		"a negative time": predict(1, negative),
+		"no architecture": predict(1, invalid),
+		"too many":        predict(1, slices.Repeat([]trial.Prediction{prediction}, trial.MaxPredicted+1)...),
+	} {
+		failures := len(s.Errors)
+		if s.Apply(m); len(s.Errors) == failures {
+			t.Errorf("%s was believed", name)
+		}
+	}
+}
+
 // Nothing that a worker says is believed blindly.
 func TestNonsense(t *testing.T) {
 	s := ready(t)

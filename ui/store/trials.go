@@ -22,6 +22,9 @@ type Trial struct {
 	Failure        string // why it failed
 	Violates       string // the constraint that it breaks
 	OnFrontier     bool
+	// Predicted says that nobody measured it: its times are those of a fitted
+	// model, and its Measurement has no samples.
+	Predicted bool
 }
 
 // Overlay reports whether the trial is a reference beside the search.
@@ -37,8 +40,18 @@ func (t *Trial) setMeasurement(m trial.Measurement) {
 	t.Measurement = &m
 }
 
-// Trial returns the trial of that number, or nil.
-func (s *Store) Trial(number int) *Trial { return s.trials[number] }
+// Trial returns the trial of that number, a predicted one where it is negative,
+// or nil.
+func (s *Store) Trial(number int) *Trial {
+	if number < 0 && -number <= len(s.predicted) {
+		return s.predicted[-number-1]
+	}
+	return s.trials[number]
+}
+
+// Predicted returns the members of the frontier that a fitted model predicts and
+// nobody measured, and how many members that frontier has in all.
+func (s *Store) Predicted() (shown []*Trial, total int) { return s.predicted, s.predictedTotal }
 
 // Frontier returns the members of the frontier in the worker's order: by the
 // first objective, from worst to best.
@@ -53,7 +66,7 @@ func (s *Store) Frontier() []*Trial {
 // Select shows the details of a trial; a number without a measurement selects
 // nothing.
 func (s *Store) Select(number int) {
-	if t := s.trials[number]; t == nil || t.Measurement == nil {
+	if t := s.Trial(number); t == nil || t.Measurement == nil {
 		number = 0
 	}
 	if s.selected != number {
@@ -63,7 +76,7 @@ func (s *Store) Select(number int) {
 }
 
 // Selected returns the selected trial, or nil.
-func (s *Store) Selected() *Trial { return s.trials[s.selected] }
+func (s *Store) Selected() *Trial { return s.Trial(s.selected) }
 
 // Objectives returns the columns of the frontier's table: the decoder parameters
 // first and the peak memory last, and between them the study's other objectives.

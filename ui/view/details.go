@@ -18,7 +18,9 @@ type Details struct {
 func (c *Details) trial() *store.Trial { return c.Store.Selected() }
 
 func (c *Details) heading() string {
-	if t := c.trial(); t != nil {
+	if t := c.trial(); t != nil && t.Predicted {
+		return "Predicted candidate"
+	} else if t != nil {
 		return fmt.Sprintf("Candidate %d", t.Number)
 	}
 	return "Candidate"
@@ -28,6 +30,8 @@ func (c *Details) heading() string {
 func (c *Details) standing() string {
 	t := c.trial()
 	switch {
+	case t.Predicted:
+		return "Not measured: a model fitted to the measured candidates puts it on the frontier."
 	case t.Overlay():
 		return "A reference beside the search."
 	case t.Violates != "":
@@ -82,6 +86,12 @@ type timing struct{ name, prefill, decode string }
 func (c *Details) timings() []timing {
 	t := c.trial()
 	prefill, decode := t.Measurement.Prefill, t.Measurement.Decode
+	if t.Predicted {
+		return []timing{
+			{"predicted", ms(prefill.MedianMs), ms(decode.MedianMs)},
+			{"95 % interval", ms(prefill.LowMs) + " – " + ms(prefill.HighMs), ms(decode.LowMs) + " – " + ms(decode.HighMs)},
+		}
+	}
 	var lines []timing
 	for _, l := range []struct {
 		name string
@@ -102,6 +112,9 @@ func (c *Details) timings() []timing {
 func (c *Details) measurement() []row {
 	t := c.trial()
 	m := t.Measurement
+	if t.Predicted {
+		return []row{{"peak memory", fmt.Sprintf("%.1f MiB", float64(m.MemoryBytes)/(1<<20))}}
+	}
 	rows := []row{
 		{"verdict", verdicts[m.Verdict].mark + ". " + verdicts[m.Verdict].meaning},
 		{"peak memory", fmt.Sprintf("%.1f MiB", float64(m.MemoryBytes)/(1<<20))},
@@ -121,6 +134,9 @@ func (c *Details) measurement() []row {
 // hashes name what was measured.
 func (c *Details) hashes() []row {
 	t := c.trial()
+	if t.Predicted {
+		return []row{{"architecture ID", t.Arch.ID()}}
+	}
 	return []row{{"architecture ID", t.Arch.ID()}, {"module SHA-256", t.Measurement.ModuleSHA256}}
 }
 

@@ -31,7 +31,11 @@ func (c *Frontier) rows() []*store.Trial {
 func (c *Frontier) more() bool { return len(c.Store.Frontier()) > maxRows && !c.all }
 
 func (c *Frontier) heading() string {
-	if n := len(c.Store.Frontier()); n > 0 {
+	n := len(c.Store.Frontier())
+	if _, total := c.Store.Predicted(); total > 0 {
+		return fmt.Sprintf("Frontier (%d measured; %d predicted in all)", n, total)
+	}
+	if n > 0 {
 		return fmt.Sprintf("Frontier (%d)", n)
 	}
 	return "Frontier"

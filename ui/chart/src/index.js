@@ -3,7 +3,8 @@
 //
 //   create(element) -> handle      a chart that fills element and follows its size
 //   update(handle, json, points)   show these points instead
-//   onClick(handle, f)             call f(trial number) for each point clicked
+//   onClick(handle, f)             call f(trial number) for each point clicked;
+//                                  predicted points have negative ones
 //   resize(handle)                 fit the element now
 //   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh} each
 //   locate(handle, trial) -> [x, y]  where a trial's point is in the window, in CSS pixels

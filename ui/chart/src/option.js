@@ -12,12 +12,13 @@ const CROSS = 'path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z';
 const SYMBOLS = {
   frontier: { symbol: 'rect', symbolSize: 10 },
   dominated: { symbol: 'circle', symbolSize: 6 },
+  predicted: { symbol: 'rect', symbolSize: 8 },
   infeasible: { symbol: CROSS, symbolSize: 7 },
   overlay: { symbol: 'diamond', symbolSize: 14 },
   selected: { symbol: 'circle', symbolSize: 20 },
 };
 
-const NAMES = { trial: 'trial', frontier: 'frontier', dominated: 'dominated', infeasible: 'infeasible', overlay: 'reference' };
+const NAMES = { trial: 'trial', frontier: 'frontier', dominated: 'dominated', predicted: 'predicted', infeasible: 'infeasible', overlay: 'reference' };
 
 // option is the whole picture; zoom says to begin with all of it in view.
 export function option(settings, groups, zoom) {
@@ -35,8 +36,8 @@ export function option(settings, groups, zoom) {
       top: 4,
       itemWidth: 14,
       textStyle: { color: colour.text },
-      data: ['frontier', 'dominated', 'infeasible', 'overlay'].filter((key) => groups[key].length > 0)
-        .map((key) => ({ name: names[key], icon: SYMBOLS[key].symbol, itemStyle: { color: colour[key] } })),
+      data: ['frontier', 'predicted', 'dominated', 'infeasible', 'overlay'].filter((key) => groups[key].length > 0)
+        .map((key) => ({ name: names[key], icon: SYMBOLS[key].symbol, itemStyle: key === 'predicted' ? hollow(colour) : { color: colour[key] } })),
     },
     tooltip: {
       trigger: 'item',
@@ -51,6 +52,7 @@ export function option(settings, groups, zoom) {
     ...(zoom && { dataZoom: ['xAxisIndex', 'yAxisIndex'].map((index) => ({ type: 'inside', [index]: 0, filterMode: 'none' })) }),
     series: [
       scatter('dominated', groups, names, { itemStyle: { color: colour.dominated, opacity: 0.45 } }),
+      scatter('predicted', groups, names, { large: false, itemStyle: hollow(colour) }),
       scatter('infeasible', groups, names, { itemStyle: { color: colour.infeasible } }),
       { ...line(groups.line, colour), name: names.frontier },
       { ...whiskers(groups.frontier, colour), name: names.frontier },
@@ -59,6 +61,11 @@ export function option(settings, groups, zoom) {
       scatter('selected', groups, names, { silent: true, itemStyle: { color: 'transparent', borderColor: colour.text, borderWidth: 2 } }),
     ],
   };
+}
+
+// What nobody measured is hollow.
+function hollow(colour) {
+  return { color: 'transparent', borderColor: colour.frontier, borderWidth: 1 };
 }
 
 function axis(name, log, gap, colour) {

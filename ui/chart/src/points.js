@@ -7,6 +7,7 @@ const FRONTIER = 1;
 const INFEASIBLE = 2;
 const OVERLAY = 4;
 const SELECTED = 8;
+const PREDICTED = 16;
 
 // group sorts points by how they are drawn. Each is in one group; "selected"
 // repeats some, and "line" repeats those that the frontier's line joins. What the
@@ -15,7 +16,7 @@ export function group(points, { xLog, yLog, frontier }) {
   if (!(points instanceof Float32Array) || points.length % STRIDE !== 0) {
     throw new Error(`points must be a Float32Array of ${STRIDE} numbers each`);
   }
-  const groups = { dominated: [], infeasible: [], line: [], frontier: [], overlay: [], selected: [] };
+  const groups = { dominated: [], predicted: [], infeasible: [], line: [], frontier: [], overlay: [], selected: [] };
   const byTrial = new Map();
   for (let i = 0; i < points.length; i += STRIDE) {
     const [trial, x, y, xLow, xHigh, flags] = points.subarray(i, i + STRIDE);
@@ -31,6 +32,7 @@ export function group(points, { xLog, yLog, frontier }) {
 }
 
 function groupOf(flags) {
+  if (flags & PREDICTED) return 'predicted';
   if (flags & OVERLAY) return 'overlay';
   if (flags & INFEASIBLE) return 'infeasible';
   return flags & FRONTIER ? 'frontier' : 'dominated';

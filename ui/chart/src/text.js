@@ -10,7 +10,7 @@ export function number(value, digits) {
 export function tooltip([x, y, trial, xLow, xHigh], { xName, yName }, trialName) {
   const element = document.createElement('div');
   const interval = xLow < xHigh ? ` (${number(xLow, 4)}–${number(xHigh, 4)})` : '';
-  const lines = [`${trialName} ${trial}`, `${xName}: ${number(x, 4)}${interval}`, `${yName}: ${number(y, 4)}`];
+  const lines = [trial < 0 ? 'predicted, not measured' : `${trialName} ${trial}`, `${xName}: ${number(x, 4)}${interval}`, `${yName}: ${number(y, 4)}`];
   element.append(...lines.map((line) => {
     const paragraph = document.createElement('div');
     paragraph.textContent = line;

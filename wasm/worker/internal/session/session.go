@@ -130,6 +130,9 @@ func (s *Session) tell(lines []string) error {
 	progress := st.Progress()
 	progress.ElapsedMs = float64(search.Spent(st)) / 1e6
 	replay(trial.Event{V: trial.EventVersion, Kind: trial.KindFrontier, Frontier: &frontier})
+	if p := st.Predicted(); p != nil {
+		replay(trial.Event{V: trial.EventVersion, Kind: trial.KindPredicted, Predicted: p})
+	}
 	replay(trial.Event{V: trial.EventVersion, Kind: trial.KindProgress, Progress: &progress})
 	return nil
 }
