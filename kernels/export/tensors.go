@@ -37,7 +37,10 @@ func (s stored) join(w Weights) ([]float32, error) {
 			return nil, err
 		}
 	}
-	joined := slices.Concat(s.tensors(w)...)
+	joined := w[s.parts[0]]
+	if len(s.parts) > 1 {
+		joined = slices.Concat(s.tensors(w)...)
+	}
 	if s.conv1D {
 		joined = transpose(joined, s.shape[1], s.shape[0])
 	}

@@ -35,7 +35,7 @@ var transfoXLConfig = hfClass{
 	},
 	// proj_share_all_but_first is what tie_projs is made of, where that is not given.
 	ignored: strings.Fields(`
-		proj_share_all_but_first tgt_len ext_len dropout dropatt
+		proj_share_all_but_first trainer_compatible tgt_len ext_len dropout dropatt
 		init init_range init_std proj_init_std
 	`),
 }
