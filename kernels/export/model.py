@@ -217,12 +217,13 @@ class GPT2(LanguageModel):
 class RelativeAttention(nn.Module):
     """Self-attention by content and by distance, over memory, past and what is given (Dai et al. 2019).
 
-    Keys and values of the memory are zero: it takes its share of the softmax and adds nothing.
+    There are more distances than keys by the length of the memory. Its keys and values
+    are zero: it takes its share of the softmax and adds nothing.
     """
 
-    def __init__(self, d_model, heads, memory):
+    def __init__(self, d_model, heads):
         super().__init__()
-        self.heads, self.memory = heads, memory
+        self.heads = heads
         d_head = d_model // heads
         self.r_w_bias = nn.Parameter(torch.zeros(heads, d_head))
         self.r_r_bias = nn.Parameter(torch.zeros(heads, d_head))
@@ -231,17 +232,17 @@ class RelativeAttention(nn.Module):
         self.o_net = nn.Linear(heads * d_head, d_model, bias=False)
         self.layer_norm = nn.LayerNorm(d_model, eps=1e-5)
 
-    def forward(self, x, past):
-        batch, n, d_model = x.shape
+    def forward(self, x, distances, past):
+        batch, n, _ = x.shape
         q, k, v = (t.view(batch, n, self.heads, -1).transpose(1, 2) for t in self.qkv_net(x).chunk(3, dim=-1))
         if past is not None:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        r = self.r_net(sinusoids(self.memory + k.size(2), d_model).to(x))
-        r = r.view(-1, self.heads, q.size(-1)).permute(1, 2, 0)
+        r = self.r_net(distances).view(-1, self.heads, q.size(-1)).permute(1, 2, 0)
+        memory = r.size(-1) - k.size(2)
         content = (q + self.r_w_bias.unsqueeze(1)) @ k.transpose(-1, -2)
         distance = shift((q + self.r_r_bias.unsqueeze(1)) @ r)
-        scores = (F.pad(content, (self.memory, 0)) + distance) / math.sqrt(q.size(-1))
-        p = causal(scores).softmax(dim=-1)[..., self.memory :]
+        scores = (F.pad(content, (memory, 0)) + distance) / math.sqrt(q.size(-1))
+        p = causal(scores).softmax(dim=-1)[..., memory:]
         y = (p @ v).transpose(1, 2).reshape(batch, n, -1)
         return self.layer_norm(x + self.o_net(y)), (k, v)
 
@@ -250,7 +251,7 @@ def sinusoids(n, d):
     """Those of the distances n-1 to 0, [n, d]: all sines, then all cosines."""
     frequencies = 10000 ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)
     angles = torch.arange(n - 1, -1, -1, dtype=torch.float64).unsqueeze(1) * frequencies
-    return torch.cat((angles.sin(), angles.cos()), dim=1)[:, :d]
+    return torch.cat((angles.sin(), angles.cos()), dim=1)[:, :d].float()
 
 
 def shift(x):
@@ -271,23 +272,23 @@ class PositionwiseFF(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, d_model, heads, d_inner, memory):
+    def __init__(self, d_model, heads, d_inner):
         super().__init__()
-        self.dec_attn = RelativeAttention(d_model, heads, memory)
+        self.dec_attn = RelativeAttention(d_model, heads)
         self.pos_ff = PositionwiseFF(d_model, d_inner)
 
-    def forward(self, x, past):
-        x, past = self.dec_attn(x, past)
+    def forward(self, x, distances, past):
+        x, past = self.dec_attn(x, distances, past)
         return self.pos_ff(x), past
 
 
 class TransformerXL(LanguageModel):
     def __init__(self, memory, d_model, d_embed, div_val, cutoffs, heads, d_inner):
         super().__init__()
-        self.scale = math.sqrt(d_model)
+        self.memory = memory
         self.transformer = t = nn.Module()
         t.word_emb = AdaptiveEmbedding(d_model, d_embed, div_val, cutoffs)
-        t.layers = nn.ModuleList(Layer(d_model, h, d, memory) for h, d in zip(heads, d_inner))
+        t.layers = nn.ModuleList(Layer(d_model, h, d) for h, d in zip(heads, d_inner))
         self.crit = AdaptiveSoftmax(t.word_emb)
         self.reset()
 
@@ -299,10 +300,13 @@ class TransformerXL(LanguageModel):
 
     def forward(self, ids, past=None):
         t = self.transformer
-        x = t.word_emb(ids) * self.scale
+        x = t.word_emb(ids)
+        x = x * math.sqrt(x.size(-1))
+        begin = 0 if past is None else past[0][0].size(2)
+        distances = sinusoids(self.memory + begin + ids.size(1), x.size(-1)).to(x)
         present = []
         for i, layer in enumerate(t.layers):
-            x, kv = layer(x, None if past is None else past[i])
+            x, kv = layer(x, distances, None if past is None else past[i])
             present.append(kv)
         return self.crit(x, t.word_emb), present
 
@@ -319,10 +323,14 @@ def from_config(config):
     if kind not in ("gpt2", "transfo-xl", "transformer-xl"):
         raise ValueError("config.json: neither model_type nor arch_type is gpt2, transfo-xl or transformer-xl")
     d, n, vocab = config["d_model"], config["n_layer"], config["vocab_size"]
-    each = lambda x: x if isinstance(x, list) else [x] * n
+
+    def each(x):
+        return x if isinstance(x, list) else [x] * n
+
     shape = dict(
         d_model=d, d_embed=config.get("d_embed", d), div_val=config.get("div_val", 1),
-        cutoffs=config.get("cutoffs", []) + [vocab], heads=each(config["n_head"]), d_inner=each(config["d_inner"]),
+        cutoffs=[c for c in config.get("cutoffs", []) if c < vocab] + [vocab],
+        heads=each(config["n_head"]), d_inner=each(config["d_inner"]),
     )
     if kind == "gpt2":
         return GPT2(vocab=vocab, positions=config["max_sequence_length"], **shape)
