@@ -46,7 +46,7 @@ func exportCommand() *cobra.Command {
 		Long: "Write the architecture of a configuration file, with random or given weights, as\n\n" +
 			"  wasm     model.wasm, model.json that describes its exports and memory, and weights.bin\n" +
 			"  onnx     model.onnx\n" +
-			"  hf       config.json and model.safetensors, as transformers' GPT2LMHeadModel has them\n" +
+			"  hf       config.json and model.safetensors, as transformers' GPT2LMHeadModel or TransfoXLLMHeadModel has them\n" +
 			"  pytorch  these and model.py, which loads and trains any of our architectures with torch alone",
 		Args: files(1),
 	}

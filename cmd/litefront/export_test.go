@@ -53,6 +53,35 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// xlConfig has three clusters, heads that do not fill the width, and a memory.
+const xlConfig = `{"arch_type":"transformer-xl","n_layer":2,"d_model":20,"d_inner":[40,36],"n_head":[3,2],"vocab_size":90,` +
+	`"div_val":2,"cutoffs":[20,50],"mem_len":7}`
+
+// TestExportTransformerXL takes weights out in every format and back from
+// safetensors.
+func TestExportTransformerXL(t *testing.T) {
+	s := newSandbox(t)
+	s.write("xl.json", xlConfig)
+	stdout, stderr, code := s.run("export", "xl.json", "--format", "wasm,onnx,hf,pytorch", "--out", "home", "--seed", "5")
+	if code != 0 || strings.Count(stdout, "\n") != 7 || !strings.Contains(stderr, "note: TransfoXLLMHeadModel cannot express d_inner 40|36") {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	seeded := generated(s, "xl.json", "--prompt-ids", "1,30,80", "--tokens", "9", "--seed", "5")
+	back := generated(s, "home/config.json", "--prompt-ids", "1,30,80", "--tokens", "9", "--weights", "home/model.safetensors")
+	if len(seeded.Tokens) != 9 || !slices.Equal(seeded.Tokens, back.Tokens) || seeded.ID != back.ID {
+		t.Errorf("generated %+v, want %+v", back, seeded)
+	}
+
+	s.write("stock.json", strings.NewReplacer("[40,36]", "40", "[3,2]", "3").Replace(xlConfig))
+	if _, stderr, code := s.run("export", "stock.json", "--format", "hf", "--out", "stock"); code != 0 || stderr != "" {
+		t.Errorf("stock: exit code %d, %s", code, stderr)
+	}
+	stock := generated(s, "stock/config.json", "--prompt-ids", "1", "--weights", "stock/model.safetensors")
+	if same := generated(s, "stock.json", "--prompt-ids", "1"); !slices.Equal(stock.Tokens, same.Tokens) {
+		t.Errorf("stock: generated %v, want %v", stock.Tokens, same.Tokens)
+	}
+}
+
 // generated runs generate and decodes what it prints.
 func generated(s sandbox, args ...string) (g generation) {
 	s.t.Helper()

@@ -13,6 +13,9 @@ import (
 // class can express a, otherwise the canonical JSON of [arch.Architecture],
 // which only the model of [PyTorch] reads; then note says why. [arch.Parse]
 // reads either.
+//
+// TransfoXLLMHeadModel computes the same for the first segment. After it that
+// class has a memory that moves on, where the module goes on with the segment.
 func Config(a arch.Architecture) (config []byte, note string, err error) {
 	if err := a.Validate(); err != nil {
 		return nil, "", err
@@ -37,8 +40,8 @@ func Config(a arch.Architecture) (config []byte, note string, err error) {
 //go:embed model.py
 var model []byte
 
-// PyTorch returns model.py: every GPT-2 that an [arch.Architecture] can describe
-// as a PyTorch module that needs nothing but torch. It builds itself from a
+// PyTorch returns model.py: whatever an [arch.Architecture] can describe as a
+// PyTorch module that needs nothing but torch. It builds itself from a
 // config.json of [Config] and reads and writes model.safetensors, so that what
 // was trained with it comes back through [ReadSafetensors].
 func PyTorch() []byte { return bytes.Clone(model) }

@@ -22,23 +22,31 @@ import (
 
 const seed = 77
 
-// small draws GPT-2s with every awkward dimension: odd widths, layers that
-// differ or not, projections.
-func small(r *rand.Rand) arch.Architecture {
-	heads := 1 + r.IntN(5)
-	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 1 + r.IntN(300), DModel: heads * (6 + r.IntN(18)), MaxLen: 40}
-	switch r.IntN(4) {
-	case 0:
-		a.DEmbed = 1 + r.IntN(70)
-	case 1:
-		a.DivVal = 4
+// small draws architectures with every awkward dimension: odd widths, layers that
+// differ or not, heads that fill the width or not, projections, clusters, memory.
+func small(r *rand.Rand, backbone arch.Backbone) arch.Architecture {
+	heads := 3 + r.IntN(3)
+	a := arch.Architecture{Backbone: backbone, Vocab: 30 + r.IntN(300), DModel: heads * (6 + r.IntN(18)), MaxLen: 40}
+	if r.IntN(2) == 0 {
+		a.DivVal = 2 << r.IntN(2)
+	}
+	if r.IntN(3) == 0 {
+		a.DEmbed = 16 + r.IntN(50) // of which the third cluster has at least a 16th
+	}
+	for cut := 0; len(a.Cutoffs) < 2 && r.IntN(2) == 0; {
+		cut += 2 + r.IntN(a.Vocab/2-3) // no token is alone in its softmax
+		a.Cutoffs = append(a.Cutoffs, cut)
+	}
+	if backbone == arch.TransformerXL {
+		a.DModel += r.IntN(3)
+		a.MemLen = max(0, r.IntN(40)-10)
 	}
 	for range 1 + r.IntN(4) {
 		h := heads
-		for r.IntN(2) == 0 || a.DModel%h != 0 {
+		for r.IntN(2) == 0 || backbone == arch.GPT2 && a.DModel%h != 0 {
 			h = 1 + r.IntN(heads)
 		}
-		a.Layers = append(a.Layers, arch.Layer{Heads: h, DInner: 1 + r.IntN(150)})
+		a.Layers = append(a.Layers, arch.Layer{Heads: h, DInner: 8 + r.IntN(150)}) // 8: not all ReLUs are dead
 	}
 	if r.IntN(2) == 0 {
 		for i := range a.Layers {
@@ -48,23 +56,32 @@ func small(r *rand.Rand) arch.Architecture {
 	return a
 }
 
-// draw returns n of them, of which both kinds that differ in the files occur:
-// those that a stock class can express and those that it cannot.
+// draw returns n of each backbone, among which everything occurs that makes a
+// difference in the files.
 func draw(t testing.TB, n int) (list []arch.Architecture) {
 	t.Helper()
-	r := rand.New(rand.NewPCG(5, 5))
-	stock := 0
-	for range n {
-		a := small(r)
-		if _, note, err := export.Config(a); err != nil {
-			t.Fatal(err)
-		} else if note == "" {
-			stock++
+	r := rand.New(rand.NewPCG(5, 2))
+	for _, backbone := range []arch.Backbone{arch.GPT2, arch.TransformerXL} {
+		seen := map[string]bool{}
+		for range n {
+			a := small(r, backbone)
+			_, note, err := export.Config(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[fmt.Sprintf("stock: %v", note == "")] = true
+			seen[fmt.Sprintf("%d clusters", len(a.Clusters()))] = true
+			seen[fmt.Sprintf("one table for several: %v", len(a.Clusters()) > 1 && a.DivVal == 0)] = true
+			seen[fmt.Sprintf("projected: %v", a.Projected())] = true
+			if backbone == arch.TransformerXL {
+				seen[fmt.Sprintf("memory: %v", a.MemLen > 0)] = true
+				seen[fmt.Sprintf("odd: %v", a.DModel%2 == 1)] = true
+			}
+			list = append(list, a)
 		}
-		list = append(list, a)
-	}
-	if stock == 0 || stock == n {
-		t.Fatalf("%d of %d architectures are stock: the draw is one-sided", stock, n)
+		if want := map[arch.Backbone]int{arch.GPT2: 9, arch.TransformerXL: 13}[backbone]; len(seen) != want {
+			t.Fatalf("%s: the draw is one-sided: %v", backbone, seen)
+		}
 	}
 	return list
 }
@@ -106,6 +123,34 @@ func (p program) call(name string, args ...uint64) {
 	if _, err := p.mod.ExportedFunction(name).Call(context.Background(), args...); err != nil {
 		p.t.Fatalf("%s: %v", name, err)
 	}
+}
+
+// place brings weights into memory.
+func (p program) place(w export.Weights) {
+	p.t.Helper()
+	image, offset, err := export.Place(p.g, w)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if !p.mod.Memory().Write(uint32(offset), image) {
+		p.t.Fatal("the image lies outside the memory")
+	}
+	p.call("ready")
+}
+
+// throughFile writes the seeded weights to a safetensors file, and returns it and
+// what is read from it.
+func throughFile(t testing.TB, g *graph.Graph) (file []byte, back export.Weights) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := export.WriteSafetensors(&b, g.Arch, export.Seeded(g, seed)); err != nil {
+		t.Fatal(err)
+	}
+	back, err := export.ReadSafetensors(bytes.NewReader(b.Bytes()), g.Arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), back
 }
 
 // logits runs the tokens in chunks, the first as a prompt and the rest one by
@@ -174,26 +219,11 @@ func TestRoundTrip(t *testing.T) {
 	for i, a := range draw(t, 12) {
 		t.Run(fmt.Sprintf("%02d %v", i, a), func(t *testing.T) {
 			g := build(t, a)
-			weights := export.Seeded(g, seed)
-			var file bytes.Buffer
-			if err := export.WriteSafetensors(&file, a, weights); err != nil {
-				t.Fatal(err)
-			}
-			back, err := export.ReadSafetensors(&file, a)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sameWeights(t, back, weights)
-
-			image, offset, err := export.Place(g, back)
-			if err != nil {
-				t.Fatal(err)
-			}
+			_, back := throughFile(t, g)
+			sameWeights(t, back, export.Seeded(g, seed))
 			seeded, placed := run(t, g), run(t, g)
 			seeded.call("init", seed)
-			if !placed.mod.Memory().Write(uint32(offset), image) {
-				t.Fatal("the image lies outside the memory")
-			}
+			placed.place(back)
 			c := chunks(r, a.Vocab)
 			compare(t, placed.logits(c), seeded.logits(c), 0)
 		})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"litefront/searchcore/graph"
 )
@@ -22,19 +23,24 @@ const maxONNX = math.MaxInt32
 //	present.L.key             f32 [1, heads, past + n, d_head], and .value
 //
 // The names are those of Hugging Face's Optimum. n and past are free, past may
-// be 0; past + n is at most max_sequence_length. A model above 2 GiB is an
-// error.
+// be 0; past + n is at most max_sequence_length, for Transformer-XL the workload's
+// context. Transformer-XL's memory is part of the model and not of the past. With
+// several clusters the logits are log-probabilities, as the module's are. A model
+// above 2 GiB is an error.
 func WriteONNX(w io.Writer, g *graph.Graph, weights Weights) error {
 	if err := weights.check(g); err != nil {
 		return err
 	}
-	b := onnxBuilder{g: g, weights: weights, values: map[*graph.Tensor]string{}, constants: map[string]bool{}}
+	b := onnxBuilder{g: g, weights: weights, values: map[*graph.Tensor]string{}, pieces: map[*graph.Tensor][]onnxPiece{},
+		shared: map[string]string{}, constants: map[string]bool{}}
 	b.inputs()
-	for _, o := range g.Ops {
+	// ONNX Runtime computes what depends on constants only when it loads a model.
+	for _, o := range slices.Concat(g.Ready, g.Ops) {
 		if err := b.op(o); err != nil {
 			return err
 		}
 	}
+	b.body.named("logits", "Identity", []string{b.get(g.Logits)})
 	b.body.value(onnxOutput, "logits", onnxFloat, 1, g.Arch.Vocab)
 
 	var model, opset message
@@ -62,8 +68,9 @@ type onnxBuilder struct {
 	weights   Weights
 	body      onnxGraph
 	values    map[*graph.Tensor]string
+	pieces    map[*graph.Tensor][]onnxPiece // of tensors that are written in parts
+	shared    map[string]string             // values that several operations need
 	constants map[string]bool
-	causal    string // the mask, once an operation needed it
 }
 
 func pastName(layer int, what string) string {
@@ -82,7 +89,7 @@ func (b *onnxBuilder) inputs() {
 	b.body.value(onnxInput, "input_ids", onnxInt64, 1, "n")
 	first := ""
 	for _, o := range b.g.Ops {
-		if o.Kind != graph.Attention {
+		if o.Kind != graph.Attention && o.Kind != graph.RelativeAttention {
 			continue
 		}
 		for _, what := range []string{"key", "value"} {
@@ -102,50 +109,99 @@ func (b *onnxBuilder) inputs() {
 // node adds a node without attributes.
 func (b *onnxBuilder) node(op string, inputs ...string) string { return b.body.node(op, inputs) }
 
+// once returns the value of that name, which compute makes when it is first needed.
+func (b *onnxBuilder) once(name string, compute func() string) string {
+	if b.shared[name] == "" {
+		b.shared[name] = compute()
+	}
+	return b.shared[name]
+}
+
 func (b *onnxBuilder) op(o graph.Op) error {
-	x := b.values[o.X]
+	x := ""
+	if o.X != nil {
+		x = b.get(o.X)
+	}
+	if o.LastRow && o.Kind != graph.LogSoftmax {
+		x = b.lastRow(x)
+	}
+	var y string
 	switch o.Kind {
 	case graph.Embed:
-		b.values[o.Y] = b.node("Gather", b.matrix(o.W), x)
+		y = b.embed(o, x)
 	case graph.Positions:
-		rows := b.node("Slice", b.matrix(o.W), onnxPast, onnxTotal, b.ints(0))
-		b.values[o.Y] = b.node("Add", b.values[o.Y], rows)
+		y = b.node("Add", b.get(o.Y), b.node("Slice", b.matrix(o.W), onnxPast, onnxTotal, b.ints(0)))
 	case graph.Norm:
-		if o.LastRow {
-			x = b.node("Slice", x, b.ints(-1), b.ints(math.MaxInt64), b.ints(0))
-		}
-		b.values[o.Y] = b.body.node("LayerNormalization", []string{x, b.vector(o.W), b.vector(o.B)}, onnxReal("epsilon", 1e-5))
+		y = b.body.node("LayerNormalization", []string{x, b.vector(o.W), b.vector(o.B)}, onnxReal("epsilon", 1e-5))
 	case graph.Linear:
-		b.linear(o, x)
+		y = b.linear(o, x)
+	case graph.Shift:
+		y = b.node("Add", x, b.vector(o.B))
 	case graph.Transpose:
-		b.values[o.Y] = x // the module keeps values transposed; here they are as they come
+		y = x // the module keeps values transposed; here they are as they come
 	case graph.Unproject:
-		b.values[o.Y] = b.node("MatMul", x, b.matrix(o.W))
-	case graph.Attention:
-		b.attention(o, x)
+		y = b.node("MatMul", x, b.matrix(o.W))
+	case graph.Attention, graph.RelativeAttention:
+		y = b.attention(o, x)
+	case graph.LogSoftmax:
+		y = b.body.node("LogSoftmax", []string{b.get(o.Y)}, onnxInt("axis", -1))
+		if o.X != nil {
+			y = b.node("Add", y, x)
+		}
+	case graph.Sinusoid:
+		y = b.sinusoid(o.Y.Rows.Len, o.Y.Cols.Len)
 	default:
-		return fmt.Errorf("onnx: arch_type %q, or an embedding of several clusters, cannot be exported yet", b.g.Arch.Backbone)
+		return fmt.Errorf("onnx: operation %d cannot be exported", o.Kind)
+	}
+	b.set(o.Y, y)
+	if o.LastRow {
+		b.shared["last row of "+y] = y
 	}
 	return nil
 }
 
-func (b *onnxBuilder) linear(o graph.Op, x string) {
+// lastRow is the last row of x; that of a single row is x.
+func (b *onnxBuilder) lastRow(x string) string {
+	return b.once("last row of "+x, func() string { return b.slice(x, 0, -1, math.MaxInt64) })
+}
+
+func (b *onnxBuilder) slice(x string, axis, start, end int64) string {
+	return b.node("Slice", x, b.ints(start), b.ints(end), b.ints(axis))
+}
+
+// embed looks tokens up in one of several tables, zero where they are in another.
+func (b *onnxBuilder) embed(o graph.Op, tokens string) string {
+	y := ""
+	if o.W.Rows.Len == b.g.Arch.Vocab {
+		y = b.node("Gather", b.matrix(o.W), tokens)
+	} else {
+		index := b.node("Sub", tokens, b.ints(int64(o.Start)))
+		inside := b.node("And", b.node("GreaterOrEqual", index, b.ints(0)), b.node("Less", index, b.ints(int64(o.W.Rows.Len))))
+		y = b.node("Gather", b.matrix(o.W), b.node("Where", inside, index, b.ints(0)))
+		y = b.node("Where", b.node("Unsqueeze", inside, b.ints(1)), y, b.float(0))
+	}
+	if o.Scale != 1 {
+		y = b.node("Mul", y, b.float(o.Scale))
+	}
+	return y
+}
+
+func (b *onnxBuilder) linear(o graph.Op, x string) string {
 	inputs := []string{x, b.matrix(o.W)}
 	if o.B != nil {
 		inputs = append(inputs, b.vector(o.B))
-	}
-	if o.Y == b.g.Logits {
-		b.body.named("logits", "Gemm", inputs, onnxInt("transB", 1))
-		return
 	}
 	y := b.body.node("Gemm", inputs, onnxInt("transB", 1))
 	if o.GELU {
 		y = b.gelu(y)
 	}
-	if o.Residual {
-		y = b.node("Add", b.values[o.Y], y)
+	if o.ReLU {
+		y = b.node("Relu", y)
 	}
-	b.values[o.Y] = y
+	if o.Residual {
+		y = b.node("Add", b.get(o.Y), y)
+	}
+	return y
 }
 
 // gelu is the tanh form, ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))), in the shape that
@@ -155,39 +211,6 @@ func (b *onnxBuilder) gelu(x string) string {
 	inner := b.node("Add", x, b.node("Mul", cube, b.float(0.044715)))
 	tanh := b.node("Tanh", b.node("Mul", inner, b.float(math.Sqrt(2/math.Pi))))
 	return b.node("Mul", b.node("Mul", x, b.float(0.5)), b.node("Add", tanh, b.float(1)))
-}
-
-// attention is softmax(q·kᵀ/√d_head + mask)·v of every head, over the past too.
-func (b *onnxBuilder) attention(o graph.Op, q string) {
-	// [n, heads·d_head] to [1, heads, n, d_head]
-	split := func(x string) string {
-		x = b.node("Reshape", x, b.ints(1, -1, int64(o.Heads), int64(o.Dim)))
-		return b.body.node("Transpose", []string{x}, onnxInts("perm", 0, 2, 1, 3))
-	}
-	present := func(what string, t *graph.Tensor) string {
-		name := presentName(o.Layer, what)
-		b.body.named(name, "Concat", []string{pastName(o.Layer, what), split(b.values[t])}, onnxInt("axis", 2))
-		return name
-	}
-	k, v := present("key", o.Keys), present("value", o.Values)
-	kT := b.body.node("Transpose", []string{k}, onnxInts("perm", 0, 1, 3, 2))
-	q = b.node("Mul", split(q), b.float(1/math.Sqrt(float64(o.Dim))))
-	scores := b.node("Add", b.node("MatMul", q, kT), b.mask())
-	p := b.body.node("Softmax", []string{scores}, onnxInt("axis", -1))
-	y := b.body.node("Transpose", []string{b.node("MatMul", p, v)}, onnxInts("perm", 0, 2, 1, 3))
-	b.values[o.Y] = b.node("Reshape", y, b.ints(-1, int64(o.Heads*o.Dim)))
-}
-
-// mask is [n, total]: 0 where a row's position sees a column's, -∞ elsewhere.
-func (b *onnxBuilder) mask() string {
-	if b.causal == "" {
-		past, total := b.node("Squeeze", onnxPast), b.node("Squeeze", onnxTotal)
-		zero, one := b.node("Squeeze", b.ints(0)), b.node("Squeeze", b.ints(1))
-		rows := b.node("Unsqueeze", b.node("Range", past, total, one), b.ints(1))
-		columns := b.node("Range", zero, total, one)
-		b.causal = b.node("Where", b.node("LessOrEqual", columns, rows), b.float(0), b.float(math.Inf(-1)))
-	}
-	return b.causal
 }
 
 // matrix is a weight of the model in its logical shape, [rows, cols].
@@ -204,6 +227,11 @@ func (b *onnxBuilder) weight(t *graph.Tensor, shape ...int) string {
 func (b *onnxBuilder) float(x float64) string {
 	name := fmt.Sprintf("float %v", float32(x))
 	return b.constant(name, func() { b.body.initializer(name, []float32{float32(x)}) })
+}
+
+// doubles is a constant list of numbers in double precision.
+func (b *onnxBuilder) doubles(name string, x []float64) string {
+	return b.constant(name, func() { b.body.doubles(name, x) })
 }
 
 // ints is a constant list of integers.

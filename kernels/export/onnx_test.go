@@ -40,31 +40,32 @@ func needPeers(t testing.TB) {
 
 // TestONNX compares the module with the ONNX model in ONNX Runtime, which shares
 // nothing with it but the graph: a prompt, several tokens over what is past, and
-// single ones.
+// single ones. The weights of both went out and came back through safetensors.
 func TestONNX(t *testing.T) {
 	needPeers(t)
 	r := rand.New(rand.NewPCG(7, 7))
 	for i, a := range draw(t, 10) {
 		t.Run(fmt.Sprintf("%02d %v", i, a), func(t *testing.T) {
 			g := build(t, a)
+			_, weights := throughFile(t, g)
 			path := filepath.Join(t.TempDir(), "model.onnx")
-			writeONNX(t, path, g)
+			writeONNX(t, path, g, weights)
 			p := run(t, g)
-			p.call("init", seed)
+			p.place(weights)
 			c := chunks(r, a.Vocab)
 			compare(t, onnxRuntime(t, path, c), p.logits(c), 1e-3)
 		})
 	}
 }
 
-func writeONNX(t testing.TB, path string, g *graph.Graph) {
+func writeONNX(t testing.TB, path string, g *graph.Graph, weights export.Weights) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := export.WriteONNX(f, g, export.Seeded(g, seed)); err != nil {
+	if err := export.WriteONNX(f, g, weights); err != nil {
 		t.Fatal(err)
 	}
 }

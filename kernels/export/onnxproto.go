@@ -8,8 +8,9 @@ import (
 
 // Values of TensorProto.DataType.
 const (
-	onnxFloat = 1
-	onnxInt64 = 7
+	onnxFloat  = 1
+	onnxInt64  = 7
+	onnxDouble = 11
 )
 
 // Fields of GraphProto.
@@ -89,6 +90,15 @@ func (g *onnxGraph) integers(name string, x []int64) {
 		t.integer(7, v) // int64_data
 	}
 	t.text(8, name)
+	g.proto.nested(5, &t)
+}
+
+func (g *onnxGraph) doubles(name string, x []float64) {
+	var t message
+	t.integer(1, int64(len(x)))
+	t.integer(2, onnxDouble)
+	t.text(8, name)
+	t.doubles(10, x) // double_data
 	g.proto.nested(5, &t)
 }
 

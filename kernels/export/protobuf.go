@@ -43,6 +43,15 @@ func (m *message) floats(field protowire.Number, x []float32) {
 	m.add(part{floats: x})
 }
 
+// doubles adds packed doubles.
+func (m *message) doubles(field protowire.Number, x []float64) {
+	var packed []byte
+	for _, v := range x {
+		packed = protowire.AppendFixed64(packed, math.Float64bits(v))
+	}
+	m.add(part{bytes: protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), packed)})
+}
+
 func (m *message) nested(field protowire.Number, sub *message) {
 	m.open(field, sub.size)
 	for _, p := range sub.parts {

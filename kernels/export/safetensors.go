@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,10 +18,21 @@ import (
 )
 
 // WriteSafetensors writes the weights of a as one safetensors file in f32, under
-// the names and in the shapes of transformers' GPT2LMHeadModel, each layer in
-// its own size. The parts of an attention's input projection are joined as
-// q | k | v, matrices of layers are in-major, and a projected embedding adds
-// "transformer.emb_proj.weight", [d_model][d_embed].
+// the names and in the shapes of transformers' GPT2LMHeadModel or
+// TransfoXLLMHeadModel, each layer in its own size. The parts of an attention's
+// input projection are joined as q | k | v. An output layer is the embedding and
+// not stored again.
+//
+// GPT-2's matrices of layers are in-major; a projected embedding adds
+// "transformer.emb_proj.weight", [d_model][d_embed], and one of several clusters
+// has Transformer-XL's names in place of "transformer.wte.weight":
+//
+//	transformer.word_emb.emb_layers.T.weight  [tokens][width], for each table T
+//	transformer.word_emb.emb_projs.T          [d_model][width], if projected
+//	crit.cluster_weight, crit.cluster_bias    [clusters-1][d_embed] and [clusters-1]
+//	crit.out_layers.T.bias                    [tokens]
+//
+// With a div_val of 1 all clusters share one table, otherwise each has its own.
 func WriteSafetensors(w io.Writer, a arch.Architecture, weights Weights) error {
 	list, err := storedTensors(a)
 	if err != nil {
@@ -66,9 +78,9 @@ const maxHeader = 8 << 20
 
 // ReadSafetensors reads the weights of a from a safetensors file such as
 // [WriteSafetensors] or transformers' save_pretrained writes. F16 and BF16 are
-// widened to f32. GPT2Model's names, without "transformer.", will do; buffers of
-// old files that hold no weights are passed over, and an output layer of its own
-// must equal the embedding.
+// widened to f32. The names of a model without an output layer, which lack
+// "transformer.", will do; buffers that hold no weights are passed over, and output
+// layers and projections of their own must equal the embedding's.
 //
 // Everything else that is not what a needs is an error of one line: a tensor
 // that is missing, unknown, given twice, of another shape or type; offsets that
@@ -88,7 +100,9 @@ func readSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
 	}
 	needed := map[string]stored{}
 	for _, s := range list {
-		needed[s.name] = s
+		for _, name := range append([]string{s.name}, s.copies...) {
+			needed[name] = s
+		}
 	}
 	entries, err := readHeader(r)
 	if err != nil {
@@ -97,7 +111,7 @@ func readSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
 	found := map[string]bool{}
 	for i := range entries {
 		e := &entries[i]
-		if !strings.HasPrefix(e.name, prefix) && e.name != outputLayer {
+		if _, ok := needed[e.name]; !ok && !strings.HasPrefix(e.name, prefix) && !strings.HasPrefix(e.name, softmax) {
 			e.name = prefix + e.name
 		}
 		if found[e.name] {
@@ -115,7 +129,7 @@ func readSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
 	}
 
 	w := Weights{}
-	var output []float32
+	copies := map[string][]float32{}
 	for _, e := range entries {
 		if e.skip {
 			if _, err := io.CopyN(io.Discard, r, int64(e.end-e.begin)); err != nil {
@@ -127,10 +141,10 @@ func readSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.name == outputLayer {
-			output = x
+		if s := needed[e.name]; e.name == s.name {
+			s.split(x, w)
 		} else {
-			needed[e.name].split(x, w)
+			copies[e.name] = x
 		}
 	}
 	if n, err := io.ReadFull(r, make([]byte, 1)); n > 0 {
@@ -138,17 +152,26 @@ func readSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
 	} else if err != io.EOF {
 		return nil, err
 	}
-	sameBits := func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) }
-	if output != nil && !slices.EqualFunc(output, w["wte"], sameBits) {
-		return nil, fmt.Errorf("tensor %q differs from %q, to which the model ties it", outputLayer, prefix+embedding)
-	}
-	return w, nil
+	return w, checkCopies(list, copies, w)
 }
 
-const (
-	embedding   = "wte.weight"
-	outputLayer = "lm_head.weight"
-)
+// checkCopies compares what a file holds again with what it is a copy of: a
+// tensor of one part.
+func checkCopies(list tensorList, copies map[string][]float32, w Weights) error {
+	sameBits := func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) }
+	for _, s := range list {
+		for _, name := range s.copies {
+			if x, ok := copies[name]; ok && !slices.EqualFunc(x, w[s.parts[0]], sameBits) {
+				return fmt.Errorf("tensor %q differs from %q, to which the model ties it", name, s.name)
+			}
+		}
+	}
+	return nil
+}
+
+// buffers match names under which transformers keeps no weights: GPT-2's causal
+// masks, and the frequencies of Transformer-XL's sinusoids.
+var buffers = regexp.MustCompile(`^transformer\.(h\.[0-9]+\.attn\.(masked_)?bias|pos_emb\.inv_freq)$`)
 
 // entry is a tensor as the header describes it.
 type entry struct {
@@ -164,10 +187,8 @@ func (e *entry) match(needed map[string]stored) error {
 	s, ok := needed[e.name]
 	switch {
 	case ok:
-	case e.name == outputLayer:
-		s = needed[prefix+embedding]
-	case strings.HasPrefix(e.name, prefix+"h.") && (strings.HasSuffix(e.name, ".attn.bias") || strings.HasSuffix(e.name, ".attn.masked_bias")):
-		e.skip = true // the causal mask
+	case buffers.MatchString(e.name):
+		e.skip = true
 		return nil
 	default:
 		return fmt.Errorf("tensor %q is unknown: the architecture has none of that name", clip(e.name))

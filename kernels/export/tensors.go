@@ -1,7 +1,6 @@
 package export
 
 import (
-	"fmt"
 	"slices"
 
 	"litefront/searchcore/arch"
@@ -12,11 +11,14 @@ import (
 type stored struct {
 	name  string
 	shape []int
-	// parts are the tensors it is made of, equally large and side by side along
-	// the last dimension. conv1D says that matrices are in-major, as in
-	// transformers' Conv1D: part i is the transpose of its columns.
+	// parts are the tensors it is made of, equally large and one after the other.
+	// conv1D says that it is the transpose of that: in-major, as in transformers'
+	// Conv1D.
 	parts  []string
 	conv1D bool
+	// copies are names under which a file may hold it again: of the output layer,
+	// which is the embedding.
+	copies []string
 }
 
 func (s stored) size() int {
@@ -35,7 +37,10 @@ func (s stored) join(w Weights) ([]float32, error) {
 			return nil, err
 		}
 	}
-	joined := slices.Concat(s.tensors(w)...)
+	joined := w[s.parts[0]]
+	if len(s.parts) > 1 {
+		joined = slices.Concat(s.tensors(w)...)
+	}
 	if s.conv1D {
 		joined = transpose(joined, s.shape[1], s.shape[0])
 	}
@@ -60,57 +65,44 @@ func (s stored) tensors(w Weights) (parts [][]float32) {
 	return parts
 }
 
-// prefix is where GPT2LMHeadModel keeps what GPT2Model has at its top.
-const prefix = "transformer."
+// Where transformers' classes keep what the model without its output layer has at
+// its top, and what the adaptive softmax has.
+const (
+	prefix  = "transformer."
+	softmax = "crit."
+)
 
-// storedTensors lists the tensors of a's file, in their order there: those of
-// transformers' GPT2LMHeadModel, whose output layer is the embedding and not
-// stored again, and for a projected embedding "transformer.emb_proj.weight",
-// [d_model][d_embed], which that class does not have.
-func storedTensors(a arch.Architecture) ([]stored, error) {
+// tensorList lists the tensors of an architecture's file, in their order there.
+type tensorList []stored
+
+// storedTensors lists the tensors of a's file: those of transformers'
+// GPT2LMHeadModel or TransfoXLLMHeadModel, each layer in its own size. Output
+// layers are embeddings and not stored again.
+func storedTensors(a arch.Architecture) (tensorList, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	clusters := a.Clusters()
-	switch {
-	case a.Backbone != arch.GPT2:
-		return nil, fmt.Errorf("arch_type %q has no names for its tensors in safetensors yet; %q has", a.Backbone, arch.GPT2)
-	case len(clusters) > 1:
-		return nil, fmt.Errorf("an embedding of %d clusters has no names for its tensors in safetensors yet", len(clusters))
+	a = a.Canonical()
+	var l tensorList
+	switch a.Backbone {
+	case arch.GPT2:
+		l.gpt2(a)
+	case arch.TransformerXL:
+		l.transformerXL(a)
 	}
-	var list []stored
-	matrix := func(name string, rows, cols int, part string) {
-		list = append(list, stored{name: prefix + name, shape: []int{rows, cols}, parts: []string{part}})
-	}
-	vector := func(name string, size int, parts ...string) {
-		list = append(list, stored{name: prefix + name, shape: []int{size}, parts: parts})
-	}
-	norm := func(name string) {
-		vector(name+".weight", a.DModel, name+".weight")
-		vector(name+".bias", a.DModel, name+".bias")
-	}
-	conv1D := func(name string, in, out int, parts ...string) {
-		list = append(list, stored{name: prefix + name + ".weight", shape: []int{in, out}, parts: suffixed(parts, ".weight"), conv1D: true})
-		vector(name+".bias", out, suffixed(parts, ".bias")...)
-	}
+	return l, nil
+}
 
-	d := a.DModel
-	matrix("wte.weight", a.Vocab, clusters[0].Width, "wte")
-	if a.Projected() {
-		matrix("emb_proj.weight", d, clusters[0].Width, "emb_proj")
-	}
-	matrix("wpe.weight", a.MaxLen, d, "wpe")
-	for i, l := range a.Layers {
-		h := fmt.Sprintf("h.%d.", i)
-		norm(h + "ln_1")
-		conv1D(h+"attn.c_attn", d, 3*d, h+"attn.q", h+"attn.k", h+"attn.v")
-		conv1D(h+"attn.c_proj", d, d, h+"attn.o")
-		norm(h + "ln_2")
-		conv1D(h+"mlp.c_fc", d, l.DInner, h+"mlp.fc")
-		conv1D(h+"mlp.c_proj", l.DInner, d, h+"mlp.proj")
-	}
-	norm("ln_f")
-	return list, nil
+// add adds a tensor of the given shape, made of its parts.
+func (l *tensorList) add(name string, shape []int, parts ...string) *stored {
+	*l = append(*l, stored{name: name, shape: shape, parts: parts})
+	return &(*l)[len(*l)-1]
+}
+
+// norm adds gain and bias of a layer norm.
+func (l *tensorList) norm(name, of string, d int) {
+	l.add(name+".weight", []int{d}, of+".weight")
+	l.add(name+".bias", []int{d}, of+".bias")
 }
 
 func suffixed(names []string, suffix string) []string {

@@ -2,43 +2,39 @@ package arch
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 )
 
-const hfModelType = "model_type"
+const (
+	hfModelType = "model_type"
+	hfGPT2      = "gpt2"
+	hfTransfoXL = "transfo-xl"
+)
 
-// hfDims are the names in a Hugging Face config.json that describe the
-// architecture.
-var hfDims = []string{hfModelType, "vocab_size", "n_positions", "n_ctx", "n_embd", "n_layer", "n_head", "n_inner"}
-
-// hfFixed are the names whose value changes the computation, and the values under
-// which it is the one that backbone GPT2 stands for. Left out, each has the first.
-var hfFixed = map[string][]any{
-	"activation_function":             {"gelu_new", "gelu_pytorch_tanh"}, // two names of the same tanh form
-	"layer_norm_epsilon":              {1e-5},
-	"scale_attn_weights":              {true},
-	"scale_attn_by_inverse_layer_idx": {false},
-	"add_cross_attention":             {false},
-	"is_encoder_decoder":              {false},
-	"tie_word_embeddings":             {true},
-	"pruned_heads":                    {map[string]any{}, nil},
+// hfClass is a class of Hugging Face's transformers that reads config.json.
+type hfClass struct {
+	config string // its name
+	// dims are the names that describe the architecture.
+	dims []string
+	// fixed are the names whose value changes the computation, and the values under
+	// which it is the one that the backbone stands for. Left out, each has the first.
+	fixed map[string][]any
+	// ignored are the other names that it has written over the years: like those of
+	// its base class, none changes the logits of a language model at inference.
+	ignored []string
 }
 
-// hfIgnored are the other names that GPT2Config and its base class have written
-// over the years: none changes the logits of a language model at inference.
+// hfIgnored are those of the base class.
 var hfIgnored = strings.Fields(`
 	architectures transformers_version torch_dtype dtype name_or_path _name_or_path _commit_hash
 	attn_implementation _attn_implementation _attn_implementation_autoset _attn_implementation_internal
-	reorder_and_upcast_attn use_cache output_past chunk_size_feed_forward is_decoder
+	use_cache output_past chunk_size_feed_forward is_decoder
 	torchscript use_bfloat16 tf_legacy_loss gradient_checkpointing
-	resid_pdrop embd_pdrop attn_pdrop initializer_range
-	n_special predict_special_tokens tokenizer_class prefix
+	tokenizer_class prefix
 	bos_token_id eos_token_id pad_token_id sep_token_id unk_token_id decoder_start_token_id
-	summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout
 	finetuning_task task_specific_params problem_type num_labels _num_labels id2label label2id
 	output_attentions output_hidden_states output_scores return_dict return_dict_in_generate
 	cross_attention_hidden_size tie_encoder_decoder
@@ -48,22 +44,64 @@ var hfIgnored = strings.Fields(`
 	forced_bos_token_id forced_eos_token_id suppress_tokens begin_suppress_tokens remove_invalid_values
 `)
 
-// fromHuggingFace reads a GPT-2 config.json with the defaults of transformers'
-// GPT2Config.
-func fromHuggingFace(o *object) (Architecture, error) {
-	if modelType := o.text(hfModelType); modelType != string(GPT2) {
-		o.fail(hfModelType, fmt.Sprintf("%q", GPT2))
-	}
+var gpt2Config = hfClass{
+	config: "GPT2Config",
+	dims:   []string{hfModelType, "vocab_size", "n_positions", "n_ctx", "n_embd", "n_layer", "n_head", "n_inner"},
+	fixed: map[string][]any{
+		"activation_function":             {"gelu_new", "gelu_pytorch_tanh"}, // two names of the same tanh form
+		"layer_norm_epsilon":              {1e-5},
+		"scale_attn_weights":              {true},
+		"scale_attn_by_inverse_layer_idx": {false},
+		"add_cross_attention":             {false},
+		"is_encoder_decoder":              {false},
+		"tie_word_embeddings":             {true},
+		"pruned_heads":                    {map[string]any{}, nil},
+	},
+	ignored: strings.Fields(`
+		reorder_and_upcast_attn resid_pdrop embd_pdrop attn_pdrop initializer_range
+		n_special predict_special_tokens
+		summary_type summary_use_proj summary_activation summary_proj_to_labels summary_first_dropout
+	`),
+}
+
+// check refuses every name that c does not know, and every value that makes
+// another computation.
+func (c hfClass) check(o *object) {
 	for _, key := range o.keys {
-		allowed, fixed := hfFixed[key]
+		allowed, fixed := c.fixed[key]
 		switch {
 		case fixed:
 			o.oneOf(key, allowed)
-		case !slices.Contains(hfDims, key) && !slices.Contains(hfIgnored, key) && o.err == nil:
-			o.err = fmt.Errorf("architecture: unknown key %q with value %s, must be one that transformers' GPT2Config writes",
-				clip(key), clip(string(o.values[key])))
+		case !slices.Contains(c.dims, key) && !slices.Contains(c.ignored, key) && !slices.Contains(hfIgnored, key) && o.err == nil:
+			o.err = fmt.Errorf("architecture: unknown key %q with value %s, must be one that transformers' %s writes",
+				clip(key), clip(string(o.values[key])), c.config)
 		}
 	}
+}
+
+// fromHuggingFace reads a config.json of transformers.
+func fromHuggingFace(o *object) (Architecture, error) {
+	var a Architecture
+	switch o.text(hfModelType) {
+	case hfGPT2:
+		a = fromGPT2Config(o)
+	case hfTransfoXL:
+		a = fromTransfoXLConfig(o)
+	default:
+		o.fail(hfModelType, fmt.Sprintf("%q or %q", hfGPT2, hfTransfoXL))
+	}
+	if o.err != nil {
+		return Architecture{}, o.err
+	}
+	if err := a.Validate(); err != nil {
+		return Architecture{}, err
+	}
+	return a.Canonical(), nil
+}
+
+// fromGPT2Config reads with the defaults of transformers' GPT2Config.
+func fromGPT2Config(o *object) Architecture {
+	gpt2Config.check(o)
 	a := Architecture{
 		Backbone: GPT2,
 		Vocab:    o.within("vocab_size", 50257, maxVocab),
@@ -77,13 +115,7 @@ func fromHuggingFace(o *object) (Architecture, error) {
 		layer.DInner = o.within("n_inner", 0, maxDInner)
 	}
 	a.Layers = slices.Repeat([]Layer{layer}, o.within("n_layer", 12, maxLayers))
-	if o.err != nil {
-		return Architecture{}, o.err
-	}
-	if err := a.Validate(); err != nil {
-		return Architecture{}, err
-	}
-	return a.Canonical(), nil
+	return a
 }
 
 // positions reads n_positions, for which old files also write n_ctx.
@@ -127,32 +159,54 @@ func (o *object) oneOf(key string, allowed []any) {
 }
 
 // HuggingFaceConfig writes a as the indented config.json of transformers' stock
-// GPT2LMHeadModel; [Parse] reads it back to the same ID. What that class cannot
-// express is refused with one line: other backbones, layers that differ, an
-// adaptive embedding or one that is projected.
+// GPT2LMHeadModel or TransfoXLLMHeadModel; [Parse] reads it back to the same ID.
+// What that class cannot express is refused with one line: layers that differ, for
+// GPT-2 an adaptive embedding or one that is projected, for Transformer-XL an odd
+// d_model.
 func (a Architecture) HuggingFaceConfig() ([]byte, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	var reason string
+	var class, reason string
+	var config any
+	switch a.Backbone {
+	case GPT2:
+		class, reason, config = "GPT2LMHeadModel", a.beyondGPT2(), a.gpt2Config()
+	case TransformerXL:
+		class, reason, config = "TransfoXLLMHeadModel", a.beyondTransfoXL(), a.transfoXLConfig()
+	}
 	switch inner, heads := a.perLayer(dInner), a.perLayer(heads); {
-	case a.Backbone != GPT2:
-		reason = fmt.Sprintf("arch_type %q, must be %q", a.Backbone, GPT2)
-	case len(a.Clusters()) > 1:
-		reason = fmt.Sprintf("an embedding of %d clusters, must be 1", len(a.Clusters()))
-	case a.Projected():
-		reason = fmt.Sprintf("a projected embedding (d_embed %d, div_val %d), must be d_model %d and 1", a.embedWidth(), a.divVal(), a.DModel)
+	case reason != "":
 	case !allEqual(inner):
 		reason = fmt.Sprintf("d_inner %s, must be the same for all layers", join(inner))
 	case !allEqual(heads):
 		reason = fmt.Sprintf("n_head %s, must be the same for all layers", join(heads))
 	}
 	if reason != "" {
-		return nil, errors.New("architecture: GPT2LMHeadModel cannot express " + reason)
+		return nil, fmt.Errorf("architecture: %s cannot express %s", class, reason)
 	}
+	data, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(data, '\n'), nil
+}
+
+// beyondGPT2 is what GPT2LMHeadModel cannot express of a, layers aside.
+func (a Architecture) beyondGPT2() string {
+	switch {
+	case len(a.Clusters()) > 1:
+		return fmt.Sprintf("an embedding of %d clusters, must be 1", len(a.Clusters()))
+	case a.Projected():
+		return fmt.Sprintf("a projected embedding (d_embed %d, div_val %d), must be d_model %d and 1", a.embedWidth(), a.divVal(), a.DModel)
+	}
+	return ""
+}
+
+func (a Architecture) gpt2Config() any {
 	config := struct {
 		Architectures []string `json:"architectures"`
-		ModelType     Backbone `json:"model_type"`
+		ModelType     string   `json:"model_type"`
 		Vocab         int      `json:"vocab_size"`
 		Positions     int      `json:"n_positions"`
 		DModel        int      `json:"n_embd"`
@@ -166,7 +220,7 @@ func (a Architecture) HuggingFaceConfig() ([]byte, error) {
 		EOS           *int     `json:"eos_token_id"`
 	}{
 		Architectures: []string{"GPT2LMHeadModel"},
-		ModelType:     GPT2,
+		ModelType:     hfGPT2,
 		Vocab:         a.Vocab,
 		Positions:     a.MaxLen,
 		DModel:        a.DModel,
@@ -181,9 +235,5 @@ func (a Architecture) HuggingFaceConfig() ([]byte, error) {
 	if endOfText := 50256; a.Vocab > endOfText {
 		config.BOS, config.EOS = &endOfText, &endOfText
 	}
-	data, err := json.MarshalIndent(config, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return append(data, '\n'), nil
+	return config
 }

@@ -213,7 +213,9 @@ func TestHuggingFaceConfigRefuses(t *testing.T) {
 		want []string
 	}{
 		{plain(func(a *Architecture) { a.DModel = 0 }), []string{"d_model 0"}},
-		{smallXL(), []string{`"transformer-xl"`, `"gpt2"`}},
+		{smallXL(), []string{"TransfoXLLMHeadModel", "d_inner 128|192"}},
+		{changed(uniformXL(), func(a *Architecture) { a.Layers[1].Heads = 4 }), []string{"TransfoXLLMHeadModel", "n_head 3|4"}},
+		{changed(uniformXL(), func(a *Architecture) { a.DModel = 63 }), []string{"TransfoXLLMHeadModel", "d_model 63", "even"}},
 		{plain(func(a *Architecture) { a.Cutoffs = []int{10} }), []string{"2 clusters"}},
 		{plain(func(a *Architecture) { a.DEmbed = 32 }), []string{"d_embed 32", "d_model 64"}},
 		{plain(func(a *Architecture) { a.DivVal = 2 }), []string{"div_val 2"}},
@@ -225,6 +227,102 @@ func TestHuggingFaceConfigRefuses(t *testing.T) {
 	}
 }
 
+// uniformXL is what a stock class can express.
+func uniformXL() Architecture {
+	a := smallXL()
+	a.Layers = layersOf(2, Layer{Heads: 3, DInner: 128})
+	return a
+}
+
+// hfXL is uniformXL as transformers' TransfoXLConfig writes it.
+const hfXL = `{
+  "adaptive": true,
+  "architectures": ["TransfoXLLMHeadModel"],
+  "attn_type": 0,
+  "clamp_len": -1,
+  "cutoffs": [100, 500],
+  "d_embed": 32,
+  "d_head": 21,
+  "d_inner": 128,
+  "d_model": 64,
+  "div_val": 4,
+  "dropatt": 0.0,
+  "dropout": 0.1,
+  "eos_token_id": 0,
+  "init": "normal",
+  "init_range": 0.01,
+  "init_std": 0.02,
+  "layer_norm_epsilon": 1e-05,
+  "mem_len": 192,
+  "model_type": "transfo-xl",
+  "n_head": 3,
+  "n_layer": 2,
+  "pre_lnorm": false,
+  "proj_init_std": 0.01,
+  "proj_share_all_but_first": true,
+  "same_length": false,
+  "sample_softmax": -1,
+  "tie_projs": [true, true, true],
+  "transformers_version": "4.35.0",
+  "untie_r": true,
+  "vocab_size": 1000
+}`
+
+func TestTransfoXL(t *testing.T) {
+	if a, err := Parse([]byte(hfXL)); err != nil || a.ID() != uniformXL().ID() {
+		t.Errorf("read as %+v (%v), want %+v", a, err, uniformXL())
+	}
+	for _, change := range []func(a *Architecture){
+		func(a *Architecture) {},
+		func(a *Architecture) { a.MemLen = 0 },
+		func(a *Architecture) { a.DivVal, a.DEmbed = 1, 0 },
+		func(a *Architecture) { a.DivVal, a.Cutoffs = 1, nil },
+	} {
+		a := changed(uniformXL(), change)
+		data, err := a.HuggingFaceConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := Parse(data); err != nil || back.ID() != a.ID() {
+			t.Errorf("%s is read back as %+v (%v), want %+v", data, back, err, a)
+		}
+	}
+	// Unprojected, nothing is tied by the list.
+	text := strings.NewReplacer(`"tie_projs": [true, true, true],`, "", `"div_val": 4`, `"div_val": 1`, `"d_embed": 32`, `"d_embed": 64`).Replace(hfXL)
+	if _, err := Parse([]byte(text)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTransfoXLErrors(t *testing.T) {
+	for _, test := range []struct {
+		old, new string
+		want     []string
+	}{
+		{`"clamp_len": -1,`, ``, []string{"clamp_len is missing"}},
+		{`"clamp_len": -1`, `"clamp_len": 1000`, []string{"clamp_len 1000", "0 or -1"}},
+		{`"same_length": false`, `"same_length": true`, []string{"same_length true", "false"}},
+		{`"same_length": false,`, ``, []string{"same_length is missing"}},
+		{`"untie_r": true`, `"untie_r": false`, []string{"untie_r false"}},
+		{`"attn_type": 0`, `"attn_type": 2`, []string{"attn_type 2"}},
+		{`[true, true, true]`, `[false, true, true]`, []string{"tie_projs [false, true, true]", "3 times true"}},
+		{`[true, true, true]`, `[true, true]`, []string{"tie_projs [true, true]", "3 times true"}},
+		{`"tie_projs": [true, true, true],`, ``, []string{"tie_projs is missing"}},
+		{`"d_head": 21`, `"d_head": 16`, []string{"d_head 16", "21"}},
+		{`"n_head": 3`, `"n_head": [3, 4]`, []string{"n_head [3, 4]", "integer"}},
+		{`"mem_len": 192`, `"mem_len": -1`, []string{"mem_len -1", "0 to 131072"}},
+		{`"cutoffs": [100, 500]`, `"cutoffs": [500, 100]`, []string{"cutoffs[1] 100"}},
+		{`"dropout": 0.1`, `"resid_pdrop": 0.1`, []string{`unknown key "resid_pdrop"`, "TransfoXLConfig"}},
+		{`"transfo-xl"`, `"transformer-xl"`, []string{`model_type "transformer-xl"`, `"gpt2" or "transfo-xl"`}},
+	} {
+		if !strings.Contains(hfXL, test.old) {
+			t.Fatalf("no %s", test.old)
+		}
+		_, err := Parse([]byte(strings.Replace(hfXL, test.old, test.new, 1)))
+		checkOneLine(t, err, test.want...)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, test := range golden {
 		f.Add([]byte(test.json))
@@ -232,6 +330,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(hfConfig))
 	f.Add([]byte(hfMedium))
 	f.Add([]byte(hfDistil))
+	f.Add([]byte(hfXL))
 	f.Add([]byte(`{"arch_type":"gpt2","n_layer":2,"d_model":9,"d_inner":3,"n_head":3,"vocab_size":9,"max_sequence_length":1,"div_val":3,"cutoffs":[4,7,12],"dropatt":0.0}`))
 	f.Add([]byte(`{"model_type":"gpt2","n_ctx":4,"n_embd":4,"n_head":2,"n_layer":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
