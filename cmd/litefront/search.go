@@ -278,6 +278,8 @@ func ending(done trial.Done, st *study.Study, before []trial.Event) string {
 	switch {
 	case done.Reason == search.DoneExhausted:
 		return fmt.Sprintf("the search ended before its budget: %v", trial.ErrExhausted)
+	case done.Reason == search.DoneConverged:
+		return fmt.Sprintf("the search ended before its budget: %v", trial.ErrConverged)
 	case done.Reason == search.DoneBudget && ended > 0 && done.Measured+done.Failed == ended:
 		return fmt.Sprintf("the study's budget of %s was spent already; a larger --budget continues it", st.Settings()["budget"])
 	}

@@ -49,6 +49,7 @@ func (b Budget) String() string {
 const (
 	DoneBudget      = "budget"      // the budget is spent
 	DoneExhausted   = "exhausted"   // nothing is left to propose
+	DoneConverged   = "converged"   // measuring more would tell nothing new
 	DoneInterrupted = "interrupted" // stopped from outside
 	DoneFailed      = "failed"      // the device or the journal failed
 )
@@ -106,6 +107,8 @@ func (r *run) loop(ctx context.Context) (reason string, err error) {
 		}
 		t, err := r.study.Ask()
 		switch {
+		case errors.Is(err, trial.ErrConverged):
+			return DoneConverged, nil
 		case errors.Is(err, trial.ErrExhausted):
 			if p := r.study.Progress(); p.Asked == 0 {
 				return DoneExhausted, err // a search that could not even begin

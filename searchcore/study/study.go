@@ -36,7 +36,7 @@ type Journal interface {
 type Strategy interface {
 	// Propose returns the next candidate, drawn from r alone. It changes nothing,
 	// so that asking again with the same generator gives the same. The error is
-	// trial.ErrWait or trial.ErrExhausted when there is none.
+	// trial.ErrWait, trial.ErrExhausted or trial.ErrConverged when there is none.
 	Propose(r *rand.Rand) (trial.Proposal, error)
 	// Asked records that p, which Propose once returned, was handed out.
 	Asked(p trial.Proposal)
@@ -115,8 +115,9 @@ func New(name, code string, setup trial.Setup, j Journal, watch func(trial.Event
 
 // Ask hands out a trial: one that an earlier session left unfinished, with a
 // new token; else an enqueued architecture; else what the strategy proposes. It
-// returns trial.ErrWait when an outstanding trial must be told first, and
-// trial.ErrExhausted when nothing is left.
+// returns trial.ErrWait when an outstanding trial must be told first,
+// trial.ErrExhausted when nothing is left, and trial.ErrConverged when nothing
+// left would be worth it.
 func (s *Study) Ask() (trial.Trial, error) {
 	t, err := s.next()
 	s.announcePrediction() // to propose, a strategy takes in what it was told

@@ -148,7 +148,7 @@ type Progress struct {
 
 // Done ends a session of a study.
 type Done struct {
-	Reason   string `json:"reason"` // "budget", "exhausted", "interrupted", "failed"
+	Reason   string `json:"reason"` // one of search's Done constants
 	Measured int    `json:"measured"`
 	Failed   int    `json:"failed"`
 }

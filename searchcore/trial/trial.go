@@ -92,7 +92,7 @@ type Device struct {
 
 // Origin says how a strategy came to propose an architecture.
 type Origin struct {
-	Op         string   `json:"op"`                   // "random", "mutation", "crossover", "overlay", ...
+	Op         string   `json:"op"`                   // "random", "mutation", "crossover", "design", "frontier", "overlay", ...
 	Generation int      `json:"generation,omitempty"` // 0 for the initial population
 	Parents    []string `json:"parents,omitempty"`    // IDs of the architectures it was made from
 	// Pool lists the generation's parents in the order they were drawn. It is
@@ -123,6 +123,9 @@ var (
 	ErrWait = errors.New("waiting for outstanding trials")
 	// ErrExhausted says that nothing is left to propose.
 	ErrExhausted = errors.New("nothing is left to propose")
+	// ErrConverged says that measuring more would tell nothing new: a fitted model
+	// and what was measured agree.
+	ErrConverged = errors.New("the model agrees with what was measured")
 )
 
 // Stat summarises repeated timings of one program. Times are milliseconds for

@@ -67,7 +67,7 @@ func (s *Store) event(e trial.Event, replayed bool) error {
 		return s.progressed(*e.Progress, replayed)
 	case e.Kind == trial.KindDone && e.Done != nil:
 		s.reason = line(e.Done.Reason, maxText)
-		s.settled = s.settled || s.reason == search.DoneBudget || s.reason == search.DoneExhausted
+		s.settled = s.settled || s.reason == search.DoneBudget || s.reason == search.DoneExhausted || s.reason == search.DoneConverged
 		return nil
 	case e.Kind == trial.KindSetting && e.Setting != nil:
 		return s.setting(*e.Setting)

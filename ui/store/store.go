@@ -134,6 +134,8 @@ func (s *Store) Status() string {
 		return "Ready."
 	case s.finished():
 		return "Budget spent: " + counts + "." + s.disturbance()
+	case s.reason == search.DoneConverged:
+		return "The model agrees with what was measured: " + counts + "." + s.disturbance()
 	case s.reason == search.DoneExhausted:
 		return "Nothing left to propose: " + counts + "." + s.disturbance()
 	}
