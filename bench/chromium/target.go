@@ -1,0 +1,100 @@
+//go:build !wasm
+
+package chromium
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"os"
+	goruntime "runtime"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"litefront/host/web"
+	"litefront/kernels"
+	"litefront/kernels/measure"
+	"litefront/searchcore/trial"
+)
+
+// Target is a tab's WebAssembly as a target of the measuring protocol, which runs
+// here: only the timed calls are made in the browser.
+type Target struct {
+	tab      context.Context
+	features kernels.Features
+	device   trial.Device
+}
+
+// NewTarget makes a target of a tab that shows any file of the site.
+func NewTarget(tab context.Context, features kernels.Features) (*Target, error) {
+	dist, err := web.Dist()
+	if err != nil {
+		return nil, err
+	}
+	script, err := fs.ReadFile(dist, "engine.js")
+	if err != nil {
+		return nil, err
+	}
+	if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void](string(script)+";undefined")); err != nil {
+		return nil, err
+	}
+	agent, err := chromedp.Run(tab, chromedp.Evaluate[string](`navigator.userAgent`))
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	names := []string{"simd128"}
+	if features.RelaxedSIMD {
+		names = append(names, "relaxed-simd")
+	}
+	return &Target{tab: tab, features: features, device: trial.Device{
+		Name: host, OS: goruntime.GOOS, Arch: goruntime.GOARCH, Cores: goruntime.NumCPU(),
+		Engine: "V8 (" + agent + ")", Features: names, TimerStepNs: 5000, // of an isolated document
+	}}, nil
+}
+
+// Device implements measure.Target.
+func (t *Target) Device() trial.Device { return t.device }
+
+// Features implements measure.Target.
+func (t *Target) Features() kernels.Features { return t.features }
+
+var epoch = time.Now()
+
+// Now implements measure.Target.
+func (t *Target) Now() int64 { return int64(time.Since(epoch)) }
+
+// Prepare implements measure.Target.
+func (t *Target) Prepare(m *kernels.Module) (measure.Program, error) {
+	id, err := chromedp.Run(t.tab, chromedp.Evaluate[int](fmt.Sprintf(
+		`litefrontEngine.prepare(Uint8Array.from(atob(%q), c => c.charCodeAt(0)))`, base64.StdEncoding.EncodeToString(m.Bytes))))
+	return &instance{t.tab, id}, err
+}
+
+type instance struct {
+	tab context.Context
+	id  int
+}
+
+func (i *instance) Run(c measure.Call) (int64, error) {
+	args := fmt.Sprint(c.Arg)
+	if c.Reps > 0 {
+		args += fmt.Sprint(",", c.Reps)
+	}
+	ms, err := chromedp.Run(i.tab, chromedp.Evaluate[float64](fmt.Sprintf(`litefrontEngine.run(%d, %q, %s)`, i.id, c.Export, args)))
+	return int64(ms * 1e6), err
+}
+
+func (i *instance) Footprint() (measure.Footprint, error) {
+	bytes, err := chromedp.Run(i.tab, chromedp.Evaluate[float64](fmt.Sprintf(`litefrontEngine.memory(%d)`, i.id)))
+	return measure.Footprint{LinearBytes: int64(bytes)}, err
+}
+
+func (i *instance) Close() error {
+	return chromedp.Do(i.tab, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`litefrontEngine.close(%d)`, i.id)))
+}
