@@ -59,7 +59,7 @@ func (v *view) newPoint(r study.Record) point {
 	}}
 	// A journal of another version may hold what this one cannot build.
 	if g, err := graph.Build(r.Arch, v.started.Workload); err == nil {
-		p.planned, p.candidate.Memory = true, g.Memory
+		p.planned, p.candidate = true, objective.NewCandidate(g, r.Measurement)
 	}
 	return p
 }

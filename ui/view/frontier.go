@@ -31,10 +31,14 @@ func (c *Frontier) rows() []*store.Trial {
 func (c *Frontier) more() bool { return len(c.Store.Frontier()) > maxRows && !c.all }
 
 func (c *Frontier) heading() string {
+	heading := "Frontier"
 	if n := len(c.Store.Frontier()); n > 0 {
-		return fmt.Sprintf("Frontier (%d)", n)
+		heading = fmt.Sprintf("Frontier (%d)", n)
 	}
-	return "Frontier"
+	if n := c.Store.Infeasible(); n > 0 {
+		heading += fmt.Sprintf("; %d infeasible", n)
+	}
+	return heading
 }
 
 func (c *Frontier) selected(t *store.Trial) string { return fmt.Sprint(t == c.Store.Selected()) }
