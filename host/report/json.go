@@ -13,7 +13,9 @@ type document struct {
 	Started  trial.Started `json:"started"`
 	Device   *trial.Device `json:"device"` // of the first measured trial; null if there is none
 	Frontier []result      `json:"frontier"`
-	Overlays []result      `json:"overlays"` // those that were measured
+	// Infeasible are the measured trials that break a constraint.
+	Infeasible []result `json:"infeasible"`
+	Overlays   []result `json:"overlays"` // those that were measured
 }
 
 // result is a measured trial, under the names that events use.
@@ -31,10 +33,11 @@ func (v *view) studyJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(document{
-		Started:  v.started,
-		Device:   v.device(),
-		Frontier: results(v.frontier),
-		Overlays: results(v.measured(true)),
+		Started:    v.started,
+		Device:     v.device(),
+		Frontier:   results(v.frontier),
+		Infeasible: results(v.infeasible()),
+		Overlays:   results(v.measured(true)),
 	})
 }
 

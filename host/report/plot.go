@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"image/color"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -137,12 +138,12 @@ func (v *view) marks(x, y objective.Objective) (m marks) {
 			continue
 		}
 		list := &m.dominated
-		switch {
-		case p.Overlay():
+		switch p.standing() {
+		case reference:
 			list = &m.overlays
-		case p.Violates != "":
+		case infeasible:
 			list = &m.infeasible
-		case p.onFrontier:
+		case onFrontier:
 			list = &m.frontier
 		}
 		*list = append(*list, mark{p, rx, ry})
@@ -193,7 +194,7 @@ func (c *chart) draw(m marks) error {
 	if err := c.scatter("dominated", m.dominated, dominatedStyle); err != nil {
 		return err
 	}
-	if err := c.scatter("breaks a constraint", m.infeasible, infeasibleStyle); err != nil {
+	if err := c.infeasible(m.infeasible); err != nil {
 		return err
 	}
 	if err := c.staircase(m.frontier); err != nil {
@@ -230,6 +231,21 @@ func (c *chart) scatter(name string, list []mark, style draw.GlyphStyle) error {
 	s.GlyphStyle = style
 	c.plot.Add(s)
 	c.legend.Add(name, s)
+	return nil
+}
+
+// infeasible adds the points that break a constraint; the legend names each
+// constraint that is broken.
+func (c *chart) infeasible(list []mark) error {
+	broken := map[string][]mark{}
+	for _, m := range list {
+		broken[m.Violates] = append(broken[m.Violates], m)
+	}
+	for _, constraint := range slices.Sorted(maps.Keys(broken)) {
+		if err := c.scatter("breaks "+constraint, broken[constraint], infeasibleStyle); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

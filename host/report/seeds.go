@@ -77,7 +77,7 @@ type search struct {
 func compare(studies []*study.Study) (searches []search, union int, err error) {
 	var all, frontiers [][]float64
 	for _, s := range studies {
-		v, err := newView(s)
+		v, err := newView(s, Cut{})
 		if err != nil {
 			return nil, 0, err
 		}
