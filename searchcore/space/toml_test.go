@@ -36,6 +36,9 @@ func TestParseTOML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got, err := ParseTOML([]byte(tinyTOML + "max_inner_ratio = 2.1\n")); err != nil || got.MaxInnerRatio != 2.1 {
+		t.Errorf("max_inner_ratio %v: %v", got.MaxInnerRatio, err)
+	}
 	if want := (Choices{2}); !reflect.DeepEqual(got.NHead, want) || !got.Shared {
 		t.Errorf("n_head %v, shared %v, want %v, true", got.NHead, got.Shared, want)
 	}
@@ -62,7 +65,7 @@ func TestParseTOMLErrors(t *testing.T) {
 		{"n_head = [2, 3, 8]", "n_head = 7", "empty: no d_model admits a layer"},
 		{"vocab_size = 1000", `vocab_size = "many"`, "vocab_size"},
 		{"vocab_size = 1000", "vocab_size = 1e99", "vocab_size"},
-		{"inner_ratio = 1.7", "inner_ratio = nan", "inner_ratio NaN; allowed are 0 to"},
+		{"inner_ratio = 1.7", "inner_ratio = nan", "inner_ratio NaN; allowed are 0 (no bound) to"},
 		{"name =", "name = =", "line 2"},
 		{"[100, 500, 2000]", "[0b\n0]", `'0b\n'`},
 	} {
@@ -84,6 +87,7 @@ func TestParseTOMLErrors(t *testing.T) {
 func FuzzParseTOML(f *testing.F) {
 	f.Add([]byte(tinyTOML))
 	f.Add([]byte(strings.ReplaceAll(tinyTOML, "gpt2", "transformer-xl")))
+	f.Add([]byte(tinyTOML + "max_inner_ratio = 2.1"))
 	f.Add([]byte("n_layer = {min = 1, max = 9223372036854775807, step = 1}"))
 	f.Add([]byte("[n_layer]\nmin = 1\nmax = 3\n[[d_model]]\nmin = 2"))
 	f.Add([]byte("\"a\nb\" = 1"))

@@ -8,8 +8,9 @@ import (
 	"litefront/searchcore/arch"
 )
 
-// maxInnerRatio bounds InnerRatio: no wider d_inner exists at any d_model.
-const maxInnerRatio = 1 << 20
+// maxRatio bounds InnerRatio and MaxInnerRatio: no wider d_inner exists at any
+// d_model.
+const maxRatio = 1 << 20
 
 // maxNameLen bounds the length of Name in bytes.
 const maxNameLen = 64
@@ -86,9 +87,20 @@ func (s Space) validateFields() error {
 			return err
 		}
 	}
+	for _, ratio := range []struct {
+		name  string
+		value float64
+	}{
+		{"inner_ratio", s.InnerRatio},
+		{"max_inner_ratio", s.MaxInnerRatio},
+	} {
+		if !(ratio.value >= 0 && ratio.value <= maxRatio) { // NaN neither
+			return fmt.Errorf("space: %s %v; allowed are 0 (no bound) to %d", ratio.name, ratio.value, maxRatio)
+		}
+	}
 	switch {
-	case math.IsNaN(s.InnerRatio) || s.InnerRatio < 0 || s.InnerRatio > maxInnerRatio:
-		return fmt.Errorf("space: inner_ratio %v; allowed are 0 to %d", s.InnerRatio, maxInnerRatio)
+	case s.MaxInnerRatio > 0 && s.InnerRatio >= s.MaxInnerRatio:
+		return fmt.Errorf("space: inner_ratio %v must be below max_inner_ratio %v", s.InnerRatio, s.MaxInnerRatio)
 	case s.MinDecoderParams < 0:
 		return fmt.Errorf("space: min_decoder_params %d; allowed are 0 (no bound) and more", s.MinDecoderParams)
 	case s.MaxDecoderParams < 0:
@@ -133,18 +145,31 @@ func (s Space) width(dModel int) (width, error) {
 	if len(w.nHead) == 0 {
 		return width{}, misfit
 	}
-	narrow := s.narrow(dModel)
-	for i, inner := range s.DInner {
-		if inner > narrow {
-			w.dInner = s.DInner[i:]
-			return w, nil
-		}
+	first, _ := slices.BinarySearch(s.DInner, s.narrow(dModel)+1)
+	end, _ := slices.BinarySearch(s.DInner, s.wide(dModel)+1)
+	switch {
+	case first == len(s.DInner):
+		return width{}, fmt.Errorf("no d_inner exceeds ⌊%v·d_model⌋ = %d", s.InnerRatio, s.narrow(dModel))
+	case end == 0:
+		return width{}, fmt.Errorf("every d_inner exceeds ⌊%v·d_model⌋ = %d", s.MaxInnerRatio, s.wide(dModel))
+	case first >= end:
+		return width{}, fmt.Errorf("no d_inner exceeds ⌊%v·d_model⌋ = %d and is at most ⌊%v·d_model⌋ = %d",
+			s.InnerRatio, s.narrow(dModel), s.MaxInnerRatio, s.wide(dModel))
 	}
-	return width{}, fmt.Errorf("no d_inner exceeds ⌊%v·d_model⌋ = %d", s.InnerRatio, narrow)
+	w.dInner = s.DInner[first:end]
+	return w, nil
 }
 
 // narrow is the largest d_inner that InnerRatio refuses.
 func (s Space) narrow(dModel int) int { return int(s.InnerRatio * float64(dModel)) }
+
+// wide is the largest d_inner that MaxInnerRatio allows.
+func (s Space) wide(dModel int) int {
+	if s.MaxInnerRatio == 0 {
+		return math.MaxInt - 1
+	}
+	return int(s.MaxInnerRatio * float64(dModel))
+}
 
 // validateBounds checks that the bounds on the decoder parameters can be met.
 // The count is a constant plus the sum over the layers, and in each layer grows
