@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 const tinyTOML = `
@@ -129,4 +131,37 @@ func FuzzParseTOML(f *testing.F) {
 			t.Errorf("sampled %v, but: %v", a, err)
 		}
 	})
+}
+
+func TestTOMLRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSpace(t)
+		text, err := s.TOML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ParseTOML(text); err != nil || !reflect.DeepEqual(got, s) {
+			t.Fatalf("%s\nreads back as %+v (%v), want %+v", text, got, err, s)
+		}
+	})
+	if text, err := (Space{}).TOML(); err == nil {
+		t.Errorf("the empty space is written as %s", text)
+	}
+}
+
+func TestTOMLIsShort(t *testing.T) {
+	for _, tt := range []struct {
+		values Choices
+		want   string
+	}{
+		{Choices{4}, "4"},
+		{Choices{2, 4}, "[2, 4]"},
+		{Choices{2, 4, 8}, "[2, 4, 8]"},
+		{Choices{3, 4, 5}, "{min = 3, max = 5}"},
+		{Choices{64, 128, 192}, "{min = 64, max = 192, step = 64}"},
+	} {
+		if got := tt.values.toml(); got != tt.want {
+			t.Errorf("%v is written %s, want %s", tt.values, got, tt.want)
+		}
+	}
 }

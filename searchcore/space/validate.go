@@ -178,10 +178,7 @@ func (s Space) validateBounds(ws []width) error {
 	if s.MinDecoderParams == 0 && s.MaxDecoderParams == 0 {
 		return nil
 	}
-	upper := s.MaxDecoderParams
-	if upper == 0 {
-		upper = math.MaxInt64
-	}
+	upper := s.upper()
 	lowest, highest := int64(math.MaxInt64), int64(0)
 	for _, w := range ws {
 		constant, small, large := s.layerParams(w)
@@ -197,18 +194,31 @@ func (s Space) validateBounds(ws []width) error {
 		s.MinDecoderParams, s.MaxDecoderParams, lowest, highest)
 }
 
+// upper is MaxDecoderParams, or what no count exceeds.
+func (s Space) upper() int64 {
+	if s.MaxDecoderParams == 0 {
+		return math.MaxInt64
+	}
+	return s.MaxDecoderParams
+}
+
 // layerParams returns the decoder parameters outside the layers, and those of
 // the smallest and of the largest layer, for one d_model.
 func (s Space) layerParams(w width) (constant, small, large int64) {
 	small = math.MaxInt64
 	for _, h := range w.nHead {
 		for _, inner := range []int{w.dInner[0], w.dInner[len(w.dInner)-1]} {
-			l := arch.Layer{Heads: h, DInner: inner}
-			one := s.architecture(w.dModel, w.divVal[0], l).DecoderParams()
-			two := s.architecture(w.dModel, w.divVal[0], l, l).DecoderParams()
-			constant = 2*one - two
-			small, large = min(small, two-one), max(large, two-one)
+			rest, params := s.oneLayerParams(w, arch.Layer{Heads: h, DInner: inner})
+			constant, small, large = rest, min(small, params), max(large, params)
 		}
 	}
 	return constant, small, large
+}
+
+// oneLayerParams returns the decoder parameters outside the layers, and those of
+// l, at one d_model.
+func (s Space) oneLayerParams(w width, l arch.Layer) (constant, params int64) {
+	one := s.architecture(w.dModel, w.divVal[0], l).DecoderParams()
+	two := s.architecture(w.dModel, w.divVal[0], l, l).DecoderParams()
+	return 2*one - two, two - one
 }
