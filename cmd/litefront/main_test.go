@@ -275,6 +275,7 @@ func TestBadInput(t *testing.T) {
 	s.write("heads.json", strings.Replace(tinyConfig, `"n_head":2`, `"n_head":5`, 1))
 	s.write("empty.toml", strings.Replace(tinySpace, "n_head = [1, 2, 4]", "n_head = [11]", 1))
 	s.write("unknown.toml", tinySpace+"depth = 3\n")
+	s.write("gap.toml", tinySpace+"min_decoder_params = 3000\nmax_decoder_params = 3001\n")
 	s.write("notes.txt", "these are my notes\nand not a journal\n")
 	s.must(quick("--budget", "3", "--study", "good.journal")...)
 	good, err := os.ReadFile(s.path("good.journal"))
@@ -318,6 +319,14 @@ func TestBadInput(t *testing.T) {
 		{"unknown command", []string{"serch"}, []string{`"serch"`, "search"}},
 		{"help for an unknown command", []string{"help", "serch"}, []string{`"serch"`, "search"}},
 		{"argument", quick("tiny.toml"), []string{`"tiny.toml"`, "--space"}},
+		{"space with a mistake", []string{"space", "check", "unknown.toml"}, []string{"unknown.toml", "depth"}},
+		{"space without members", []string{"space", "check", "empty.toml"}, []string{"empty.toml", "n_head"}},
+		{"space too short for the context", []string{"space", "check", "tiny.toml", "--context", "65"}, []string{"tiny.toml", "context 65", "64"}},
+		{"space in a gap", []string{"space", "check", "gap.toml"}, []string{"gap.toml", "min_decoder_params 3000", "max_decoder_params 3001"}},
+		{"no such space", []string{"space", "check", "absent.toml"}, []string{"absent.toml"}},
+		{"no space", []string{"space", "check"}, []string{"space check", "TOML"}},
+		{"no such preset", []string{"space", "show", "gpt5"}, []string{`"gpt5"`, "archai-gpt2"}},
+		{"unknown command of space", []string{"space", "chekc"}, []string{`"chekc"`, "check"}},
 		{"no file", []string{"inspect"}, []string{"inspect", "file"}},
 		{"no time", quick("--trial-time", "0s"), []string{"trial-time", "0s"}},
 		{"context before the prompt ends", quick("--prompt", "40", "--context", "32"), []string{"context 32", "prompt_len 40"}},

@@ -14,7 +14,8 @@ import (
 type Reach struct {
 	// The values that members have. A value is left out only if no member can have
 	// it; where the bounds on the decoder parameters fall into a gap between two
-	// counts, one may be listed that no member has. DivVal holds canonical values.
+	// counts, one may be listed that no member has. Values of div_val that compute
+	// the same thing count as had by the same members.
 	NLayer, DModel, DInner, NHead, DivVal Choices
 	// MinDecoderParams and MaxDecoderParams are counts that no member is below or
 	// above. Each is some member's unless it is a bound of the space.
@@ -23,10 +24,12 @@ type Reach struct {
 	// that all other rules allow.
 	Bounded bool
 	// Extremes are members: for each d_model, n_head and div_val, at the least and
-	// the greatest depth, those with the fewest and the most parameters within the
-	// bounds. The rest of the space lies between them, exactly so unless Bounded;
-	// then these are the ones found nearest to the bounds, layer by layer.
+	// the greatest depth, or at all if layers are shared, those with the fewest and
+	// the most parameters within the bounds.
 	Extremes []arch.Architecture
+	// Exact says that no member has fewer or more parameters than the extremes.
+	// Otherwise they are the ones found nearest to the bounds, layer by layer.
+	Exact bool
 }
 
 // Reach returns what the members of s have. An error says that s is not valid.
@@ -51,6 +54,7 @@ func (s Space) Reach() (Reach, error) {
 			r.Extremes = append(r.Extremes, s.extremes(w, h)...)
 		}
 	}
+	r.Exact = s.Shared || !r.Bounded
 	r.NLayer, r.DModel, r.DInner, r.NHead, r.DivVal = genes.nLayer.sorted(), genes.dModel.sorted(), genes.dInner.sorted(), genes.nHead.sorted(), genes.divVal.sorted()
 	return r, nil
 }
@@ -83,8 +87,10 @@ func (s Space) markGenes(g geneSets, w width, small, large int64) {
 					continue
 				}
 				g.nLayer[n], g.dModel[w.dModel], g.nHead[h], g.dInner[inner] = true, true, true, true
-				for _, v := range w.divVal {
-					g.divVal[v] = true
+				for _, v := range s.divVals() {
+					if s.architecture(w.dModel, v, arch.Layer{Heads: 1, DInner: 1}).Validate() == nil {
+						g.divVal[v] = true
+					}
 				}
 			}
 		}
@@ -93,18 +99,20 @@ func (s Space) markGenes(g geneSets, w width, small, large int64) {
 
 // extremes returns the members with one d_model and one n_head in all layers
 // that have the fewest and the most decoder parameters, at the least and the
-// greatest depth that has any.
+// greatest depth that has any, or at all if layers are shared.
 func (s Space) extremes(w width, heads int) (members []arch.Architecture) {
 	depths := func(order []int) {
 		for _, n := range order {
 			found := slices.Concat(s.stack(w, heads, n, false), s.stack(w, heads, n, true))
-			if len(found) > 0 {
-				members = append(members, found...)
+			members = append(members, found...)
+			if len(found) > 0 && !s.Shared {
 				return
 			}
 		}
 	}
-	depths(s.NLayer)
+	if depths(s.NLayer); s.Shared {
+		return members
+	}
 	deepest := slices.Clone(s.NLayer)
 	slices.Reverse(deepest)
 	depths(deepest)

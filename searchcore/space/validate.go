@@ -115,12 +115,8 @@ func (s Space) validateFields() error {
 // leaves none. What fits a backbone is asked of package arch.
 func (s Space) width(dModel int) (width, error) {
 	w := width{dModel: dModel}
-	divVal := s.DivVal
-	if len(divVal) == 0 {
-		divVal = Choices{1}
-	}
 	var misfit error
-	for _, v := range divVal {
+	for _, v := range s.divVals() {
 		a := s.architecture(dModel, v, arch.Layer{Heads: 1, DInner: 1})
 		if err := a.Validate(); err != nil {
 			misfit = err
@@ -158,6 +154,14 @@ func (s Space) width(dModel int) (width, error) {
 	}
 	w.dInner = s.DInner[first:end]
 	return w, nil
+}
+
+// divVals are the values of div_val: 1 if none is given.
+func (s Space) divVals() Choices {
+	if len(s.DivVal) == 0 {
+		return Choices{1}
+	}
+	return s.DivVal
 }
 
 // narrow is the largest d_inner that InnerRatio refuses.
