@@ -24,15 +24,13 @@ type result struct {
 	ArchID      string             `json:"arch_id"`
 	Arch        arch.Architecture  `json:"arch"`
 	Origin      trial.Origin       `json:"origin"`
-	Values      []float64          `json:"values"` // in the order of started.objectives
+	Values      []float64          `json:"values"` // in the order of the objectives
 	Violates    string             `json:"violates,omitempty"`
 	Measurement *trial.Measurement `json:"measurement"`
 }
 
 func (v *view) studyJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(document{
+	return writeJSON(w, document{
 		Started:    v.started,
 		Device:     v.device(),
 		Frontier:   results(v.frontier),
@@ -41,10 +39,16 @@ func (v *view) studyJSON(w io.Writer) error {
 	})
 }
 
+func writeJSON(w io.Writer, document any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(document)
+}
+
 func results(points []point) []result {
 	list := make([]result, len(points))
 	for i, p := range points {
-		list[i] = result{p.Number, p.Arch.ID(), p.Arch, p.Origin, p.Values, p.Violates, p.Measurement}
+		list[i] = result{p.Number, p.Arch.ID(), p.Arch, p.Origin, p.values, p.Violates, p.Measurement}
 	}
 	return list
 }

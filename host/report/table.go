@@ -26,14 +26,19 @@ func Table(w io.Writer, s *study.Study) error {
 	if err != nil {
 		return err
 	}
+	return v.writeTable(w, v.frontier, nil)
+}
+
+// writeTable writes the table of points; see table.
+func (v *view) writeTable(w io.Writer, points []point, sorted *objective.Objective) error {
 	var b bytes.Buffer
 	if v.count(study.Measured) == 0 {
 		fmt.Fprintf(&b, "study %q: nothing measured yet (trials asked: %d, failed: %d)\n",
 			printable(v.started.Study), len(v.points), v.count(study.Failed))
-	} else if err := v.table(&b, v.frontier, nil); err != nil {
+	} else if err := v.table(&b, points, sorted); err != nil {
 		return err
 	}
-	_, err = w.Write(b.Bytes())
+	_, err := w.Write(b.Bytes())
 	return err
 }
 
