@@ -278,6 +278,7 @@ func TestBadInput(t *testing.T) {
 	s.write("gap.toml", tinySpace+"min_decoder_params = 3000\nmax_decoder_params = 3001\n")
 	s.write("notes.txt", "these are my notes\nand not a journal\n")
 	s.must(quick("--budget", "3", "--study", "good.journal")...)
+	s.must(quick("--budget", "1", "--study", "other.journal", "--objective", "flops,decoder_params")...)
 	good, err := os.ReadFile(s.path("good.journal"))
 	if err != nil {
 		t.Fatal(err)
@@ -336,6 +337,13 @@ func TestBadInput(t *testing.T) {
 		{"front as XML", []string{"front", "good.journal", "--format", "xml"}, []string{`"xml"`, "csv"}},
 		{"front of fewer than none", []string{"front", "good.journal", "--limit", "-2"}, []string{"limit -2"}},
 		{"configurations over a file", []string{"front", "good.journal", "--config-dir", "file"}, []string{"file"}},
+		{"comparison of nothing", []string{"compare"}, []string{"compare", "journals"}},
+		{"comparison with nothing", []string{"compare", "good.journal", "absent.journal"}, []string{"absent.journal"}},
+		{"comparison of objectives", []string{"compare", "good.journal", "other.journal"}, []string{"good.journal", "other.journal", "objectives", "flops"}},
+		{"comparison from words", []string{"compare", "good.journal", "--reference", "0,much,9"}, []string{"reference", `"much"`}},
+		{"comparison from two values", []string{"compare", "good.journal", "--reference", "0,9"}, []string{"reference", "2 values for 3 objectives"}},
+		{"comparison from the best", []string{"compare", "good.journal", "--reference", "1e12,900,900"}, []string{"reference", "decoder_params", "worse"}},
+		{"comparison into a file", []string{"compare", "good.journal", "--out", "file"}, []string{"file"}},
 		{"no file", []string{"inspect"}, []string{"inspect", "file"}},
 		{"no time", quick("--trial-time", "0s"), []string{"trial-time", "0s"}},
 		{"context before the prompt ends", quick("--prompt", "40", "--context", "32"), []string{"context 32", "prompt_len 40"}},

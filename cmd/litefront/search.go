@@ -140,9 +140,22 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 		studies = append(studies, st)
 	}
 	if len(studies) > 1 && !s.json {
-		return report.Seeds(cmd.OutOrStdout(), studies)
+		return compareSeeds(cmd.OutOrStdout(), studies)
 	}
 	return nil
+}
+
+// compareSeeds prints how far repeated searches agree.
+func compareSeeds(w io.Writer, studies []*study.Study) error {
+	var entries []report.Entry
+	for _, st := range studies {
+		entries = append(entries, report.Entry{Name: st.Started().Study, Study: st})
+	}
+	c, err := report.Compare(entries, report.CompareOptions{})
+	if err != nil {
+		return err
+	}
+	return c.Table(w)
 }
 
 // writable makes the directory dir, if it is not empty, and makes sure that files

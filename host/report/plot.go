@@ -32,20 +32,30 @@ const (
 // constraint as crosses, overlays as labelled diamonds.
 func (v *view) svg(w io.Writer) error {
 	x, y := v.axes()
-	c := chart{plot: newPlot(v, x, y), legend: newLegend(), x: x, y: y}
+	c := chart{plot: newPlot(printable(v.started.Study)+"\n"+v.devices(), axisLabel(x), axisLabel(y)), legend: newLegend(), x: x, y: y}
+	for axis, o := range map[*plot.Axis]objective.Objective{&c.plot.X: x, &c.plot.Y: y} {
+		if o.Unit == "" {
+			axis.Tick.Marker = countTicks{o}
+		}
+	}
 	if err := c.draw(v.marks(x, y)); err != nil {
 		return err
 	}
 	c.plot.X.Min, c.plot.X.Max = widen(c.plot.X.Min, c.plot.X.Max)
 	c.plot.Y.Min, c.plot.Y.Max = widen(c.plot.Y.Min, c.plot.Y.Max)
 
+	return writeSVG(w, c.plot, c.legend)
+}
+
+// writeSVG draws a plot with its legend beside it.
+func writeSVG(w io.Writer, p *plot.Plot, legend plot.Legend) error {
 	canvas := vgsvg.New(pageWidth, pageHeight)
 	page := draw.New(canvas)
 	page.SetColor(color.White)
 	page.Fill(page.Path())
 	page = draw.Crop(page, margin, -margin, margin, -margin)
-	c.plot.Draw(draw.Crop(page, 0, -legendWidth-margin, 0, 0))
-	c.legend.Draw(draw.Crop(page, page.Size().X-legendWidth, 0, 0, -legendTop))
+	p.Draw(draw.Crop(page, 0, -legendWidth-margin, 0, 0))
+	legend.Draw(draw.Crop(page, page.Size().X-legendWidth, 0, 0, -legendTop))
 	_, err := canvas.WriteTo(w)
 	return err
 }
@@ -63,21 +73,14 @@ func (v *view) axes() (x, y objective.Objective) {
 	return v.objectives[latency], v.objectives[params]
 }
 
-func newPlot(v *view, x, y objective.Objective) *plot.Plot {
+func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
-	p.Title.Text = printable(v.started.Study) + "\n" + v.devices()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Title.Padding = 8
 	p.Title.TextStyle.Font.Variant = "Sans"
-	for _, a := range []struct {
-		axis *plot.Axis
-		o    objective.Objective
-	}{{&p.X, x}, {&p.Y, y}} {
-		a.axis.Label.Text = axisLabel(a.o)
-		a.axis.Label.TextStyle.Font.Variant = "Sans"
-		a.axis.Tick.Label.Font.Variant = "Sans"
-		if a.o.Unit == "" {
-			a.axis.Tick.Marker = countTicks{a.o}
-		}
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Label.TextStyle.Font.Variant = "Sans"
+		axis.Tick.Label.Font.Variant = "Sans"
 	}
 	return p
 }

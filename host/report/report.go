@@ -1,6 +1,7 @@
 // Package report turns a study into what people read: the frontier as a table
 // for a terminal ([Table]), a folder of CSV, JSON and a plot ([WriteDir]), and
-// the comparison of repeated searches ([Seeds]). It only reads studies, and the
+// for other questions to the same trials the frontier under a cut ([Front]) and
+// the comparison of studies ([Compare]). It only reads studies, and the
 // same study always gives the same bytes.
 //
 // Everywhere the decoder parameters are called a proxy, and a measured objective

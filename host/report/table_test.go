@@ -165,7 +165,10 @@ func TestWriterErrorsAreReturned(t *testing.T) {
 	if err := report.Table(brokenPipe{}, s); !errors.Is(err, errPipe) {
 		t.Errorf("Table: got %v", err)
 	}
-	if err := report.Seeds(brokenPipe{}, []*study.Study{s}); !errors.Is(err, errPipe) {
-		t.Errorf("Seeds: got %v", err)
+	if err := compare(t, report.CompareOptions{}, s).Table(brokenPipe{}); !errors.Is(err, errPipe) {
+		t.Errorf("Compare: got %v", err)
+	}
+	if err := front(t, s, report.FrontOptions{}).Table(brokenPipe{}); !errors.Is(err, errPipe) {
+		t.Errorf("Front: got %v", err)
 	}
 }
