@@ -29,7 +29,8 @@ const (
 
 // svg draws the study in the plane of two objectives: dominated points small
 // and faded, the frontier solid with 95 % intervals, points that break a
-// constraint as crosses, overlays as labelled diamonds.
+// constraint as crosses or another open shape for each constraint, overlays as
+// labelled diamonds.
 func (v *view) svg(w io.Writer) error {
 	x, y := v.axes()
 	c := chart{plot: newPlot(printable(v.started.Study)+"\n"+v.devices(), axisLabel(x), axisLabel(y)), legend: newLegend(), x: x, y: y}
@@ -166,7 +167,7 @@ var (
 var (
 	frontierStyle   = draw.GlyphStyle{Color: blue, Radius: 4, Shape: draw.BoxGlyph{}}
 	dominatedStyle  = draw.GlyphStyle{Color: faded, Radius: 2, Shape: draw.CircleGlyph{}}
-	infeasibleStyle = draw.GlyphStyle{Color: vermillion, Radius: 4, Shape: draw.CrossGlyph{}}
+	infeasibleStyle = draw.GlyphStyle{Color: vermillion, Radius: 4} // of infeasibleShapes
 	overlayStyle    = draw.GlyphStyle{Color: green, Radius: 5, Shape: diamond{}}
 	lineStyle       = draw.LineStyle{Color: blue, Width: 1}
 	whiskerStyle    = draw.LineStyle{Color: blue, Width: 0.75}
@@ -237,6 +238,9 @@ func (c *chart) scatter(name string, list []mark, style draw.GlyphStyle) error {
 	return nil
 }
 
+// infeasibleShapes tell constraints apart.
+var infeasibleShapes = []draw.GlyphDrawer{draw.CrossGlyph{}, draw.PlusGlyph{}, draw.TriangleGlyph{}, draw.RingGlyph{}}
+
 // infeasible adds the points that break a constraint; the legend names each
 // constraint that is broken.
 func (c *chart) infeasible(list []mark) error {
@@ -244,8 +248,10 @@ func (c *chart) infeasible(list []mark) error {
 	for _, m := range list {
 		broken[m.Violates] = append(broken[m.Violates], m)
 	}
-	for _, constraint := range slices.Sorted(maps.Keys(broken)) {
-		if err := c.scatter("breaks "+constraint, broken[constraint], infeasibleStyle); err != nil {
+	for i, constraint := range slices.Sorted(maps.Keys(broken)) {
+		style := infeasibleStyle
+		style.Shape = infeasibleShapes[i%len(infeasibleShapes)]
+		if err := c.scatter("breaks "+constraint, broken[constraint], style); err != nil {
 			return err
 		}
 	}
