@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +12,6 @@ import (
 func compareCommand() *cobra.Command {
 	var o report.CompareOptions
 	var out string
-	var reference []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "compare STUDY...",
@@ -32,17 +29,10 @@ func compareCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.Objectives, "objective", nil, "objectives instead of the studies': two or more of "+objectiveNames())
-	f.StringSliceVar(&reference, "reference", nil, "reference point: a value for each objective in its unit, such as 0,500,300")
+	f.Float64SliceVar(&o.Reference, "reference", nil, "reference point: a value for each objective in its unit, such as 0,500,300")
 	f.StringVar(&out, "out", "", "directory for the curves as CSV and SVG")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		for _, text := range reference {
-			v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-			if err != nil {
-				return fmt.Errorf("reference: %q must be a number", text)
-			}
-			o.Reference = append(o.Reference, v)
-		}
 		var entries []report.Entry
 		for _, path := range args {
 			st, err := readStudy(path)

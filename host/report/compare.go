@@ -196,9 +196,12 @@ func (c *Comparison) hypervolumes(reference []float64) error {
 		}
 		c.document.Reference = append(c.document.Reference, v)
 	}
-	union := pareto.Front(all)
+	var union [][]float64
+	for _, i := range pareto.Front(all) {
+		union = append(union, all[i])
+	}
 	c.document.Union = len(union)
-	total := b.volume(b.scaled(all))
+	total := b.volume(b.scaled(union))
 	for _, s := range c.studies {
 		s.curve(c.objectives, b, total)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"litefront/host/report"
+	"litefront/searchcore/pareto"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -215,6 +216,38 @@ func TestCompareReference(t *testing.T) {
 	d := told(t, compare(t, report.CompareOptions{Reference: []float64{0, 1e4, 1e4}}, s))
 	if *d.Reference[0] != 0 || *d.Studies[0].Hypervolume != 1 {
 		t.Errorf("reference %v, hypervolume %v", *d.Reference[0], *d.Studies[0].Hypervolume)
+	}
+}
+
+// Shares do not depend on the scale: in the objectives' own units, from the
+// reference that is told, each study's frontier has the same share.
+func TestCompareAgainstVolumesInUnits(t *testing.T) {
+	var studies []*study.Study
+	for seed := range 3 {
+		set := setup(t)
+		set.Seed = uint64(seed)
+		s := start(t, "s", set)
+		run(t, s, 10)
+		studies = append(studies, s)
+	}
+	d := told(t, compare(t, report.CompareOptions{}, studies...))
+	costs := func(values []float64) []float64 { return []float64{-values[0], values[1], values[2]} }
+	reference := costs([]float64{*d.Reference[0], *d.Reference[1], *d.Reference[2]})
+	var all [][]float64
+	volumes := make([]float64, len(studies))
+	for i, s := range studies {
+		var points [][]float64
+		for _, r := range s.Trials() {
+			points = append(points, costs(r.Values))
+		}
+		volumes[i] = pareto.Hypervolume(points, reference)
+		all = append(all, points...)
+	}
+	total := pareto.Hypervolume(all, reference)
+	for i, v := range volumes {
+		if got, want := *d.Studies[i].Hypervolume, v/total; math.Abs(got-want) > 1e-9 {
+			t.Errorf("study %d: hypervolume %v, want %v", i, got, want)
+		}
 	}
 }
 
