@@ -137,10 +137,6 @@ func checkSpace(sp space.Space, w *workloadFlags) (spaceCheck, error) {
 	if err != nil {
 		return spaceCheck{}, err
 	}
-	if len(r.Extremes) == 0 {
-		return spaceCheck{}, fmt.Errorf("no member was found within min_decoder_params %d and max_decoder_params %d; %d to %d is as near as others come",
-			sp.MinDecoderParams, sp.MaxDecoderParams, r.MinDecoderParams, r.MaxDecoderParams)
-	}
 	c := spaceCheck{Name: sp.Name, Arch: sp.Backbone, Size: sp.Size(), Bounded: r.Bounded}
 	for _, g := range []struct {
 		name             string

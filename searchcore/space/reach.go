@@ -1,8 +1,8 @@
 package space
 
 import (
+	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"sort"
 
@@ -17,42 +17,40 @@ type Reach struct {
 	// counts, one may be listed that no member has. Values of div_val that compute
 	// the same thing count as had by the same members.
 	NLayer, DModel, DInner, NHead, DivVal Choices
-	// MinDecoderParams and MaxDecoderParams are counts that no member is below or
-	// above. Each is some member's unless it is a bound of the space.
-	MinDecoderParams, MaxDecoderParams int64
 	// Bounded says that the bounds on the decoder parameters exclude architectures
 	// that all other rules allow.
 	Bounded bool
 	// Extremes are members: for each d_model, n_head and div_val, at the least and
 	// the greatest depth, or at all if layers are shared, those with the fewest and
-	// the most parameters within the bounds.
+	// the most parameters within the bounds. There is at least one.
 	Extremes []arch.Architecture
 	// Exact says that no member has fewer or more parameters than the extremes.
 	// Otherwise they are the ones found nearest to the bounds, layer by layer.
 	Exact bool
 }
 
-// Reach returns what the members of s have. An error says that s is not valid.
+// Reach returns what the members of s have. An error says that s is not valid, or
+// that no member was found within the bounds on the decoder parameters.
 func (s Space) Reach() (Reach, error) {
 	ws, err := s.widths()
 	if err != nil {
 		return Reach{}, err
 	}
-	r := Reach{MinDecoderParams: math.MaxInt64}
+	var r Reach
 	genes := newGeneSets()
 	for _, w := range ws {
 		constant, small, large := s.layerParams(w)
 		for _, n := range s.NLayer {
-			low, high := constant+int64(n)*small, constant+int64(n)*large
-			r.Bounded = r.Bounded || low < s.MinDecoderParams || high > s.upper()
-			if low, high = max(low, s.MinDecoderParams), min(high, s.upper()); low <= high {
-				r.MinDecoderParams, r.MaxDecoderParams = min(r.MinDecoderParams, low), max(r.MaxDecoderParams, high)
-			}
+			r.Bounded = r.Bounded || constant+int64(n)*small < s.MinDecoderParams || constant+int64(n)*large > s.upper()
 		}
 		s.markGenes(genes, w, small, large)
 		for _, h := range w.nHead {
 			r.Extremes = append(r.Extremes, s.extremes(w, h)...)
 		}
+	}
+	if len(r.Extremes) == 0 {
+		return Reach{}, fmt.Errorf("space: no architecture was found with decoder parameters within min_decoder_params %d, max_decoder_params %d",
+			s.MinDecoderParams, s.MaxDecoderParams)
 	}
 	r.Exact = s.Shared || !r.Bounded
 	r.NLayer, r.DModel, r.DInner, r.NHead, r.DivVal = genes.nLayer.sorted(), genes.dModel.sorted(), genes.dInner.sorted(), genes.nHead.sorted(), genes.divVal.sorted()
@@ -87,12 +85,13 @@ func (s Space) markGenes(g geneSets, w width, small, large int64) {
 					continue
 				}
 				g.nLayer[n], g.dModel[w.dModel], g.nHead[h], g.dInner[inner] = true, true, true, true
-				for _, v := range s.divVals() {
-					if s.architecture(w.dModel, v, arch.Layer{Heads: 1, DInner: 1}).Validate() == nil {
-						g.divVal[v] = true
-					}
-				}
 			}
+		}
+	}
+	for _, v := range s.divVals() {
+		a := s.architecture(w.dModel, v, arch.Layer{Heads: 1, DInner: 1})
+		if g.dModel[w.dModel] && a.Validate() == nil {
+			g.divVal[v] = true
 		}
 	}
 }
