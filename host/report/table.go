@@ -74,18 +74,17 @@ func (v *view) table(b *bytes.Buffer, points []point, sorted *objective.Objectiv
 		heading = append(heading, label(o))
 	}
 	rows := [][]string{append(heading, "")}
+	shown := make(map[int]bool)
 	for _, p := range points {
 		rows = append(rows, v.row(p, objectives))
-	}
-	shown := func(p point) bool {
-		return slices.ContainsFunc(points, func(q point) bool { return q.Number == p.Number })
+		shown[p.Number] = true
 	}
 	hidden := 0
 	for _, section := range []struct {
 		title  string
 		points []point
 	}{{infeasible, v.infeasible()}, {reference, v.measured(true)}} {
-		section.points = slices.DeleteFunc(section.points, shown)
+		section.points = slices.DeleteFunc(section.points, func(p point) bool { return shown[p.Number] })
 		if more := len(section.points) - maxInfeasible; section.title == infeasible && more > 0 {
 			section.points, hidden = section.points[:maxInfeasible], more
 		}

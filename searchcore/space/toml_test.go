@@ -113,6 +113,14 @@ func FuzzParseTOML(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		text, err := s.TOML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseTOML(text)
+		if rewritten, _ := json.Marshal(again); err != nil || string(rewritten) != string(line) {
+			t.Errorf("written as %s, which reads back as %s (%v), want %s", text, rewritten, err, line)
+		}
 		var back Space
 		if err := json.Unmarshal(line, &back); err != nil {
 			t.Fatal(err)
