@@ -276,8 +276,10 @@ func TestBadInput(t *testing.T) {
 	s.write("heads.json", strings.Replace(tinyConfig, `"n_head":2`, `"n_head":5`, 1))
 	s.write("empty.toml", strings.Replace(tinySpace, "n_head = [1, 2, 4]", "n_head = [11]", 1))
 	s.write("unknown.toml", tinySpace+"depth = 3\n")
+	s.write("gap.toml", tinySpace+"min_decoder_params = 3000\nmax_decoder_params = 3001\n")
 	s.write("notes.txt", "these are my notes\nand not a journal\n")
 	s.must(quick("--budget", "3", "--study", "good.journal")...)
+	s.must(quick("--budget", "1", "--study", "other.journal", "--objective", "flops,decoder_params")...)
 	good, err := os.ReadFile(s.path("good.journal"))
 	if err != nil {
 		t.Fatal(err)
@@ -319,6 +321,30 @@ func TestBadInput(t *testing.T) {
 		{"unknown command", []string{"serch"}, []string{`"serch"`, "search"}},
 		{"help for an unknown command", []string{"help", "serch"}, []string{`"serch"`, "search"}},
 		{"argument", quick("tiny.toml"), []string{`"tiny.toml"`, "--space"}},
+		{"space with a mistake", []string{"space", "check", "unknown.toml"}, []string{"unknown.toml", "depth"}},
+		{"space without members", []string{"space", "check", "empty.toml"}, []string{"empty.toml", "n_head"}},
+		{"space too short for the context", []string{"space", "check", "tiny.toml", "--context", "65"}, []string{"tiny.toml", "context 65", "64"}},
+		{"space in a gap", []string{"space", "check", "gap.toml"}, []string{"gap.toml", "min_decoder_params 3000", "max_decoder_params 3001"}},
+		{"no such space", []string{"space", "check", "absent.toml"}, []string{"absent.toml"}},
+		{"no space", []string{"space", "check"}, []string{"space check", "TOML"}},
+		{"no such preset", []string{"space", "show", "gpt5"}, []string{`"gpt5"`, "archai-gpt2"}},
+		{"unknown command of space", []string{"space", "chekc"}, []string{`"chekc"`, "check"}},
+		{"front of nothing", []string{"front", "absent.journal"}, []string{"absent.journal"}},
+		{"front of a corrupt journal", []string{"front", "corrupt.journal"}, []string{"corrupt.journal", "line"}},
+		{"front without a study", []string{"front"}, []string{"front", "journal"}},
+		{"front by an unknown objective", []string{"front", "good.journal", "--objective", "beauty,flops"}, []string{"beauty", "prefill_ms"}},
+		{"front sorted by beauty", []string{"front", "good.journal", "--sort", "beauty"}, []string{"sort", "beauty"}},
+		{"front with a wrong constraint", []string{"front", "good.journal", "--constraint", "decode_ms=5"}, []string{"decode_ms=5"}},
+		{"front as XML", []string{"front", "good.journal", "--format", "xml"}, []string{`"xml"`, "csv"}},
+		{"front of fewer than none", []string{"front", "good.journal", "--limit", "-2"}, []string{"limit -2"}},
+		{"configurations over a file", []string{"front", "good.journal", "--config-dir", "file"}, []string{"file"}},
+		{"comparison of nothing", []string{"compare"}, []string{"compare", "journals"}},
+		{"comparison with nothing", []string{"compare", "good.journal", "absent.journal"}, []string{"absent.journal"}},
+		{"comparison of objectives", []string{"compare", "good.journal", "other.journal"}, []string{"good.journal", "other.journal", "objectives", "flops"}},
+		{"comparison from words", []string{"compare", "good.journal", "--reference", "0,much,9"}, []string{"reference", `"much"`}},
+		{"comparison from two values", []string{"compare", "good.journal", "--reference", "0,9"}, []string{"reference", "2 values for 3 objectives"}},
+		{"comparison from the best", []string{"compare", "good.journal", "--reference", "1e12,900,900"}, []string{"reference", "decoder_params", "worse"}},
+		{"comparison into a file", []string{"compare", "good.journal", "--out", "file"}, []string{"file"}},
 		{"no file", []string{"inspect"}, []string{"inspect", "file"}},
 		{"no time", quick("--trial-time", "0s"), []string{"trial-time", "0s"}},
 		{"context before the prompt ends", quick("--prompt", "40", "--context", "32"), []string{"context 32", "prompt_len 40"}},

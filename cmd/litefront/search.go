@@ -62,7 +62,7 @@ func searchCommand() *cobra.Command {
 	f.StringVar(&s.space, "space", "archai-gpt2", "search space: "+strings.Join(space.Presets(), ", ")+", or a TOML file")
 	f.StringVar(&s.budget, "budget", "60s", "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")
 	f.StringVar(&s.strategy, "strategy", "lts", "how to search: "+strings.Join(study.Strategies(), ", "))
-	f.StringSliceVar(&s.objectives, "objective", []string{"decoder_params", "prefill_ms", "peak_mb"}, "objectives: two or more of "+objectiveNames())
+	f.StringSliceVar(&s.objectives, "objective", objective.Defaults(), "objectives: two or more of "+objectiveNames())
 	f.StringArrayVar(&s.constraints, "constraint", nil, "demand of every frontier member, such as 'decode_ms<=20'; may be repeated")
 	f.Uint64Var(&s.seed, "seed", 1, "seed of the search")
 	f.StringVar(&s.seeds, "seeds", "", "repeat the search with each seed of a range such as 1..5 and compare")
@@ -140,9 +140,22 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 		studies = append(studies, st)
 	}
 	if len(studies) > 1 && !s.json {
-		return report.Seeds(cmd.OutOrStdout(), studies)
+		return compareSeeds(cmd.OutOrStdout(), studies)
 	}
 	return nil
+}
+
+// compareSeeds prints how far repeated searches agree.
+func compareSeeds(w io.Writer, studies []*study.Study) error {
+	var entries []report.Entry
+	for _, st := range studies {
+		entries = append(entries, report.Entry{Name: st.Started().Study, Study: st})
+	}
+	c, err := report.Compare(entries, report.CompareOptions{})
+	if err != nil {
+		return err
+	}
+	return c.Table(w)
 }
 
 // writable makes the directory dir, if it is not empty, and makes sure that files

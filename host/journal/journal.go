@@ -110,18 +110,8 @@ func (j *File) Close() error { return j.f.Close() }
 
 // load reads all events and leaves the file ending with its last whole line.
 func (j *File) load() ([]trial.Event, error) {
-	info, err := j.f.Stat()
+	data, err := contents(j.f)
 	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%d bytes exceed the limit of %d", info.Size(), maxFile)
-	}
-	data := make([]byte, info.Size())
-	if _, err := j.f.ReadAt(data, 0); err != nil {
 		return nil, err
 	}
 	events, whole, err := parse(data)

@@ -15,7 +15,7 @@ import (
 //
 //	frontier.csv   the frontier, from worst to best by the first objective
 //	trials.csv     all trials, with the same columns
-//	study.json     setup, device, frontier and overlays with all raw samples
+//	study.json     setup, device, frontier, infeasible trials and overlays with all raw samples
 //	frontier.svg   the first minimised latency against the decoder parameters
 //
 // In the CSV files latencies are milliseconds, memory is MiB where a name ends
@@ -25,22 +25,31 @@ import (
 // Each file replaces an older one only when it is complete. An error is one line
 // that names the file; the files before it have then been written.
 func WriteDir(dir string, s *study.Study) error {
-	v, err := newView(s)
+	v, err := newView(s, Cut{})
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for _, file := range []struct {
-		name   string
-		render func(io.Writer) error
-	}{
+	return writeFiles(dir, []file{
 		{"frontier.csv", v.frontierCSV},
 		{"trials.csv", v.trialsCSV},
 		{"study.json", v.studyJSON},
 		{"frontier.svg", v.svg},
-	} {
+	})
+}
+
+// file is a file of results.
+type file struct {
+	name   string
+	render func(io.Writer) error
+}
+
+// writeFiles writes files to the folder dir, which it creates if needed, each
+// whole or not at all.
+func writeFiles(dir string, files []file) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, file := range files {
 		path := filepath.Join(dir, file.name)
 		var b bytes.Buffer
 		err := file.render(&b)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -206,13 +207,15 @@ func TestStudyJSON(t *testing.T) {
 		Arch        arch.Architecture `json:"arch"`
 		Origin      trial.Origin      `json:"origin"`
 		Values      []float64         `json:"values"`
+		Violates    string            `json:"violates"`
 		Measurement trial.Measurement `json:"measurement"`
 	}
 	var got struct {
-		Started  trial.Started `json:"started"`
-		Device   trial.Device  `json:"device"`
-		Frontier []result      `json:"frontier"`
-		Overlays []result      `json:"overlays"`
+		Started    trial.Started `json:"started"`
+		Device     trial.Device  `json:"device"`
+		Frontier   []result      `json:"frontier"`
+		Infeasible []result      `json:"infeasible"`
+		Overlays   []result      `json:"overlays"`
 	}
 	dec := json.NewDecoder(bytes.NewReader(written(t, s)["study.json"]))
 	dec.DisallowUnknownFields()
@@ -227,12 +230,16 @@ func TestStudyJSON(t *testing.T) {
 	}
 	convert := func(records []study.Record) (list []result) {
 		for _, r := range records {
-			list = append(list, result{r.Number, r.Arch.ID(), r.Arch, r.Origin, r.Values, *r.Measurement})
+			list = append(list, result{r.Number, r.Arch.ID(), r.Arch, r.Origin, r.Values, r.Violates, *r.Measurement})
 		}
 		return list
 	}
 	if want := convert(s.Frontier()); !reflect.DeepEqual(got.Frontier, want) {
 		t.Errorf("frontier: got %+v\nwant %+v", got.Frontier, want)
+	}
+	broken := slices.DeleteFunc(s.Trials(), func(r study.Record) bool { return r.Violates == "" || r.Overlay() })
+	if want := convert(broken); len(want) == 0 || !reflect.DeepEqual(got.Infeasible, want) {
+		t.Errorf("infeasible: got %+v\nwant %+v", got.Infeasible, want)
 	}
 	if want := convert(s.Trials()[:1]); !reflect.DeepEqual(got.Overlays, want) {
 		t.Errorf("overlays: got %+v\nwant %+v", got.Overlays, want)

@@ -72,6 +72,7 @@ func measure(t testing.TB, tr trial.Trial) trial.Measurement {
 		Prefill:      stat(prefill),
 		Decode:       stat(prefill / 50),
 		Slowdown:     1.01,
+		SpentMs:      50 * prefill,
 		MemoryBytes:  g.Memory.TotalBytes,
 		RSSBytes:     123456,
 		Verdict:      trial.OK,

@@ -13,7 +13,9 @@ type document struct {
 	Started  trial.Started `json:"started"`
 	Device   *trial.Device `json:"device"` // of the first measured trial; null if there is none
 	Frontier []result      `json:"frontier"`
-	Overlays []result      `json:"overlays"` // those that were measured
+	// Infeasible are the measured trials that break a constraint.
+	Infeasible []result `json:"infeasible"`
+	Overlays   []result `json:"overlays"` // those that were measured
 }
 
 // result is a measured trial, under the names that events use.
@@ -22,26 +24,31 @@ type result struct {
 	ArchID      string             `json:"arch_id"`
 	Arch        arch.Architecture  `json:"arch"`
 	Origin      trial.Origin       `json:"origin"`
-	Values      []float64          `json:"values"` // in the order of started.objectives
+	Values      []float64          `json:"values"` // in the order of the objectives
 	Violates    string             `json:"violates,omitempty"`
 	Measurement *trial.Measurement `json:"measurement"`
 }
 
 func (v *view) studyJSON(w io.Writer) error {
+	return writeJSON(w, document{
+		Started:    v.started,
+		Device:     v.device(),
+		Frontier:   results(v.frontier),
+		Infeasible: results(v.infeasible()),
+		Overlays:   results(v.measured(true)),
+	})
+}
+
+func writeJSON(w io.Writer, document any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(document{
-		Started:  v.started,
-		Device:   v.device(),
-		Frontier: results(v.frontier),
-		Overlays: results(v.measured(true)),
-	})
+	return enc.Encode(document)
 }
 
 func results(points []point) []result {
 	list := make([]result, len(points))
 	for i, p := range points {
-		list[i] = result{p.Number, p.Arch.ID(), p.Arch, p.Origin, p.Values, p.Violates, p.Measurement}
+		list[i] = result{p.Number, p.Arch.ID(), p.Arch, p.Origin, p.values, p.Violates, p.Measurement}
 	}
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"image/color"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -28,23 +29,34 @@ const (
 
 // svg draws the study in the plane of two objectives: dominated points small
 // and faded, the frontier solid with 95 % intervals, points that break a
-// constraint as crosses, overlays as labelled diamonds.
+// constraint as crosses or another open shape for each constraint, overlays as
+// labelled diamonds.
 func (v *view) svg(w io.Writer) error {
 	x, y := v.axes()
-	c := chart{plot: newPlot(v, x, y), legend: newLegend(), x: x, y: y}
+	c := chart{plot: newPlot(printable(v.started.Study)+"\n"+v.devices(), axisLabel(x), axisLabel(y)), legend: newLegend(), x: x, y: y}
+	for axis, o := range map[*plot.Axis]objective.Objective{&c.plot.X: x, &c.plot.Y: y} {
+		if o.Unit == "" {
+			axis.Tick.Marker = countTicks{o}
+		}
+	}
 	if err := c.draw(v.marks(x, y)); err != nil {
 		return err
 	}
 	c.plot.X.Min, c.plot.X.Max = widen(c.plot.X.Min, c.plot.X.Max)
 	c.plot.Y.Min, c.plot.Y.Max = widen(c.plot.Y.Min, c.plot.Y.Max)
 
+	return writeSVG(w, c.plot, c.legend)
+}
+
+// writeSVG draws a plot with its legend beside it.
+func writeSVG(w io.Writer, p *plot.Plot, legend plot.Legend) error {
 	canvas := vgsvg.New(pageWidth, pageHeight)
 	page := draw.New(canvas)
 	page.SetColor(color.White)
 	page.Fill(page.Path())
 	page = draw.Crop(page, margin, -margin, margin, -margin)
-	c.plot.Draw(draw.Crop(page, 0, -legendWidth-margin, 0, 0))
-	c.legend.Draw(draw.Crop(page, page.Size().X-legendWidth, 0, 0, -legendTop))
+	p.Draw(draw.Crop(page, 0, -legendWidth-margin, 0, 0))
+	legend.Draw(draw.Crop(page, page.Size().X-legendWidth, 0, 0, -legendTop))
 	_, err := canvas.WriteTo(w)
 	return err
 }
@@ -62,21 +74,14 @@ func (v *view) axes() (x, y objective.Objective) {
 	return v.objectives[latency], v.objectives[params]
 }
 
-func newPlot(v *view, x, y objective.Objective) *plot.Plot {
+func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
-	p.Title.Text = printable(v.started.Study) + "\n" + v.devices()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Title.Padding = 8
 	p.Title.TextStyle.Font.Variant = "Sans"
-	for _, a := range []struct {
-		axis *plot.Axis
-		o    objective.Objective
-	}{{&p.X, x}, {&p.Y, y}} {
-		a.axis.Label.Text = axisLabel(a.o)
-		a.axis.Label.TextStyle.Font.Variant = "Sans"
-		a.axis.Tick.Label.Font.Variant = "Sans"
-		if a.o.Unit == "" {
-			a.axis.Tick.Marker = countTicks{a.o}
-		}
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Label.TextStyle.Font.Variant = "Sans"
+		axis.Tick.Label.Font.Variant = "Sans"
 	}
 	return p
 }
@@ -137,12 +142,12 @@ func (v *view) marks(x, y objective.Objective) (m marks) {
 			continue
 		}
 		list := &m.dominated
-		switch {
-		case p.Overlay():
+		switch p.standing() {
+		case reference:
 			list = &m.overlays
-		case p.Violates != "":
+		case infeasible:
 			list = &m.infeasible
-		case p.onFrontier:
+		case onFrontier:
 			list = &m.frontier
 		}
 		*list = append(*list, mark{p, rx, ry})
@@ -162,7 +167,7 @@ var (
 var (
 	frontierStyle   = draw.GlyphStyle{Color: blue, Radius: 4, Shape: draw.BoxGlyph{}}
 	dominatedStyle  = draw.GlyphStyle{Color: faded, Radius: 2, Shape: draw.CircleGlyph{}}
-	infeasibleStyle = draw.GlyphStyle{Color: vermillion, Radius: 4, Shape: draw.CrossGlyph{}}
+	infeasibleStyle = draw.GlyphStyle{Color: vermillion, Radius: 4} // of infeasibleShapes
 	overlayStyle    = draw.GlyphStyle{Color: green, Radius: 5, Shape: diamond{}}
 	lineStyle       = draw.LineStyle{Color: blue, Width: 1}
 	whiskerStyle    = draw.LineStyle{Color: blue, Width: 0.75}
@@ -193,7 +198,7 @@ func (c *chart) draw(m marks) error {
 	if err := c.scatter("dominated", m.dominated, dominatedStyle); err != nil {
 		return err
 	}
-	if err := c.scatter("breaks a constraint", m.infeasible, infeasibleStyle); err != nil {
+	if err := c.infeasible(m.infeasible); err != nil {
 		return err
 	}
 	if err := c.staircase(m.frontier); err != nil {
@@ -230,6 +235,26 @@ func (c *chart) scatter(name string, list []mark, style draw.GlyphStyle) error {
 	s.GlyphStyle = style
 	c.plot.Add(s)
 	c.legend.Add(name, s)
+	return nil
+}
+
+// infeasibleShapes tell constraints apart.
+var infeasibleShapes = []draw.GlyphDrawer{draw.CrossGlyph{}, draw.PlusGlyph{}, draw.TriangleGlyph{}, draw.RingGlyph{}}
+
+// infeasible adds the points that break a constraint; the legend names each
+// constraint that is broken.
+func (c *chart) infeasible(list []mark) error {
+	broken := map[string][]mark{}
+	for _, m := range list {
+		broken[m.Violates] = append(broken[m.Violates], m)
+	}
+	for i, constraint := range slices.Sorted(maps.Keys(broken)) {
+		style := infeasibleStyle
+		style.Shape = infeasibleShapes[i%len(infeasibleShapes)]
+		if err := c.scatter("breaks "+constraint, broken[constraint], style); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -102,7 +102,7 @@ func TestPlotMarks(t *testing.T) {
 	}
 	for _, text := range []string{
 		"nightly", "bench (Zen 4, wazero 1.12.0)", "prefill (ms)", "decoder parameters (proxy)", "25.0M",
-		"frontier, 95 % interval", "dominated", "breaks a constraint", "reference", reference.String(),
+		"frontier, 95 % interval", "dominated", "breaks prefill_ms<=60", "reference", reference.String(),
 	} {
 		if !d.has(text) {
 			t.Errorf("no text %q in %q", text, d.texts)
@@ -114,8 +114,8 @@ func TestPlotLegendNamesOnlyWhatIsThere(t *testing.T) {
 	s := start(t, "x", setup(t))
 	run(t, s, 1)
 	d := plotOf(t, s)
-	for _, text := range []string{"dominated", "breaks a constraint", "reference"} {
-		if d.has(text) {
+	for _, text := range []string{"dominated", "breaks ", "reference"} {
+		if slices.ContainsFunc(d.texts, func(t string) bool { return strings.HasPrefix(t, text) }) {
 			t.Errorf("the legend says %q", text)
 		}
 	}

@@ -1,6 +1,7 @@
 // Package report turns a study into what people read: the frontier as a table
 // for a terminal ([Table]), a folder of CSV, JSON and a plot ([WriteDir]), and
-// the comparison of repeated searches ([Seeds]). It only reads studies, and the
+// for other questions to the same trials the frontier under a cut ([Front]) and
+// the comparison of studies ([Compare]). It only reads studies, and the
 // same study always gives the same bytes.
 //
 // Everywhere the decoder parameters are called a proxy, and a measured objective
@@ -9,6 +10,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,41 +18,156 @@ import (
 
 	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/pareto"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
+// Cut is another look at a study than the one it was searched with. The zero
+// value is the study as it is.
+type Cut struct {
+	Objectives  []string // names from package objective; none means the study's
+	Constraints []string // as objective.ParseConstraint reads them; the study's own hold as well
+}
+
 // view is a study as all reports look at it.
 type view struct {
-	started    trial.Started
-	objectives objective.Set
-	points     []point // all trials by number
-	frontier   []point // from worst to best by the first objective
+	started     trial.Started
+	objectives  objective.Set
+	constraints []objective.Constraint // those of the cut
+	points      []point                // all trials by number
+	frontier    []point                // from worst to best by the first objective
 }
 
 // point is a trial with what its objectives are computed from.
 type point struct {
-	study.Record
-	candidate  objective.Candidate
-	planned    bool // candidate.Memory is known
-	onFrontier bool
+	study.Record // Violates is the first broken constraint, those of the cut included
+	candidate    objective.Candidate
+	planned      bool      // candidate.Memory is known
+	values       []float64 // by the view's objectives; nil if one is unknown
+	onFrontier   bool
 }
 
-func newView(s *study.Study) (*view, error) {
+func newView(s *study.Study, c Cut) (*view, error) {
 	v := &view{started: s.Started()}
+	names := c.Objectives
+	if len(names) == 0 {
+		names = v.started.Objectives
+	}
 	var err error
-	if v.objectives, err = objective.ParseSet(v.started.Objectives); err != nil {
+	if v.objectives, err = objective.ParseSet(names); err != nil {
 		return nil, err
 	}
-	for _, r := range s.Trials() {
-		v.points = append(v.points, v.newPoint(r))
+	for _, text := range c.Constraints {
+		bound, err := objective.ParseConstraint(text)
+		if err != nil {
+			return nil, err
+		}
+		v.constraints = append(v.constraints, bound)
 	}
-	for _, r := range s.Frontier() {
-		p := &v.points[r.Number-1]
-		p.onFrontier = true
-		v.frontier = append(v.frontier, *p)
+	for _, r := range s.Trials() {
+		p := v.newPoint(r)
+		v.judge(&p)
+		v.points = append(v.points, p)
+	}
+	v.frontier = v.front(v.ended())
+	for i, p := range v.frontier {
+		v.points[p.Number-1].onFrontier = true
+		v.frontier[i].onFrontier = true
 	}
 	return v, nil
+}
+
+// judge computes a measured point's values, and whether it keeps the
+// constraints of the cut.
+func (v *view) judge(p *point) {
+	if p.Status != study.Measured {
+		return
+	}
+	values := make([]float64, len(v.objectives))
+	for i, o := range v.objectives {
+		r, known := v.read(*p, o)
+		if !known {
+			return
+		}
+		values[i] = r.value
+	}
+	p.values = values
+	for _, c := range v.constraints {
+		switch r, known := v.read(*p, c.Objective); {
+		case !known:
+			p.values = nil
+		case p.Violates == "" && !c.Satisfied(r.value):
+			p.Violates = c.String()
+		}
+	}
+}
+
+// ended returns the measured trials of the search in the order of their results:
+// that of the journal.
+func (v *view) ended() []point {
+	points := v.measured(false)
+	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.Ended, b.Ended) })
+	return points
+}
+
+// front returns the points that can be used and that no other dominates, from
+// worst to best by the first objective; of equal ones the first.
+func (v *view) front(points []point) []point {
+	var feasible []point
+	var costs [][]float64
+	for _, p := range points {
+		if p.feasible() {
+			feasible = append(feasible, p)
+			costs = append(costs, v.objectives.Costs(p.values))
+		}
+	}
+	var front []point
+	for _, i := range pareto.Front(costs) {
+		front = append(front, feasible[i])
+	}
+	first := v.objectives[:1]
+	slices.SortFunc(front, func(a, b point) int {
+		return cmp.Or(cmp.Compare(first.Costs(b.values[:1])[0], first.Costs(a.values[:1])[0]), cmp.Compare(a.Number, b.Number))
+	})
+	return front
+}
+
+// feasible reports whether the point may be on a frontier.
+func (p point) feasible() bool { return p.values != nil && p.Violates == "" }
+
+// infeasible returns the measured trials of the search that break a constraint.
+func (v *view) infeasible() []point {
+	var points []point
+	for _, p := range v.measured(false) {
+		if p.Violates != "" {
+			points = append(points, p)
+		}
+	}
+	return points
+}
+
+// The standings of a measured trial.
+const (
+	onFrontier = "frontier"
+	dominated  = "dominated"
+	infeasible = "infeasible"
+	reference  = "reference"
+	unknown    = "unknown" // an objective or a constraint cannot be computed from the journal
+)
+
+func (p point) standing() string {
+	switch {
+	case p.Overlay():
+		return reference
+	case p.Violates != "":
+		return infeasible
+	case p.values == nil:
+		return unknown
+	case p.onFrontier:
+		return onFrontier
+	}
+	return dominated
 }
 
 func (v *view) newPoint(r study.Record) point {
@@ -59,7 +176,7 @@ func (v *view) newPoint(r study.Record) point {
 	}}
 	// A journal of another version may hold what this one cannot build.
 	if g, err := graph.Build(r.Arch, v.started.Workload); err == nil {
-		p.planned, p.candidate.Memory = true, g.Memory
+		p.planned, p.candidate = true, objective.NewCandidate(g, r.Measurement)
 	}
 	return p
 }

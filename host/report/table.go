@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -14,36 +15,57 @@ import (
 )
 
 // Table writes the frontier of s for a terminal, from worst to best by the
-// study's first objective, and below it the measured overlays as references. A
-// row has the trial, the architecture, the decoder parameters, the study's
-// objectives, those that were measured with their 95 % confidence interval, the
-// peak memory, and the verdict if that is not ok. For a study without measured
+// study's first objective, and below it the measured trials that break a
+// constraint and the measured overlays as references. A row has the trial, the
+// architecture, the decoder parameters, the study's objectives, those that were
+// measured with their 95 % confidence interval, the peak memory, the constraint
+// that it breaks, and the verdict if that is not ok. For a study without measured
 // trials it writes one line that says so. The error is that of w.
 func Table(w io.Writer, s *study.Study) error {
-	v, err := newView(s)
+	v, err := newView(s, Cut{})
 	if err != nil {
 		return err
 	}
+	return v.writeTable(w, v.frontier, nil)
+}
+
+// writeTable writes the table of points; see table.
+func (v *view) writeTable(w io.Writer, points []point, sorted *objective.Objective) error {
 	var b bytes.Buffer
 	if v.count(study.Measured) == 0 {
 		fmt.Fprintf(&b, "study %q: nothing measured yet (trials asked: %d, failed: %d)\n",
 			printable(v.started.Study), len(v.points), v.count(study.Failed))
-	} else if err := v.table(&b); err != nil {
+	} else if err := v.table(&b, points, sorted); err != nil {
 		return err
 	}
-	_, err = w.Write(b.Bytes())
+	_, err := w.Write(b.Bytes())
 	return err
 }
 
-func (v *view) table(b *bytes.Buffer) error {
-	objectives, err := v.columns()
+// maxInfeasible bounds the infeasible trials of a table: most searches with a
+// tight constraint have many.
+const maxInfeasible = 20
+
+// table writes points, and below them what is not among them: infeasible trials
+// and references. Of more than the usual columns, sorted is one.
+func (v *view) table(b *bytes.Buffer, points []point, sorted *objective.Objective) error {
+	objectives, err := v.columns(sorted)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(b, "study %q on %s\n", printable(v.started.Study), v.devices())
 	fmt.Fprintf(b, "candidates measured: %d, failed: %d, on the frontier: %d", len(v.measured(false)), v.count(study.Failed), len(v.frontier))
-	if n := len(v.measured(true)); n > 0 {
-		fmt.Fprintf(b, "; references: %d", n)
+	for _, count := range []struct {
+		what string
+		n    int
+	}{
+		{"infeasible", len(v.infeasible())},
+		{"unknown by these objectives", len(v.unknown())},
+		{"references", len(v.measured(true))},
+	} {
+		if count.n > 0 {
+			fmt.Fprintf(b, "; %s: %d", count.what, count.n)
+		}
 	}
 	b.WriteString("\n\n")
 
@@ -52,18 +74,33 @@ func (v *view) table(b *bytes.Buffer) error {
 		heading = append(heading, label(o))
 	}
 	rows := [][]string{append(heading, "")}
-	for _, p := range v.frontier {
+	shown := make(map[int]bool)
+	for _, p := range points {
 		rows = append(rows, v.row(p, objectives))
+		shown[p.Number] = true
 	}
-	if overlays := v.measured(true); len(overlays) > 0 {
-		blank := make([]string, len(heading)+1)
-		rows = append(rows, blank, append([]string{"reference"}, blank[1:]...))
-		for _, p := range overlays {
+	hidden := 0
+	for _, section := range []struct {
+		title  string
+		points []point
+	}{{infeasible, v.infeasible()}, {reference, v.measured(true)}} {
+		section.points = slices.DeleteFunc(section.points, func(p point) bool { return shown[p.Number] })
+		if more := len(section.points) - maxInfeasible; section.title == infeasible && more > 0 {
+			section.points, hidden = section.points[:maxInfeasible], more
+		}
+		if len(section.points) > 0 {
+			blank := make([]string, len(heading)+1)
+			rows = append(rows, blank, append([]string{section.title}, blank[1:]...))
+		}
+		for _, p := range section.points {
 			rows = append(rows, v.row(p, objectives))
 		}
 	}
 	if err := align(b, rows); err != nil {
 		return err
+	}
+	if hidden > 0 {
+		fmt.Fprintf(b, "\n%d more are infeasible; litefront front --all lists them\n", hidden)
 	}
 	if len(v.frontier) == 0 {
 		b.WriteString("\nthe frontier is empty: no measured trial of the search keeps the constraints\n")
@@ -73,10 +110,16 @@ func (v *view) table(b *bytes.Buffer) error {
 	return nil
 }
 
+// unknown returns the measured trials of the search that no standing can be told
+// of.
+func (v *view) unknown() []point {
+	return slices.DeleteFunc(v.measured(false), func(p point) bool { return p.standing() != unknown })
+}
+
 // columns lists the objectives of the table: the decoder parameters first and
-// the peak memory last, whether or not they are objectives of the study, and
-// between them the others in the study's order.
-func (v *view) columns() ([]objective.Objective, error) {
+// the peak memory last, whether or not they are objectives of the view, and
+// between them the others in its order, and one more if it is given.
+func (v *view) columns(more *objective.Objective) ([]objective.Objective, error) {
 	params, err := objective.Parse("decoder_params")
 	if err != nil {
 		return nil, err
@@ -86,7 +129,11 @@ func (v *view) columns() ([]objective.Objective, error) {
 		return nil, err
 	}
 	columns := []objective.Objective{params}
-	for _, o := range v.objectives {
+	others := slices.Clone(v.objectives)
+	if more != nil && !slices.ContainsFunc(others, func(o objective.Objective) bool { return o.Name == more.Name }) {
+		others = append(others, *more)
+	}
+	for _, o := range others {
 		if o.Name != params.Name && o.Name != peak.Name {
 			columns = append(columns, o)
 		}
@@ -99,11 +146,22 @@ func (v *view) row(p point, objectives []objective.Objective) []string {
 	for _, o := range objectives {
 		row = append(row, v.cell(p, o))
 	}
-	verdict := ""
-	if p.Measurement.Verdict != trial.OK {
-		verdict = string(p.Measurement.Verdict)
+	return append(row, p.remark())
+}
+
+// remark says what keeps p off the frontier, and the verdict if that is not ok.
+func (p point) remark() string {
+	var remarks []string
+	switch standing := p.standing(); {
+	case p.Violates != "":
+		remarks = append(remarks, "breaks "+p.Violates)
+	case standing == dominated || standing == unknown:
+		remarks = append(remarks, standing)
 	}
-	return append(row, verdict)
+	if p.Measurement.Verdict != trial.OK {
+		remarks = append(remarks, string(p.Measurement.Verdict))
+	}
+	return strings.Join(remarks, ", ")
 }
 
 // cell is "12.3 ms [12.2, 12.5]", or without interval if there is none.

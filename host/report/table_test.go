@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,10 +51,20 @@ func TestTableRows(t *testing.T) {
 	for _, want := range []string{
 		"decoder parameters (proxy for quality; differences of a few percent are ties)",
 		`study "nightly" on bench (Zen 4, wazero 1.12.0)`,
-		"\nreference\n1          gpt2 L2 d96 D200|100 h3|2 ",
+		"\nreference\n1           gpt2 L2 d96 D200|100 h3|2 ",
+		"; infeasible: 5; references: 1\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	// A trial that breaks a constraint is there, with the constraint.
+	for _, r := range s.Trials() {
+		if r.Violates == "" {
+			continue
+		}
+		if row := cells(t, text, strconv.Itoa(r.Number)); !strings.Contains(row, r.Arch.String()) || !strings.Contains(row, "breaks prefill_ms<=60") {
+			t.Errorf("trial %d: row %q", r.Number, row)
 		}
 	}
 	params, _ := objective.Parse("decoder_params")
@@ -113,6 +124,15 @@ func TestTableWithoutFrontier(t *testing.T) {
 	if got, want := table(t, s), "the frontier is empty"; !strings.Contains(got, want) {
 		t.Errorf("no %q in\n%s", want, got)
 	}
+	// What is not listed is counted.
+	run(t, s, 23)
+	got := table(t, s)
+	if n := strings.Count(got, "breaks prefill_ms<=1"); n != 20 {
+		t.Errorf("%d of 25 infeasible trials are listed, want 20", n)
+	}
+	if want := "5 more are infeasible"; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
 }
 
 // Devices are strangers: what they call themselves must not reach a terminal as
@@ -145,7 +165,10 @@ func TestWriterErrorsAreReturned(t *testing.T) {
 	if err := report.Table(brokenPipe{}, s); !errors.Is(err, errPipe) {
 		t.Errorf("Table: got %v", err)
 	}
-	if err := report.Seeds(brokenPipe{}, []*study.Study{s}); !errors.Is(err, errPipe) {
-		t.Errorf("Seeds: got %v", err)
+	if err := compare(t, report.CompareOptions{}, s).Table(brokenPipe{}); !errors.Is(err, errPipe) {
+		t.Errorf("Compare: got %v", err)
+	}
+	if err := front(t, s, report.FrontOptions{}).Table(brokenPipe{}); !errors.Is(err, errPipe) {
+		t.Errorf("Front: got %v", err)
 	}
 }

@@ -83,3 +83,21 @@ func (g *Graph) attentionWork(o Op, pos, m int64) Work {
 
 // rowBytes is the stored size of one row of t, a packed one's filling shared out.
 func rowBytes(t *Tensor) int64 { return t.Bytes() / int64(t.Rows.Size()) }
+
+// ResponseWork is what one response takes: reading the prompt, then decoding
+// token by token until the context is full. Graph.Ready does not count, since it
+// runs once, when the weights are there.
+func (g *Graph) ResponseWork() Work {
+	prompt, steps := g.Workload.PromptLen, int64(g.Workload.Context-g.Workload.PromptLen)
+	var sum Work
+	for _, o := range g.Ops {
+		sum = sum.Add(g.Work(o, 0, prompt))
+		if steps > 0 {
+			// Decoding grows linearly with the position: the sum is that of an
+			// arithmetic series.
+			ends := g.Work(o, prompt, 1).Add(g.Work(o, g.Workload.Context-1, 1))
+			sum = sum.Add(Work{ends.MACs * steps / 2, ends.Elements * steps / 2, ends.Bytes * steps / 2})
+		}
+	}
+	return sum
+}

@@ -48,3 +48,30 @@ func TestWorkAgainstDecoderParameters(t *testing.T) {
 		t.Errorf("decode reads %d bytes of weights, parameters are %d", got, want)
 	}
 }
+
+// TestResponseWork adds up a response step by step, which the closed form must
+// equal whatever the backbone and the number of steps.
+func TestResponseWork(t *testing.T) {
+	for _, a := range []arch.Architecture{
+		{Backbone: arch.GPT2, Vocab: 1000, DModel: 64, MaxLen: 64, Layers: []arch.Layer{{Heads: 2, DInner: 96}, {Heads: 4, DInner: 200}}},
+		{Backbone: arch.TransformerXL, Vocab: 1000, DModel: 30, DivVal: 2, Cutoffs: []int{300, 600}, MemLen: 9,
+			Layers: []arch.Layer{{Heads: 4, DInner: 96}}},
+	} {
+		for _, context := range []int{16, 17, 40} {
+			g, err := Build(a, trial.Workload{PromptLen: 16, Context: context, Precision: trial.F32, Threads: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want Work
+			for _, o := range g.Ops {
+				want = want.Add(g.Work(o, 0, 16))
+				for pos := 16; pos < context; pos++ {
+					want = want.Add(g.Work(o, pos, 1))
+				}
+			}
+			if got := g.ResponseWork(); got != want || got.FLOPs() <= 0 {
+				t.Errorf("%s, context %d: %+v, step by step %+v", a.Backbone, context, got, want)
+			}
+		}
+	}
+}

@@ -1,5 +1,5 @@
-// Package objective names what a search trades off: parameter counts, latencies
-// and memory, each with its unit, its direction and its value for a candidate.
+// Package objective names what a search trades off: counts of parameters and
+// operations, latencies and memory, each with its unit, its direction and its value for a candidate.
 // A study lists objectives by name, turns values into costs for package pareto,
 // and may bound any objective by a constraint.
 //
@@ -38,13 +38,20 @@ type Objective struct {
 	measured func(c Candidate, pick func(trial.Stat) float64) float64
 }
 
-// Candidate is what objectives are computed from.
+// Candidate is what objectives are computed from; take it from [NewCandidate].
 type Candidate struct {
 	Arch     arch.Architecture
 	Workload trial.Workload
 	Memory   graph.Memory // the plan for Arch under Workload
+	FLOPs    int64        // of one response; see graph.Graph.ResponseWork
 	// Measurement is nil as long as the candidate was not measured.
 	Measurement *trial.Measurement
+}
+
+// NewCandidate is the candidate that g computes, with its measurement if there is
+// one.
+func NewCandidate(g *graph.Graph, m *trial.Measurement) Candidate {
+	return Candidate{Arch: g.Arch, Workload: g.Workload, Memory: g.Memory, FLOPs: g.ResponseWork().FLOPs(), Measurement: m}
 }
 
 // Static reports whether the objective is known before a candidate is measured.

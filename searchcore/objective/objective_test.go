@@ -15,6 +15,7 @@ import (
 // objective could read.
 func candidate(protocol string) Candidate {
 	return Candidate{
+		FLOPs: 123e9,
 		Arch: arch.Architecture{
 			Backbone: arch.GPT2, Vocab: 1000, DModel: 64, MaxLen: 256,
 			Layers: []arch.Layer{{Heads: 2, DInner: 128}, {Heads: 4, DInner: 256}},
@@ -47,6 +48,7 @@ func TestValues(t *testing.T) {
 	}{
 		{"decoder_params", true, decoderParams, decoderParams, decoderParams, decoderParams},
 		{"total_params", true, totalParams, totalParams, totalParams, totalParams},
+		{"flops", true, 123e9, 123e9, 123e9, 123e9},
 		{"prefill_ms", false, 100, 110, 98, 103},
 		{"decode_ms", false, 2, 4, 1.5, 3},
 		{"response_ms", false, 100 + 64*2, 110 + 64*4, 98 + 64*1.5, 103 + 64*3},
@@ -133,6 +135,32 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestDefaults(t *testing.T) {
+	set, err := ParseSet(Defaults())
+	if err != nil || len(set) != 3 {
+		t.Errorf("Defaults() = %v: %v", Defaults(), err)
+	}
+}
+
+// A candidate of a graph has what the graph says, and the operations of the
+// whole response.
+func TestNewCandidate(t *testing.T) {
+	from := candidate("litefront")
+	g, err := graph.Build(from.Arch, from.Workload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewCandidate(g, from.Measurement)
+	if c.Arch.ID() != from.Arch.ID() || c.Workload != from.Workload || c.Memory != g.Memory || c.Measurement != from.Measurement {
+		t.Errorf("NewCandidate = %+v", c)
+	}
+	// At least the matrices of every token: two operations a parameter.
+	matrices := int64(2*4*64*64 + 2*64*(128+256))
+	if least := 2 * matrices * 256; c.FLOPs < least || c.FLOPs > 2*least {
+		t.Errorf("%d operations, the matrices alone take %d", c.FLOPs, least)
+	}
+}
+
 func TestParseSet(t *testing.T) {
 	set, err := ParseSet([]string{"decode_ms", "decoder_params", "peak_mb"})
 	if err != nil {
@@ -159,7 +187,7 @@ func TestParseSet(t *testing.T) {
 }
 
 func TestParseSetRefuses(t *testing.T) {
-	const allowed = "use one of decoder_params, total_params, prefill_ms, decode_ms, response_ms, peak_mb, weight_mb, kv_mb"
+	const allowed = "use one of decoder_params, total_params, flops, prefill_ms, decode_ms, response_ms, peak_mb, weight_mb, kv_mb"
 	tests := []struct {
 		names []string
 		want  string
@@ -193,6 +221,7 @@ func TestFormat(t *testing.T) {
 		{"decoder_params", 12_345_678, "12.3M"},
 		{"total_params", 1_234_567_890, "1.23B"},
 		{"total_params", 1_234_567_890_123, "1235B"},
+		{"flops", 4.5e9, "4.50B"},
 		{"decode_ms", 0, "0.00 ms"},
 		{"decode_ms", 1.234, "1.23 ms"},
 		{"decode_ms", 9.996, "10.0 ms"},

@@ -21,6 +21,12 @@ var table = []Objective{
 		static:      func(c Candidate) float64 { return float64(c.Arch.TotalParams()) },
 	},
 	{
+		Name:        "flops",
+		Direction:   Minimize,
+		Description: "Floating-point operations to read the prompt and decode until the context is full.",
+		static:      func(c Candidate) float64 { return float64(c.FLOPs) },
+	},
+	{
 		Name:        "prefill_ms",
 		Unit:        "ms",
 		Direction:   Minimize,
@@ -70,6 +76,10 @@ var table = []Objective{
 		static:      func(c Candidate) float64 { return mib(c.Memory.KVBytes) },
 	},
 }
+
+// Defaults are the names of the objectives of a search that asks for no others:
+// quality by its proxy, the latency that a user feels, and memory.
+func Defaults() []string { return []string{"decoder_params", "response_ms", "peak_mb"} }
 
 // All returns every objective, in the order in which to list them.
 func All() []Objective { return slices.Clone(table) }

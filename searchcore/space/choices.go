@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // MaxChoices bounds the number of values of one gene.
@@ -98,6 +100,24 @@ func (c *Choices) unmarshalRange(table map[string]any) error {
 	}
 	*c = stepped(lo, hi, step)
 	return nil
+}
+
+// toml writes c as UnmarshalTOML reads it, in its shortest form.
+func (c Choices) toml() string {
+	if len(c) == 1 {
+		return strconv.Itoa(c[0])
+	}
+	if len(c) > 2 {
+		lo, hi, step := c[0], c[len(c)-1], c[1]-c[0]
+		switch {
+		case !slices.Equal(c, stepped(lo, hi, step)):
+		case step == 1:
+			return fmt.Sprintf("{min = %d, max = %d}", lo, hi)
+		default:
+			return fmt.Sprintf("{min = %d, max = %d, step = %d}", lo, hi, step)
+		}
+	}
+	return strings.ReplaceAll(fmt.Sprint([]int(c)), " ", ", ")
 }
 
 // maxChoice bounds every value; each gene has narrower limits of its own, which

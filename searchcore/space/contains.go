@@ -35,6 +35,8 @@ func (s Space) Contains(a arch.Architecture) error {
 		switch {
 		case l.DInner <= s.narrow(a.DModel):
 			return fmt.Errorf("space: layer %d: d_inner %d must exceed ⌊%v·d_model⌋ = %d", i+1, l.DInner, s.InnerRatio, s.narrow(a.DModel))
+		case l.DInner > s.wide(a.DModel):
+			return fmt.Errorf("space: layer %d: d_inner %d must be at most ⌊%v·d_model⌋ = %d", i+1, l.DInner, s.MaxInnerRatio, s.wide(a.DModel))
 		case !slices.Contains(w.dInner, l.DInner):
 			return fmt.Errorf("space: layer %d: d_inner %d is not among the values of %s", i+1, l.DInner, s.Name)
 		case !slices.Contains(w.nHead, l.Heads):

@@ -36,6 +36,8 @@ type Space struct {
 	// InnerRatio r > 0 demands d_inner > ⌊r·d_model⌋ (LTS uses 1.7 for its own
 	// runs: narrower feed-forward blocks collapsed in training).
 	InnerRatio float64 `json:"inner_ratio,omitempty" toml:"inner_ratio"`
+	// MaxInnerRatio r > 0 demands d_inner ≤ ⌊r·d_model⌋.
+	MaxInnerRatio float64 `json:"max_inner_ratio,omitempty" toml:"max_inner_ratio"`
 	// Bounds on the decoder parameters; 0 means no bound.
 	MinDecoderParams int64 `json:"min_decoder_params,omitempty" toml:"min_decoder_params"`
 	MaxDecoderParams int64 `json:"max_decoder_params,omitempty" toml:"max_decoder_params"`

@@ -2,6 +2,7 @@ package space
 
 import (
 	"encoding/json"
+	"math"
 	"math/big"
 	"math/rand/v2"
 	"reflect"
@@ -44,6 +45,9 @@ func enumerate(s Space) map[string]arch.Architecture {
 				if s.Backbone == arch.TransformerXL {
 					fits = h <= d
 				}
+				if s.MaxInnerRatio != 0 && inner > int(s.MaxInnerRatio*float64(d)) {
+					continue
+				}
 				if fits && (s.InnerRatio == 0 || inner > int(s.InnerRatio*float64(d))) {
 					layers = append(layers, arch.Layer{Heads: h, DInner: inner})
 				}
@@ -83,6 +87,14 @@ func enumerate(s Space) map[string]arch.Architecture {
 	return all
 }
 
+// capped is tiny with d_inner bounded from both sides: at 8 only 16 is left, at 12
+// only 24, at 16 only 32.
+func capped() Space {
+	s := tiny()
+	s.Name, s.MaxInnerRatio = "capped", 2.1
+	return s
+}
+
 func unbounded(s Space) Space {
 	s.MinDecoderParams, s.MaxDecoderParams = 0, 0
 	return s
@@ -97,6 +109,7 @@ func TestSampleReachesExactlyTheSpace(t *testing.T) {
 	xl.Backbone, xl.MaxLen, xl.MemLen = arch.TransformerXL, 0, 16
 	for name, s := range map[string]Space{
 		"tiny": tiny(), "one cluster": oneCluster, "shared": shared, "transformer-xl": xl, "unbounded": unbounded(tiny()),
+		"capped": capped(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := enumerate(s)
@@ -143,7 +156,7 @@ func TestSizeCounts(t *testing.T) {
 	shared.Shared = true
 	xl := tiny()
 	xl.Backbone, xl.MaxLen, xl.MemLen, xl.Cutoffs = arch.TransformerXL, 0, 16, nil
-	for _, s := range []Space{tiny(), shared, xl} {
+	for _, s := range []Space{tiny(), shared, xl, capped()} {
 		want := big.NewInt(int64(len(enumerate(unbounded(s)))))
 		if got := s.Size(); got.Cmp(want) != 0 {
 			t.Errorf("Size() = %v, want %v", got, want)
@@ -237,7 +250,7 @@ func TestPresets(t *testing.T) {
 }
 
 func TestJSONRoundTrip(t *testing.T) {
-	for _, s := range append(presets(), tiny()) {
+	for _, s := range append(presets(), tiny(), capped()) {
 		data, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
@@ -271,7 +284,12 @@ func TestValidate(t *testing.T) {
 		{"many values", func(s *Space) { s.DInner = stepped(1, 513, 1) }, "d_inner has 513 values; at most 512"},
 		{"deep", func(s *Space) { s.NLayer = Choices{1, 100000} }, "n_layer 100000"},
 		{"wide", func(s *Space) { s.DInner = Choices{32, 1 << 30} }, "d_inner"},
-		{"negative ratio", func(s *Space) { s.InnerRatio = -1 }, "inner_ratio -1; allowed are 0 to"},
+		{"negative ratio", func(s *Space) { s.InnerRatio = -1 }, "inner_ratio -1; allowed are 0 (no bound) to"},
+		{"negative maximum", func(s *Space) { s.MaxInnerRatio = -1 }, "max_inner_ratio -1; allowed are 0 (no bound) to"},
+		{"huge maximum", func(s *Space) { s.MaxInnerRatio = math.Inf(1) }, "max_inner_ratio +Inf; allowed are 0 (no bound) to"},
+		{"ratios crossed", func(s *Space) { s.MaxInnerRatio = 1.7 }, "inner_ratio 1.7 must be below max_inner_ratio 1.7"},
+		{"all too wide", func(s *Space) { s.InnerRatio, s.MaxInnerRatio = 0, 0.2 }, "with d_model 8: every d_inner exceeds ⌊0.2·d_model⌋ = 1"},
+		{"none between", func(s *Space) { s.DModel, s.InnerRatio, s.MaxInnerRatio = Choices{8}, 2.1, 2.9 }, "no d_inner exceeds ⌊2.1·d_model⌋ = 16 and is at most ⌊2.9·d_model⌋ = 23"},
 		{"negative bound", func(s *Space) { s.MaxDecoderParams = -1 }, "max_decoder_params -1; allowed are 0"},
 		{"no d_inner", func(s *Space) { s.InnerRatio = 9 }, "empty: no d_model admits a layer; with d_model 8: no d_inner exceeds ⌊9·d_model⌋ = 72"},
 		{"no n_head", func(s *Space) { s.NHead = Choices{7} }, "empty: no d_model admits a layer; with d_model 8: "},
@@ -383,6 +401,11 @@ func TestContainsNamesTheRule(t *testing.T) {
 			t.Errorf("Contains(%v) = %v, want %s", a, err, tt.want)
 		}
 	}
+	wide := base
+	wide.Layers = []arch.Layer{{Heads: 2, DInner: 24}, {Heads: 3, DInner: 32}}
+	if err := capped().Contains(wide); err == nil || !strings.Contains(err.Error(), "layer 2: d_inner 32 must be at most ⌊2.1·d_model⌋ = 25") {
+		t.Errorf("Contains in a capped space = %v", err)
+	}
 	shared := tiny()
 	shared.Shared = true
 	if err := shared.Contains(base); err == nil || !strings.Contains(err.Error(), "layer 2 differs from layer 1") {
@@ -420,6 +443,7 @@ func chiSquare(t testing.TB, what string, counts map[int]int, cells []int) {
 
 func TestSampleIsUniformGeneByGene(t *testing.T) {
 	s := unbounded(tiny())
+	s.MaxInnerRatio = 3
 	r := newRand(42)
 	nLayer, dModel := map[int]int{}, map[int]int{}
 	divVal := map[int]map[int]int{8: {}, 12: {}, 16: {}} // by d_model
@@ -442,7 +466,7 @@ func TestSampleIsUniformGeneByGene(t *testing.T) {
 	for d, v := range map[int][]int{8: {1, 2}, 12: {1, 2}, 16: {1, 2, 4}} { // d/4² must be at least 1
 		chiSquare(t, "div_val", divVal[d], v)
 	}
-	for d, v := range map[int][]int{8: {16, 24, 32}, 12: {24, 32}, 16: {32}} {
+	for d, v := range map[int][]int{8: {16, 24}, 12: {24, 32}, 16: {32}} { // 3·8 leaves 32 out
 		chiSquare(t, "d_inner", inner[d], v)
 	}
 	for d, v := range map[int][]int{8: {2, 8}, 12: {2, 3}, 16: {2, 8}} {
@@ -483,7 +507,7 @@ func drawSpace(t *rapid.T) Space {
 		slices.Sort(c)
 		return c
 	}
-	all := append(presets(), tiny())
+	all := append(presets(), tiny(), capped())
 	if i := rapid.IntRange(0, len(all)).Draw(t, "preset"); i < len(all) {
 		return all[i]
 	}
@@ -491,8 +515,9 @@ func drawSpace(t *rapid.T) Space {
 		Name: "drawn", Vocab: 500, Cutoffs: rapid.SampledFrom([][]int{nil, {700}, {50, 200}}).Draw(t, "cutoffs"),
 		NLayer: choices("n_layer", 6), DModel: choices("d_model", 40), DInner: choices("d_inner", 90),
 		NHead: choices("n_head", 8), DivVal: choices("div_val", 5),
-		Shared:     rapid.Bool().Draw(t, "shared"),
-		InnerRatio: rapid.SampledFrom([]float64{0, 1, 1.7}).Draw(t, "inner_ratio"),
+		Shared:        rapid.Bool().Draw(t, "shared"),
+		InnerRatio:    rapid.SampledFrom([]float64{0, 1, 1.7}).Draw(t, "inner_ratio"),
+		MaxInnerRatio: rapid.SampledFrom([]float64{0, 2, 3.5}).Draw(t, "max_inner_ratio"),
 	}
 	if s.Backbone = rapid.SampledFrom([]arch.Backbone{arch.GPT2, arch.TransformerXL}).Draw(t, "arch_type"); s.Backbone == arch.GPT2 {
 		s.MaxLen = 32
@@ -542,10 +567,11 @@ func TestVariationProperties(t *testing.T) {
 // TestVariationNeedsRepair varies enough architectures of a space whose d_model
 // limits every other gene that each kind of repair takes place.
 func TestVariationNeedsRepair(t *testing.T) {
-	s := unbounded(tiny())
-	r := newRand(5)
-	for range 300 {
-		checkChildren(t, s, mustSample(t, s, r), mustSample(t, s, r), 0.3, r)
+	for _, s := range []Space{unbounded(tiny()), unbounded(capped())} {
+		r := newRand(5)
+		for range 300 {
+			checkChildren(t, s, mustSample(t, s, r), mustSample(t, s, r), 0.3, r)
+		}
 	}
 }
 

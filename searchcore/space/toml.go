@@ -1,6 +1,7 @@
 package space
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -56,4 +57,31 @@ func tomlKeys() []string {
 		keys = append(keys, field.Tag.Get("toml"))
 	}
 	return keys
+}
+
+// TOML writes s as [ParseTOML] reads it. A gene with evenly spaced values is a
+// number or {min, max, step}; what is zero is left out. An error says that s is
+// not valid.
+func (s Space) TOML() ([]byte, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	fields := reflect.ValueOf(s)
+	for i, key := range tomlKeys() {
+		field := fields.Field(i)
+		if field.IsZero() || field.Kind() == reflect.Slice && field.Len() == 0 {
+			continue
+		}
+		if c, ok := field.Interface().(Choices); ok {
+			fmt.Fprintf(&b, "%s = %s\n", key, c.toml())
+			continue
+		}
+		line, err := toml.Marshal(map[string]any{key: field.Interface()})
+		if err != nil {
+			return nil, fmt.Errorf("space: %s: %w", key, err)
+		}
+		b.Write(line)
+	}
+	return b.Bytes(), nil
 }

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 const tinyTOML = `
@@ -36,6 +38,9 @@ func TestParseTOML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got, err := ParseTOML([]byte(tinyTOML + "max_inner_ratio = 2.1\n")); err != nil || got.MaxInnerRatio != 2.1 {
+		t.Errorf("max_inner_ratio %v: %v", got.MaxInnerRatio, err)
+	}
 	if want := (Choices{2}); !reflect.DeepEqual(got.NHead, want) || !got.Shared {
 		t.Errorf("n_head %v, shared %v, want %v, true", got.NHead, got.Shared, want)
 	}
@@ -62,7 +67,7 @@ func TestParseTOMLErrors(t *testing.T) {
 		{"n_head = [2, 3, 8]", "n_head = 7", "empty: no d_model admits a layer"},
 		{"vocab_size = 1000", `vocab_size = "many"`, "vocab_size"},
 		{"vocab_size = 1000", "vocab_size = 1e99", "vocab_size"},
-		{"inner_ratio = 1.7", "inner_ratio = nan", "inner_ratio NaN; allowed are 0 to"},
+		{"inner_ratio = 1.7", "inner_ratio = nan", "inner_ratio NaN; allowed are 0 (no bound) to"},
 		{"name =", "name = =", "line 2"},
 		{"[100, 500, 2000]", "[0b\n0]", `'0b\n'`},
 	} {
@@ -84,6 +89,7 @@ func TestParseTOMLErrors(t *testing.T) {
 func FuzzParseTOML(f *testing.F) {
 	f.Add([]byte(tinyTOML))
 	f.Add([]byte(strings.ReplaceAll(tinyTOML, "gpt2", "transformer-xl")))
+	f.Add([]byte(tinyTOML + "max_inner_ratio = 2.1"))
 	f.Add([]byte("n_layer = {min = 1, max = 9223372036854775807, step = 1}"))
 	f.Add([]byte("[n_layer]\nmin = 1\nmax = 3\n[[d_model]]\nmin = 2"))
 	f.Add([]byte("\"a\nb\" = 1"))
@@ -107,6 +113,14 @@ func FuzzParseTOML(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		text, err := s.TOML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseTOML(text)
+		if rewritten, _ := json.Marshal(again); err != nil || string(rewritten) != string(line) {
+			t.Errorf("written as %s, which reads back as %s (%v), want %s", text, rewritten, err, line)
+		}
 		var back Space
 		if err := json.Unmarshal(line, &back); err != nil {
 			t.Fatal(err)
@@ -125,4 +139,37 @@ func FuzzParseTOML(f *testing.F) {
 			t.Errorf("sampled %v, but: %v", a, err)
 		}
 	})
+}
+
+func TestTOMLRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSpace(t)
+		text, err := s.TOML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ParseTOML(text); err != nil || !reflect.DeepEqual(got, s) {
+			t.Fatalf("%s\nreads back as %+v (%v), want %+v", text, got, err, s)
+		}
+	})
+	if text, err := (Space{}).TOML(); err == nil {
+		t.Errorf("the empty space is written as %s", text)
+	}
+}
+
+func TestTOMLIsShort(t *testing.T) {
+	for _, tt := range []struct {
+		values Choices
+		want   string
+	}{
+		{Choices{4}, "4"},
+		{Choices{2, 4}, "[2, 4]"},
+		{Choices{2, 4, 8}, "[2, 4, 8]"},
+		{Choices{3, 4, 5}, "{min = 3, max = 5}"},
+		{Choices{64, 128, 192}, "{min = 64, max = 192, step = 64}"},
+	} {
+		if got := tt.values.toml(); got != tt.want {
+			t.Errorf("%v is written %s, want %s", tt.values, got, tt.want)
+		}
+	}
 }

@@ -8,8 +8,9 @@ import (
 	"litefront/searchcore/arch"
 )
 
-// maxInnerRatio bounds InnerRatio: no wider d_inner exists at any d_model.
-const maxInnerRatio = 1 << 20
+// maxRatio bounds InnerRatio and MaxInnerRatio: no wider d_inner exists at any
+// d_model.
+const maxRatio = 1 << 20
 
 // maxNameLen bounds the length of Name in bytes.
 const maxNameLen = 64
@@ -86,9 +87,20 @@ func (s Space) validateFields() error {
 			return err
 		}
 	}
+	for _, ratio := range []struct {
+		name  string
+		value float64
+	}{
+		{"inner_ratio", s.InnerRatio},
+		{"max_inner_ratio", s.MaxInnerRatio},
+	} {
+		if !(ratio.value >= 0 && ratio.value <= maxRatio) { // NaN neither
+			return fmt.Errorf("space: %s %v; allowed are 0 (no bound) to %d", ratio.name, ratio.value, maxRatio)
+		}
+	}
 	switch {
-	case math.IsNaN(s.InnerRatio) || s.InnerRatio < 0 || s.InnerRatio > maxInnerRatio:
-		return fmt.Errorf("space: inner_ratio %v; allowed are 0 to %d", s.InnerRatio, maxInnerRatio)
+	case s.MaxInnerRatio > 0 && s.InnerRatio >= s.MaxInnerRatio:
+		return fmt.Errorf("space: inner_ratio %v must be below max_inner_ratio %v", s.InnerRatio, s.MaxInnerRatio)
 	case s.MinDecoderParams < 0:
 		return fmt.Errorf("space: min_decoder_params %d; allowed are 0 (no bound) and more", s.MinDecoderParams)
 	case s.MaxDecoderParams < 0:
@@ -103,12 +115,8 @@ func (s Space) validateFields() error {
 // leaves none. What fits a backbone is asked of package arch.
 func (s Space) width(dModel int) (width, error) {
 	w := width{dModel: dModel}
-	divVal := s.DivVal
-	if len(divVal) == 0 {
-		divVal = Choices{1}
-	}
 	var misfit error
-	for _, v := range divVal {
+	for _, v := range s.divVals() {
 		a := s.architecture(dModel, v, arch.Layer{Heads: 1, DInner: 1})
 		if err := a.Validate(); err != nil {
 			misfit = err
@@ -133,18 +141,39 @@ func (s Space) width(dModel int) (width, error) {
 	if len(w.nHead) == 0 {
 		return width{}, misfit
 	}
-	narrow := s.narrow(dModel)
-	for i, inner := range s.DInner {
-		if inner > narrow {
-			w.dInner = s.DInner[i:]
-			return w, nil
-		}
+	first, _ := slices.BinarySearch(s.DInner, s.narrow(dModel)+1)
+	end, _ := slices.BinarySearch(s.DInner, s.wide(dModel)+1)
+	switch {
+	case first == len(s.DInner):
+		return width{}, fmt.Errorf("no d_inner exceeds ⌊%v·d_model⌋ = %d", s.InnerRatio, s.narrow(dModel))
+	case end == 0:
+		return width{}, fmt.Errorf("every d_inner exceeds ⌊%v·d_model⌋ = %d", s.MaxInnerRatio, s.wide(dModel))
+	case first >= end:
+		return width{}, fmt.Errorf("no d_inner exceeds ⌊%v·d_model⌋ = %d and is at most ⌊%v·d_model⌋ = %d",
+			s.InnerRatio, s.narrow(dModel), s.MaxInnerRatio, s.wide(dModel))
 	}
-	return width{}, fmt.Errorf("no d_inner exceeds ⌊%v·d_model⌋ = %d", s.InnerRatio, narrow)
+	w.dInner = s.DInner[first:end]
+	return w, nil
+}
+
+// divVals are the values of div_val: 1 if none is given.
+func (s Space) divVals() Choices {
+	if len(s.DivVal) == 0 {
+		return Choices{1}
+	}
+	return s.DivVal
 }
 
 // narrow is the largest d_inner that InnerRatio refuses.
 func (s Space) narrow(dModel int) int { return int(s.InnerRatio * float64(dModel)) }
+
+// wide is the largest d_inner that MaxInnerRatio allows.
+func (s Space) wide(dModel int) int {
+	if s.MaxInnerRatio == 0 {
+		return math.MaxInt - 1
+	}
+	return int(s.MaxInnerRatio * float64(dModel))
+}
 
 // validateBounds checks that the bounds on the decoder parameters can be met.
 // The count is a constant plus the sum over the layers, and in each layer grows
@@ -153,10 +182,7 @@ func (s Space) validateBounds(ws []width) error {
 	if s.MinDecoderParams == 0 && s.MaxDecoderParams == 0 {
 		return nil
 	}
-	upper := s.MaxDecoderParams
-	if upper == 0 {
-		upper = math.MaxInt64
-	}
+	upper := s.upper()
 	lowest, highest := int64(math.MaxInt64), int64(0)
 	for _, w := range ws {
 		constant, small, large := s.layerParams(w)
@@ -172,18 +198,31 @@ func (s Space) validateBounds(ws []width) error {
 		s.MinDecoderParams, s.MaxDecoderParams, lowest, highest)
 }
 
+// upper is MaxDecoderParams, or what no count exceeds.
+func (s Space) upper() int64 {
+	if s.MaxDecoderParams == 0 {
+		return math.MaxInt64
+	}
+	return s.MaxDecoderParams
+}
+
 // layerParams returns the decoder parameters outside the layers, and those of
 // the smallest and of the largest layer, for one d_model.
 func (s Space) layerParams(w width) (constant, small, large int64) {
 	small = math.MaxInt64
 	for _, h := range w.nHead {
 		for _, inner := range []int{w.dInner[0], w.dInner[len(w.dInner)-1]} {
-			l := arch.Layer{Heads: h, DInner: inner}
-			one := s.architecture(w.dModel, w.divVal[0], l).DecoderParams()
-			two := s.architecture(w.dModel, w.divVal[0], l, l).DecoderParams()
-			constant = 2*one - two
-			small, large = min(small, two-one), max(large, two-one)
+			rest, params := s.oneLayerParams(w, arch.Layer{Heads: h, DInner: inner})
+			constant, small, large = rest, min(small, params), max(large, params)
 		}
 	}
 	return constant, small, large
+}
+
+// oneLayerParams returns the decoder parameters outside the layers, and those of
+// l, at one d_model.
+func (s Space) oneLayerParams(w width, l arch.Layer) (constant, params int64) {
+	one := s.architecture(w.dModel, w.divVal[0], l).DecoderParams()
+	two := s.architecture(w.dModel, w.divVal[0], l, l).DecoderParams()
+	return 2*one - two, two - one
 }

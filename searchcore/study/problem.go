@@ -86,7 +86,7 @@ func (p *problem) plan(a arch.Architecture) (objective.Candidate, error) {
 	if need, limit := g.Memory.TotalBytes, min(p.setup.MemoryLimit, graph.MaxBytes); need > limit {
 		return objective.Candidate{}, fmt.Errorf("architecture %s needs %d bytes of memory; the limit is %d", a.ID(), need, limit)
 	}
-	return objective.Candidate{Arch: a, Workload: p.setup.Workload, Memory: g.Memory}, nil
+	return objective.NewCandidate(g, nil), nil
 }
 
 // feasible reports why a must not be proposed: it cannot be built, needs too
@@ -117,9 +117,7 @@ func (p *problem) values(a arch.Architecture, m *trial.Measurement) ([]float64, 
 	if err != nil {
 		return nil, err
 	}
-	return p.objectives.Values(objective.Candidate{
-		Arch: a, Workload: p.setup.Workload, Memory: g.Memory, Measurement: m,
-	})
+	return p.objectives.Values(objective.NewCandidate(g, m))
 }
 
 // violated returns the first constraint that a result breaks, or "". Values that

@@ -231,6 +231,7 @@ func (s *Study) applyMeasured(m trial.Measured) (frontierChanged bool) {
 	r.Status, r.Values, r.Measurement = Measured, m.Values, &m.Measurement
 	r.Violates, _ = s.problem.violated(r.Arch, m.Values, &m.Measurement)
 	s.measured++
+	r.Ended = s.measured + s.failed
 	s.orphans = without(s.orphans, r)
 	if r.Origin.Op == OpOverlay {
 		return false
@@ -255,6 +256,7 @@ func (s *Study) applyFailed(f trial.Failed) {
 	r := s.trials[f.Number-1]
 	r.Status, r.Reason = Failed, f.Reason
 	s.failed++
+	r.Ended = s.measured + s.failed
 	s.orphans = without(s.orphans, r)
 	if r.Origin.Op != OpOverlay {
 		s.moves = append(s.moves, move{r.Number, true})

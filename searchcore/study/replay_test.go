@@ -329,3 +329,34 @@ func TestCompact(t *testing.T) {
 		}
 	}
 }
+
+// Ended is the order of results, not of trials, also after a replay.
+func TestEndedIsTheOrderOfResults(t *testing.T) {
+	st, j := start(t, setup(t, "random"), nil)
+	var asked []trial.Trial
+	for range 4 {
+		tr, err := st.Ask()
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked = append(asked, tr)
+	}
+	for _, i := range []int{2, 0} {
+		if err := st.Tell(asked[i].Number, asked[i].Token, measure(asked[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := st.Fail(asked[3].Number, asked[3].Token, "x"); err != nil {
+		t.Fatal(err)
+	}
+	replayed, _ := replay(t, j.events(t))
+	for _, s := range []*study.Study{st, replayed} {
+		var got []int
+		for _, r := range s.Trials() {
+			got = append(got, r.Ended)
+		}
+		if want := []int{2, 0, 1, 3}; !slices.Equal(got, want) {
+			t.Errorf("Ended = %v, want %v", got, want)
+		}
+	}
+}

@@ -34,6 +34,9 @@ type Record struct {
 	// had failed: the search breeds only from points that can be used.
 	Violates string
 	Reason   string // why it Failed
+	// Ended counts the trials that have ended, this one included, when it did: the
+	// order of results. It is 0 for one that is Outstanding.
+	Ended int
 
 	attempt int
 }

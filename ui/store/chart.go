@@ -17,6 +17,7 @@ type View struct {
 }
 
 var views = []View{
+	{"Response latency", "response latency (ms)", mustObjective("response_ms")},
 	{"Prefill latency", "prefill latency (ms)", mustObjective("prefill_ms")},
 	{"Decode latency", "decode latency (ms)", mustObjective("decode_ms")},
 	{"Peak memory", "peak memory (MiB)", peakMemory},

@@ -52,7 +52,7 @@ func (s *Store) resetForm() {
 	s.Form = Form{
 		Preset:     "archai-gpt2",
 		Prompt:     strconv.Itoa(trial.DefaultWorkload().PromptLen),
-		Objectives: []string{"decoder_params", "prefill_ms", "peak_mb"},
+		Objectives: objective.Defaults(),
 		Budget:     "60s",
 		Strategy:   study.Strategies()[0],
 		Seed:       "1",

@@ -66,12 +66,12 @@ func TestObjectives(t *testing.T) {
 	s := ready(t)
 	s.SetObjective("peak_mb", false)
 	s.SetObjective("decode_ms", true)
-	s.SetObjective("prefill_ms", true) // already
-	s.SetObjective("speed", true)      // there is none
-	if want := []string{"decoder_params", "prefill_ms", "decode_ms"}; !slices.Equal(s.Form.Objectives, want) {
+	s.SetObjective("response_ms", true) // already
+	s.SetObjective("speed", true)       // there is none
+	if want := []string{"decoder_params", "decode_ms", "response_ms"}; !slices.Equal(s.Form.Objectives, want) {
 		t.Errorf("objectives %v, want %v", s.Form.Objectives, want)
 	}
-	s.SetObjective("prefill_ms", false)
+	s.SetObjective("response_ms", false)
 	if s.Invalid[FieldObjectives] != "" {
 		t.Errorf("two objectives are refused: %s", s.Invalid[FieldObjectives])
 	}

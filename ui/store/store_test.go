@@ -275,6 +275,9 @@ func checkPoints(t *testing.T, s *Store, w *worker) {
 		}
 		x, low, high := r.Measurement.Prefill.MedianMs, r.Measurement.Prefill.LowMs, r.Measurement.Prefill.HighMs
 		switch s.View.Name {
+		case "Response latency":
+			m := r.Measurement
+			x, low, high = r.Values[1], m.Prefill.LowMs+64*m.Decode.LowMs, m.Prefill.HighMs+64*m.Decode.HighMs
 		case "Decode latency":
 			x, low, high = r.Measurement.Decode.MedianMs, r.Measurement.Decode.LowMs, r.Measurement.Decode.HighMs
 		case "Peak memory":
@@ -352,7 +355,7 @@ func TestReadings(t *testing.T) {
 			t.Errorf("%s: %v (%v), want %v", name, got, known, want)
 		}
 	}
-	for _, name := range []string{"weight_mb", "kv_mb"} { // neither measured nor an objective here
+	for _, name := range []string{"weight_mb", "kv_mb", "flops"} { // neither measured nor an objective here
 		o, err := objective.Parse(name)
 		if err != nil {
 			t.Fatal(err)
@@ -365,7 +368,7 @@ func TestReadings(t *testing.T) {
 	for _, o := range s.Objectives() {
 		names = append(names, o.Name)
 	}
-	if want := []string{"decoder_params", "prefill_ms", "peak_mb"}; !slices.Equal(names, want) {
+	if want := objective.Defaults(); !slices.Equal(names, want) {
 		t.Errorf("columns %v, want %v", names, want)
 	}
 }
@@ -400,11 +403,12 @@ func TestConstraints(t *testing.T) {
 		t.Fatal(err)
 	}
 	for number, ms := range map[int]float64{1: 4, 2: 6} {
+		prefill := trial.Stat{MedianMs: ms, LowMs: ms, HighMs: ms}
 		tell(t, s, event(trial.KindAsked, func(e *trial.Event) {
 			e.Asked = &trial.Trial{Number: number, Proposal: trial.Proposal{Arch: a}}
 		}))
 		tell(t, s, event(trial.KindMeasured, func(e *trial.Event) {
-			e.Measured = &trial.Measured{Number: number, Values: []float64{1, ms, 1}}
+			e.Measured = &trial.Measured{Number: number, Values: []float64{1, 100, 1}, Measurement: trial.Measurement{Prefill: prefill}}
 		}))
 	}
 	if got := s.Trial(1).Violates; got != "" {
@@ -412,6 +416,9 @@ func TestConstraints(t *testing.T) {
 	}
 	if got := s.Trial(2).Violates; got != "prefill_ms<=5" {
 		t.Errorf("6 ms violates %q", got)
+	}
+	if got := s.Infeasible(); got != 1 {
+		t.Errorf("%d infeasible, want 1", got)
 	}
 	tell(t, s, event(trial.KindSetting, func(e *trial.Event) {
 		e.Setting = &trial.Setting{Name: study.SettingConstraints, Value: "prefill_ms>=5"}

@@ -63,6 +63,18 @@ func (s *Store) Frontier() []*Trial {
 	return members
 }
 
+// Infeasible counts the candidates of the search that were measured and break a
+// constraint.
+func (s *Store) Infeasible() int {
+	n := 0
+	for _, t := range s.trials {
+		if t.Violates != "" && !t.Overlay() {
+			n++
+		}
+	}
+	return n
+}
+
 // Select shows the details of a trial; a number without a measurement selects
 // nothing.
 func (s *Store) Select(number int) {
@@ -101,13 +113,13 @@ func (s *Store) Read(t *Trial, o objective.Objective) (r Reading, known bool) {
 		return Reading{}, false
 	}
 	c := objective.Candidate{Arch: t.Arch, Workload: s.Study.Workload, Measurement: t.Measurement}
-	// The plan's total is the memory that the module was found to have; its parts
-	// are known for the study's objectives only.
+	// The plan's total is the memory that the module was found to have; its parts,
+	// and the operations, are known for the study's objectives only.
 	c.Memory.TotalBytes = t.Measurement.MemoryBytes
 	var err error
 	if i := slices.IndexFunc(s.objectives, func(other objective.Objective) bool { return other.Name == o.Name }); i >= 0 {
 		r.Value = t.Values[i]
-	} else if o.Name == "weight_mb" || o.Name == "kv_mb" {
+	} else if o.Name == "weight_mb" || o.Name == "kv_mb" || o.Name == "flops" {
 		return Reading{}, false
 	} else if r.Value, err = o.Value(c); err != nil {
 		return Reading{}, false

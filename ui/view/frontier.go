@@ -31,14 +31,17 @@ func (c *Frontier) rows() []*store.Trial {
 func (c *Frontier) more() bool { return len(c.Store.Frontier()) > maxRows && !c.all }
 
 func (c *Frontier) heading() string {
+	heading := "Frontier"
 	n := len(c.Store.Frontier())
 	if _, total := c.Store.Predicted(); total > 0 {
-		return fmt.Sprintf("Frontier (%d measured; %d predicted in all)", n, total)
+		heading = fmt.Sprintf("Frontier (%d measured; %d predicted in all)", n, total)
+	} else if n > 0 {
+		heading = fmt.Sprintf("Frontier (%d)", n)
 	}
-	if n > 0 {
-		return fmt.Sprintf("Frontier (%d)", n)
+	if n := c.Store.Infeasible(); n > 0 {
+		heading += fmt.Sprintf("; %d infeasible", n)
 	}
-	return "Frontier"
+	return heading
 }
 
 func (c *Frontier) selected(t *store.Trial) string { return fmt.Sprint(t == c.Store.Selected()) }

@@ -56,6 +56,7 @@ func label(o objective.Objective) string {
 var labels = map[string]string{
 	"decoder_params": "decoder parameters (proxy)",
 	"total_params":   "total parameters",
+	"flops":          "operations per response",
 	"prefill_ms":     "prefill latency",
 	"decode_ms":      "decode latency",
 	"response_ms":    "response latency",

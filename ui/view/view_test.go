@@ -329,7 +329,7 @@ func TestForm(t *testing.T) {
 		t.Fatal("a search starts with a wrong field")
 	}
 	v.input("input", "prompt", "32")
-	v.input("change", "objective-prefill_ms", false)
+	v.input("change", "objective-response_ms", false)
 	v.input("change", "objective-peak_mb", false)
 	if got := v.text("objectives-error"); !strings.Contains(got, "at least 2") {
 		t.Errorf("beside the objectives: %q", got)
@@ -371,7 +371,7 @@ func TestFrontierAndDetails(t *testing.T) {
 		if attribute(row, "data-trial") != fmt.Sprint(r.Number) || attribute(row, "data-arch") != r.Arch.ID() || !strings.Contains(text(row), r.Arch.String()) {
 			t.Errorf("row %d is %q for trial %d", i, text(row), r.Number)
 		}
-		if !strings.Contains(text(row), "noisy") || !strings.Contains(text(row), "1.00 – 10000") {
+		if !strings.Contains(text(row), "noisy") || !strings.Contains(text(row), "65.0 – 650000") {
 			t.Errorf("row %d lacks interval or verdict: %q", i, text(row))
 		}
 	}
@@ -488,7 +488,7 @@ func TestHeader(t *testing.T) {
 func TestViews(t *testing.T) {
 	v := show(t)
 	v.apply(idle())
-	v.handle("change", &event{}, byAttribute("id", "view-2"))
+	v.handle("change", &event{}, byAttribute("id", "view-3"))
 	if v.store.View.Name != "Peak memory" {
 		t.Errorf("the chart shows %q", v.store.View.Name)
 	}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"litefront/host/journal"
+	"litefront/host/report"
+	"litefront/host/wholefile"
+	"litefront/kernels/export"
+	"litefront/searchcore/study"
+)
+
+// frontFormats are the values of --format.
+var frontFormats = map[string]func(*report.Front, io.Writer) error{
+	"table": (*report.Front).Table,
+	"csv":   (*report.Front).CSV,
+	"json":  (*report.Front).JSON,
+}
+
+// frontCommand prints the frontier of a study, also by other objectives than
+// those it was searched with.
+func frontCommand() *cobra.Command {
+	var o report.FrontOptions
+	var format, configs string
+	cmd := &cobra.Command{
+		Use:   "front STUDY",
+		Short: "Print the frontier of a study, also by other objectives or constraints",
+		Long: "Print the frontier of a study's journal. What was measured once can be looked at by any objectives and\n" +
+			"constraints; those of the study keep holding. The journal is not changed, and may be of a running search.",
+		Args: oneArg("the journal of a study"),
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&o.Objectives, "objective", nil, "objectives instead of the study's: two or more of "+objectiveNames())
+	f.StringArrayVar(&o.Constraints, "constraint", nil, "further demand of every member, such as 'decode_ms<=20'; may be repeated")
+	f.StringVar(&o.Sort, "sort", "", "objective to sort by, best first (default the first one)")
+	f.IntVar(&o.Limit, "limit", 0, "list so many trials only; 0 for all")
+	f.BoolVar(&o.All, "all", false, "list dominated and infeasible trials and references too, marked as such")
+	f.StringVar(&format, "format", "table", "table, csv or json")
+	f.StringVar(&configs, "config-dir", "", "directory for one configuration file of each listed member of the frontier")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		write, ok := frontFormats[format]
+		if !ok {
+			return fmt.Errorf("format %q must be table, csv or json", format)
+		}
+		st, err := readStudy(args[0])
+		if err != nil {
+			return err
+		}
+		front, err := report.NewFront(st, o)
+		if err != nil {
+			return err
+		}
+		if configs != "" {
+			if err := writeConfigs(cmd, configs, front.Members()); err != nil {
+				return err
+			}
+		}
+		return write(front, cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+// readStudy replays a journal without holding it.
+func readStudy(path string) (*study.Study, error) {
+	events, err := journal.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	st, err := study.Replay(events, nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("journal %s: %w", path, err)
+	}
+	return st, nil
+}
+
+// writeConfigs writes trial-N.json for each member, and says which of them only
+// our own programs read.
+func writeConfigs(cmd *cobra.Command, dir string, members []study.Record) error {
+	if err := writable(dir); err != nil {
+		return err
+	}
+	var own []string
+	why := ""
+	for _, r := range members {
+		name := fmt.Sprintf("trial-%d.json", r.Number)
+		config, note, err := export.Config(r.Arch)
+		if err == nil {
+			err = wholefile.Write(filepath.Join(dir, name), func(w io.Writer) error {
+				_, err := w.Write(config)
+				return err
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+		}
+		if note != "" {
+			own, why = append(own, name), note
+		}
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "litefront: note: %s: %s; these files are litefront's own, which Hugging Face's classes do not read\n",
+		strings.Join(own, ", "), why)
+	return err
+}

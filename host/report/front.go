@@ -1,0 +1,111 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"litefront/searchcore/objective"
+	"litefront/searchcore/study"
+	"litefront/searchcore/trial"
+)
+
+// FrontOptions say what a [Front] lists.
+type FrontOptions struct {
+	Cut
+	Sort  string // objective to sort by, best first; empty for the first one
+	Limit int    // trials to list, from the best; 0 for all
+	All   bool   // dominated, infeasible and reference trials too, marked as such
+}
+
+// Front is the frontier of a study under a cut.
+type Front struct {
+	view   *view
+	sort   objective.Objective
+	points []point
+}
+
+// NewFront returns the frontier of s. An error is one line that says what is
+// wrong with o.
+func NewFront(s *study.Study, o FrontOptions) (*Front, error) {
+	v, err := newView(s, o.Cut)
+	if err != nil {
+		return nil, err
+	}
+	if o.Limit < 0 {
+		return nil, fmt.Errorf("limit %d must be at least 1, or 0 for all", o.Limit)
+	}
+	f := &Front{view: v, sort: v.objectives[0], points: slices.Clone(v.frontier)}
+	if o.Sort != "" {
+		if f.sort, err = objective.Parse(o.Sort); err != nil {
+			return nil, fmt.Errorf("sort: %w", err)
+		}
+	}
+	if o.All {
+		f.points = append(v.ended(), v.measured(true)...)
+	}
+	slices.SortStableFunc(f.points, func(a, b point) int { return cmp.Compare(f.cost(a), f.cost(b)) })
+	if o.Limit > 0 && o.Limit < len(f.points) {
+		f.points = f.points[:o.Limit]
+	}
+	return f, nil
+}
+
+// cost is what points are sorted by; what is not known comes last.
+func (f *Front) cost(p point) float64 {
+	r, known := f.view.read(p, f.sort)
+	if !known {
+		return math.Inf(1)
+	}
+	return objective.Set{f.sort}.Costs([]float64{r.value})[0]
+}
+
+// Members returns the listed trials that are on the frontier.
+func (f *Front) Members() []study.Record {
+	var members []study.Record
+	for _, p := range f.points {
+		if p.standing() == onFrontier {
+			members = append(members, p.Record)
+		}
+	}
+	return members
+}
+
+// Table writes the list as [Table] does, with the objective that it is sorted by.
+func (f *Front) Table(w io.Writer) error {
+	return f.view.writeTable(w, f.points, &f.sort)
+}
+
+// CSV writes the list with the columns of the files of [WriteDir].
+func (f *Front) CSV(w io.Writer) error { return f.view.csv(w, f.points) }
+
+// frontDocument is a Front as JSON.
+type frontDocument struct {
+	Started     trial.Started `json:"started"`
+	Device      *trial.Device `json:"device"`      // of the first measured trial; null if there is none
+	Objectives  []string      `json:"objectives"`  // in the order of values
+	Constraints []string      `json:"constraints"` // beside those of started
+	Trials      []listed      `json:"trials"`
+}
+
+type listed struct {
+	Standing string `json:"standing"` // frontier, dominated, infeasible, reference, or unknown by these objectives
+	result
+}
+
+// JSON writes the list as one object, with all raw samples.
+func (f *Front) JSON(w io.Writer) error {
+	d := frontDocument{Started: f.view.started, Device: f.view.device(), Objectives: []string{}, Constraints: []string{}, Trials: []listed{}}
+	for _, o := range f.view.objectives {
+		d.Objectives = append(d.Objectives, o.Name)
+	}
+	for _, c := range f.view.constraints {
+		d.Constraints = append(d.Constraints, c.String())
+	}
+	for i, r := range results(f.points) {
+		d.Trials = append(d.Trials, listed{f.points[i].standing(), r})
+	}
+	return writeJSON(w, d)
+}
