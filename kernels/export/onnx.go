@@ -14,7 +14,7 @@ const maxONNX = math.MaxInt32
 
 // WriteONNX writes g with the given weights as one self-contained ONNX model of
 // opset 17, which ONNX Runtime and its browser build run as it is. It is the
-// same computation as the module's:
+// same computation as that of g's module in f32, whatever the precision of g:
 //
 //	input_ids                 int64 [1, n]     tokens at the positions past to past + n
 //	past_key_values.L.key     f32 [1, heads, past, d_head], and .value, for each layer L
@@ -117,6 +117,8 @@ func (b *onnxBuilder) op(o graph.Op) error {
 		b.values[o.Y] = b.body.node("LayerNormalization", []string{x, b.vector(o.W), b.vector(o.B)}, onnxReal("epsilon", 1e-5))
 	case graph.Linear:
 		b.linear(o, x)
+	case graph.Quantize:
+		b.values[o.Y] = x // the weights are given as floats, and stay so
 	case graph.Transpose:
 		b.values[o.Y] = x // the module keeps values transposed; here they are as they come
 	case graph.Unproject:
