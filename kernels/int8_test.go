@@ -134,12 +134,20 @@ func TestInt8Weights(t *testing.T) {
 	}
 }
 
-// difference is the L2 distance of two vectors over the length of the second.
+// difference is the L2 distance of two vectors over the length of the second, each
+// less its mean: log-probabilities have a large one, which says nothing.
 func difference(got, want []float32) float64 {
+	mean := func(x []float32) (sum float64) {
+		for _, v := range x {
+			sum += float64(v) / float64(len(x))
+		}
+		return sum
+	}
+	g, w := mean(got), mean(want)
 	var d, length float64
-	for i, w := range want {
-		d += math.Pow(float64(got[i])-float64(w), 2)
-		length += math.Pow(float64(w), 2)
+	for i := range want {
+		d += math.Pow(float64(got[i])-g-(float64(want[i])-w), 2)
+		length += math.Pow(float64(want[i])-w, 2)
 	}
 	return math.Sqrt(d / length)
 }
@@ -148,6 +156,7 @@ func difference(got, want []float32) float64 {
 // With LITEFRONT_LONG it does so on architectures of the search spaces.
 func TestInt8Accuracy(t *testing.T) {
 	r := rand.New(rand.NewPCG(19, 7))
+	worst := 0.0
 	list := make([]arch.Architecture, 0, 24)
 	for range 10 {
 		list = append(list, smallArch(r, 40), smallXL(r))
@@ -176,12 +185,13 @@ func TestInt8Accuracy(t *testing.T) {
 				logits[i] = p.logits()
 			}
 			d := difference(logits[1], logits[0])
-			t.Logf("relative L2 difference %.2f %%", 100*d)
+			worst = max(worst, d)
 			if d > 0.02 {
 				t.Errorf("relative L2 difference %.2f %%", 100*d)
 			}
 		})
 	}
+	t.Logf("the largest relative L2 difference is %.2f %%", 100*worst)
 }
 
 // TestInt8Memory compares the weights of both precisions: matrices shrink to a
