@@ -18,9 +18,7 @@ import (
 
 // Features are the WebAssembly extensions a module may use beyond fixed-width
 // SIMD, which every module needs.
-type Features struct {
-	RelaxedSIMD bool
-}
+type Features = ops.Features
 
 // Module is an emitted WebAssembly module.
 //
@@ -64,7 +62,7 @@ func Compile(g *graph.Graph, f Features) (*Module, error) {
 	}
 	m := wasmasm.NewModule()
 	m.Memory(uint32(pages), uint32(pages))
-	e := emitter{g: g, lib: ops.New(m, f.RelaxedSIMD), m: m}
+	e := emitter{g: g, lib: ops.New(m, f), m: m}
 	e.init(e.ready())
 	forward := e.forward()
 
@@ -204,7 +202,7 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	case graph.Sinusoid:
 		f.Call(lib.Sinusoid(o.Y.Cols.Len), at(o.Y), at(o.X), m)
 	case graph.Quantize:
-		f.Call(lib.Quantize(), x(), at(o.Y), at(o.Y.Scales), m, k8(o.X), wasmasm.ConstF32(float32(ops.Range(o.X.Cols.Len))))
+		f.Call(lib.Quantize(), x(), at(o.Y), at(o.Y.Scales), m, k8(o.X), wasmasm.ConstF32(float32(lib.Range(o.X.Cols.Len))))
 	}
 }
 

@@ -178,7 +178,7 @@ type tile struct {
 }
 
 func (l *Lib) newTile(f *wasmasm.Func, rows, cols int) tile {
-	t := tile{f, l.relaxed, make([][]wasmasm.V128Var, rows)}
+	t := tile{f, l.features.RelaxedSIMD, make([][]wasmasm.V128Var, rows)}
 	for i := range t.v {
 		t.v[i] = make([]wasmasm.V128Var, cols)
 		for j := range t.v[i] {

@@ -10,7 +10,7 @@ import (
 // Products with int8 weights. The weights of eight columns are widened to 16 bits
 // as they are loaded and multiplied with the activations, which have 16 bits
 // anyway, by an instruction that also adds the products in pairs. Sums are exact
-// integers: lanes may wrap around, the sum over them may not, which [Range] sees to.
+// integers: lanes may wrap around, the sum over them may not, which Range sees to.
 // Only that sum becomes a float and is scaled.
 
 const (
@@ -25,7 +25,8 @@ const (
 
 // LinearI8 emits linear(x, sx, w, sw, y, m, n, k16, ldx, ldy): Y[m×n] += X[m×k]·W[n×k]ᵀ
 // with k = 16·k16, X of int16 and W of int8 in panels (graph.Tensor), their rows'
-// scales at sx and sw, strides in bytes.
+// scales at sx and sw, strides in bytes. X is what Quantize of the same library
+// stores.
 //
 //	for i := range m {
 //		for j := range n {
@@ -38,7 +39,12 @@ const (
 //	}
 func (l *Lib) LinearI8() *wasmasm.Func {
 	return l.once(key{op: "linear8"}, func() *wasmasm.Func {
-		panel, row := l.panelI8(), l.rowI8()
+		var panel, row *wasmasm.Func
+		if l.features.RelaxedDot {
+			panel, row = l.panelDot(), l.rowDot()
+		} else {
+			panel, row = l.panelI8(), l.rowI8()
+		}
 		f := l.m.Func("")
 		x, sx, w, sw, y := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		m, n, k16, ldx, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()

@@ -64,7 +64,7 @@ func TestLinearI8(t *testing.T) {
 	check := func(m, n, k int) {
 		t.Helper()
 		ldx, ldy := k+16*r.IntN(3), graph.Pad(n)+8*r.IntN(3)
-		x, w := integers[int16](r, m*ldx, Range(k)), integers[int8](r, n*k, 127)
+		x, w := integers[int16](r, m*ldx, new(Lib).Range(k)), integers[int8](r, n*k, 127)
 		sx, sw, y := random(r, m), random(r, n), random(r, m*ldy)
 		want := append([]float32(nil), y...)
 		for i := range m {
@@ -103,7 +103,7 @@ func TestLinearI8(t *testing.T) {
 func TestRange(t *testing.T) {
 	mc := newMachine(t, 8, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.LinearI8(), 10) })
 	for _, k := range []int{1, 16, 512, 513, 528, 2048, 4095, 32768} {
-		limit := Range(k)
+		limit := new(Lib).Range(k)
 		if limit < 1 || 127*limit*k >= 1<<31 || limit < 32767 && 127*(limit+1)*k < 1<<31 {
 			t.Fatalf("the range for %d is %d", k, limit)
 		}

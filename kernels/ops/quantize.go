@@ -13,14 +13,21 @@ const maxI8 = 127
 // Range is the largest magnitude of activations whose products with k weights may
 // be added up: 127·Range·k stays below 2^31. That leaves far more bits than the
 // weights have: 15 up to k = 512, 13 at 2048.
-func Range(k int) int { return min(math.MaxInt16, math.MaxInt32/(maxI8*k)) }
+func (l *Lib) Range(k int) int {
+	most := math.MaxInt16
+	if l.features.RelaxedDot {
+		most = maxDot
+	}
+	return min(most, math.MaxInt32/(maxI8*k))
+}
 
 // least is the smallest magnitude that a row is scaled by, so that a row of zeros
 // has no division by zero.
 const least = 1e-30
 
 // Quantize emits quantize(x, q, scales, m, k8, limit): rows of floats become int16
-// of magnitudes up to limit, with k = 8·k8 rounded up to a multiple of 16 in q.
+// of magnitudes up to limit, with k = 8·k8 rounded up to a multiple of 16 in q. For
+// the dot instruction, these are stored as planes.
 //
 //	for i := range m {
 //		top := float32(least)
@@ -51,12 +58,13 @@ func (l *Lib) Quantize() *wasmasm.Func {
 			top.Set(top.F32x4Max(top.Shuffle(top.V128, 1, 0, 3, 2)))
 			f.StoreF32(scales, 0, top.F32x4Lane(0).Div(limit.F32))
 			factor.Set(limit.Splat().F32x4Div(top.V128))
-			integers := func(v wasmasm.V128) wasmasm.V128 {
-				return v.F32x4Mul(factor.V128).F32x4Nearest().I32x4TruncF32x4()
+			if l.features.RelaxedDot {
+				l.planes(f, x, q, k8, factor)
+				return
 			}
 			k.Set(k8.I32)
 			rows(f, k, func() {
-				f.StoreV128(q, 0, integers(x.LoadV128(0)).I16x8NarrowI32x4(integers(x.LoadV128(16))))
+				f.StoreV128(q, 0, rounded(x.LoadV128(0), factor).I16x8NarrowI32x4(rounded(x.LoadV128(16), factor)))
 			}, step{x, i32(32)}, step{q, i32(16)})
 			f.If(k8.And(i32(1)), func() {
 				f.StoreV128(q, 0, wasmasm.SplatF32(0))
@@ -65,6 +73,11 @@ func (l *Lib) Quantize() *wasmasm.Func {
 		}, step{scales, i32(4)})
 		return f
 	})
+}
+
+// rounded is the floats of v times factor as integers.
+func rounded(v wasmasm.V128, factor wasmasm.V128Var) wasmasm.V128 {
+	return v.F32x4Mul(factor.V128).F32x4Nearest().I32x4TruncF32x4()
 }
 
 // QuantizeRow rounds a row of weights to int8, symmetrically: row[i] is about

@@ -232,6 +232,16 @@ func (x V128) I32x4Add(y V128) V128 { return x.op(0xae, y) }
 // I32x4Mul is x · y modulo 2^32, by lanes.
 func (x V128) I32x4Mul(y V128) V128 { return x.op(0xb5, y) }
 
+// I32x4RelaxedDotI8x16 is z and, by lanes, the products of four signed bytes of x
+// and as many of y, which must be 0 to 127: with others it is as the engine likes.
+// It is an instruction of the relaxed SIMD extension.
+func (x V128) I32x4RelaxedDotI8x16(y, z V128) V128 {
+	return V128{join(simd(0x113), x.code, y.code, z.code)}
+}
+
+// And is the bitwise and of x and y.
+func (x V128) And(y V128) V128 { return x.op(0x4e, y) }
+
 // Xor is the bitwise exclusive or of x and y.
 func (x V128) Xor(y V128) V128 { return x.op(0x51, y) }
 

@@ -93,6 +93,7 @@ var f32x4Twins = []twin[V128, cell]{
 var i32x4Twins = []twin[V128, cell]{
 	{"V128.I32x4Add", V128.I32x4Add, lanes(i32Twins[0].want)},
 	{"V128.I32x4Mul", V128.I32x4Mul, lanes(i32Twins[2].want)},
+	{"V128.And", V128.And, lanes(i32Twins[3].want)},
 	{"V128.Xor", V128.Xor, lanes(i32Twins[4].want)},
 	{"V128.F32x4ConvertI32x4", first(V128.F32x4ConvertI32x4), lanes(convert)},
 	{"V128.F32x4Abs", first(V128.F32x4Abs), lanes(func(x, _ uint32) uint32 { return x &^ (1 << 31) })},
