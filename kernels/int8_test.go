@@ -65,7 +65,7 @@ func int8Reference(t testing.TB, g *graph.Graph) func(tokens []int) []float64 {
 func TestInt8(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 7))
 	worst := 0.0
-	for i := range 60 {
+	for i := range 30 {
 		a := smallArch(r, 40)
 		switch i % 3 {
 		case 1:

@@ -100,11 +100,12 @@ func (e *emitter) clearPadding(f *wasmasm.Func, t *graph.Tensor) {
 	for g := range rows.Groups() {
 		block(g*rows.Stride+rows.Group, (g+1)*rows.Stride, 0, cols.Size())
 	}
-	for g := range cols.Groups() {
+	last := cols.Groups() - 1
+	for g := range last {
 		block(0, rows.Size(), g*cols.Stride+cols.Group, (g+1)*cols.Stride)
 	}
-	if t.Format == graph.I8 {
-		block(0, rows.Size(), cols.Size(), t.Stride())
-		block(rows.Size(), int(t.Bytes())/t.Stride(), 0, t.Stride()) // what fills up the last panel
+	block(0, rows.Size(), last*cols.Stride+cols.Group, t.Stride())
+	if t.Format == graph.I8 { // what fills up the last panel
+		block(rows.Size(), int(t.Bytes())/t.Stride(), 0, t.Stride())
 	}
 }
