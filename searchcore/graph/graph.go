@@ -14,7 +14,8 @@ import (
 )
 
 // Panel is how many rows of a packed matrix lie interleaved: for every sixteen
-// bytes of columns, those of one row after the other. Inner loops then read one stream.
+// bytes of columns, those of one row after the other. Inner loops then read one
+// stream.
 const Panel = 5
 
 // Lane is the granularity, in floats, of stored dimensions that inner loops run
