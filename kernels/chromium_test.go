@@ -34,21 +34,28 @@ const runModule = `(() => {
 	return btoa(text);
 })()`
 
-// TestChromium runs the same modules in V8: the portable ones give the very bits
-// that wazero gives, those with relaxed SIMD stay within the tolerance of the
-// reference.
+// TestChromium runs the same modules of both precisions in V8: the portable ones
+// give the very bits that wazero gives, those with relaxed SIMD stay within the
+// tolerance of the reference.
 func TestChromium(t *testing.T) {
 	tab := browsertest.New(t, 3*time.Minute)
 	r := rand.New(rand.NewPCG(40, 40))
 	relaxedDiffers := false
-	for i := range 60 {
+	for i := range 80 {
 		a := smallArch(r, 40)
-		if i >= 40 {
+		if i >= 50 {
 			a = smallXL(r)
 		}
-		t.Run(fmt.Sprintf("%02d %v", i, a), func(t *testing.T) {
-			w := trial.Workload{PromptLen: 33, Context: 40, Precision: trial.F32, Threads: 1}
-			p := compile(t, a, w)
+		precision, tolerance := trial.F32, 1e-4
+		if i%2 == 1 {
+			precision, tolerance = trial.I8, 1e-3
+		}
+		t.Run(fmt.Sprintf("%02d %s %v", i, precision, a), func(t *testing.T) {
+			p := compile(t, a, workload(precision))
+			reference := p.reference
+			if precision == trial.I8 {
+				reference = int8Reference(t, p.g)
+			}
 			n := 1 + r.IntN(33)
 			tokens := randomTokens(r, n+1, a.Vocab)
 			p.setTokens(tokens)
@@ -74,12 +81,18 @@ func TestChromium(t *testing.T) {
 					t.Fatalf("portable: logit %d is %x in Chromium and %x in wazero", i, math.Float32bits(x), math.Float32bits(native[i]))
 				}
 			}
-			relaxed := inBrowser(relaxedModule(t, p.g))
-			if e := maxError(relaxed, p.reference(tokens)); e > 1e-4 {
+			relaxed := inBrowser(relaxedModule(t, p.g, kernels.Features{RelaxedSIMD: true}))
+			if e := maxError(relaxed, reference(tokens)); e > tolerance {
 				t.Errorf("relaxed: error %.2g of scale", e)
 			}
 			for i, x := range relaxed {
 				relaxedDiffers = relaxedDiffers || x != native[i]
+			}
+			if precision == trial.I8 {
+				// Activations have fewer bits: 14.
+				if e := maxError(inBrowser(relaxedModule(t, p.g, kernels.Features{RelaxedDot: true})), reference(tokens)); e > 2e-3 {
+					t.Errorf("relaxed dot: error %.2g of scale", e)
+				}
 			}
 		})
 	}
@@ -88,9 +101,9 @@ func TestChromium(t *testing.T) {
 	}
 }
 
-func relaxedModule(t *testing.T, g *graph.Graph) *kernels.Module {
+func relaxedModule(t *testing.T, g *graph.Graph, f kernels.Features) *kernels.Module {
 	t.Helper()
-	m, err := kernels.Compile(g, kernels.Features{RelaxedSIMD: true})
+	m, err := kernels.Compile(g, f)
 	if err != nil {
 		t.Fatal(err)
 	}

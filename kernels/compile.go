@@ -18,9 +18,7 @@ import (
 
 // Features are the WebAssembly extensions a module may use beyond fixed-width
 // SIMD, which every module needs.
-type Features struct {
-	RelaxedSIMD bool
-}
+type Features = ops.Features
 
 // Module is an emitted WebAssembly module.
 //
@@ -64,7 +62,7 @@ func Compile(g *graph.Graph, f Features) (*Module, error) {
 	}
 	m := wasmasm.NewModule()
 	m.Memory(uint32(pages), uint32(pages))
-	e := emitter{g: g, lib: ops.New(m, f.RelaxedSIMD), m: m}
+	e := emitter{g: g, lib: ops.New(m, f), m: m}
 	e.init(e.ready())
 	forward := e.forward()
 
@@ -142,10 +140,16 @@ func (e *emitter) cached(pos wasmasm.I32) wasmasm.I32 {
 }
 
 // row is the address of row i of t.
-func row(t *graph.Tensor, i wasmasm.I32) wasmasm.I32 { return at(t).Add(i.Mul(i32(4 * t.Stride()))) }
+func row(t *graph.Tensor, i wasmasm.I32) wasmasm.I32 { return at(t).Add(i.Mul(rowBytes(t))) }
+
+// rowBytes is the distance between the rows of t.
+func rowBytes(t *graph.Tensor) wasmasm.I32 { return i32(t.Format.Bytes() * t.Stride()) }
 
 // k8 is the width of a matrix in groups of eight columns.
-func k8(t *graph.Tensor) wasmasm.I32 { return i32(t.Stride() / graph.Lane) }
+func k8(t *graph.Tensor) wasmasm.I32 { return i32(t.Cols.Size() / graph.Lane) }
+
+// k16 is the width of a matrix of integers in groups of sixteen columns.
+func k16(t *graph.Tensor) wasmasm.I32 { return i32(t.Stride() / (2 * graph.Lane)) }
 
 func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	lib := e.lib
@@ -160,8 +164,12 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	}
 	switch o.Kind {
 	case graph.Embed:
-		f.Call(lib.Gather(float32(o.Scale)), at(o.X).Add(pos.Mul(i32(4))), at(o.W), at(o.Y), m, k8(o.W),
-			i32(o.Start), i32(o.W.Rows.Len))
+		ids, n := at(o.X).Add(pos.Mul(i32(4))), i32(o.W.Rows.Len)
+		if o.W.Format == graph.I8 {
+			f.Call(lib.GatherI8(float32(o.Scale)), ids, at(o.W), at(o.W.Scales), at(o.Y), m, k8(o.W), i32(o.Start), n)
+		} else {
+			f.Call(lib.Gather(float32(o.Scale)), ids, at(o.W), at(o.Y), m, k8(o.W), i32(o.Start), n)
+		}
 	case graph.Positions:
 		f.Call(lib.Add(), at(o.Y), row(o.W, pos), m.Mul(i32(o.Y.Stride()/4)))
 	case graph.Norm:
@@ -174,7 +182,11 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 		f.Call(lib.Transpose(), x(), at(o.Y).Add(e.cached(pos).Mul(i32(4))), m, i32(o.X.Stride()), i32(o.X.Stride()), i32(o.Y.Stride()))
 	case graph.Unproject:
 		f.MemoryFill(at(o.Y), i32(0), i32(int(o.Y.Bytes())))
-		f.Call(lib.Unproject(), x(), at(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
+		if o.W.Format == graph.I8 {
+			f.Call(lib.UnprojectI8(), x(), at(o.W), at(o.W.Scales), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
+		} else {
+			f.Call(lib.Unproject(), x(), at(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
+		}
 	case graph.Attention:
 		f.Call(lib.Attention(o.Heads, o.Dim, e.g.Span()),
 			x(), at(o.Keys), at(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
@@ -189,6 +201,8 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 		f.Call(lib.LogSoftmax(), at(o.Y), i32(o.Y.Cols.Len), shift)
 	case graph.Sinusoid:
 		f.Call(lib.Sinusoid(o.Y.Cols.Len), at(o.Y), at(o.X), m)
+	case graph.Quantize:
+		f.Call(lib.Quantize(), x(), at(o.Y), at(o.Y.Scales), m, k8(o.X), wasmasm.ConstF32(float32(lib.Range(o.X.Cols.Len))))
 	}
 }
 
@@ -222,7 +236,11 @@ func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x, pos, m wasmasm.I32) {
 	default:
 		f.Call(lib.SetRows(), y, at(o.B), m, i32(n/4), i32(ld))
 	}
-	f.Call(lib.Linear(), x, at(o.W), y, m, i32(n), k8(o.W), i32(4*o.X.Stride()), i32(4*ld))
+	if o.W.Format == graph.I8 {
+		f.Call(lib.LinearI8(), x, at(o.X.Scales), at(o.W), at(o.W.Scales), y, m, i32(n), k16(o.W), rowBytes(o.X), i32(4*ld))
+	} else {
+		f.Call(lib.Linear(), x, at(o.W), y, m, i32(n), k8(o.W), rowBytes(o.X), i32(4*ld))
+	}
 	if o.GELU {
 		f.Call(lib.GELU(), y, m.Mul(i32(ld/4)))
 	}

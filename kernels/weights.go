@@ -39,14 +39,17 @@ func tensorSeed(t *graph.Tensor) uint32 {
 }
 
 // Weights returns the seeded weights that init(seed) gives t, row-major in its
-// logical shape.
+// logical shape: those of the same seed are the same in every precision, before
+// quantised weights are rounded.
 func Weights(g *graph.Graph, t *graph.Tensor, seed uint32) []float32 {
 	scale, offset := distribution(g, t)
 	seed ^= tensorSeed(t)
+	floats := *t
+	floats.Format = graph.F32
 	out := make([]float32, 0, t.Rows.Len*t.Cols.Len)
 	for r := range t.Rows.Len {
 		for c := range t.Cols.Len {
-			out = append(out, ops.Random(seed, t.Index(r, c), scale, offset))
+			out = append(out, ops.Random(seed, floats.Index(r, c), scale, offset))
 		}
 	}
 	return out
@@ -61,8 +64,17 @@ func (e *emitter) init(ready *wasmasm.Func) {
 			continue
 		}
 		scale, offset := distribution(e.g, t)
-		f.Call(e.lib.Fill(), at(t), i32(int(t.Bytes()/16)), seed.Xor(i32(int(int32(tensorSeed(t))))),
-			wasmasm.ConstF32(scale), wasmasm.ConstF32(offset))
+		fill := func(t *graph.Tensor, scale, offset float32) {
+			f.Call(e.lib.Fill(), at(t), i32(int(t.Bytes()/16)), seed.Xor(i32(int(int32(tensorSeed(t))))),
+				wasmasm.ConstF32(scale), wasmasm.ConstF32(offset))
+		}
+		if t.Format == graph.I8 {
+			f.Call(e.lib.FillI8(), at(t), i32(int(t.Bytes())/(graph.Panel*t.Stride())), k8(t), k16(t),
+				seed.Xor(i32(int(int32(tensorSeed(t))))), wasmasm.ConstF32(scale))
+			fill(t.Scales, 0, scale/127)
+		} else {
+			fill(t, scale, offset)
+		}
 		e.clearPadding(f, t)
 	}
 	f.Call(ready)
@@ -76,16 +88,24 @@ func (e *emitter) clearPadding(f *wasmasm.Func, t *graph.Tensor) {
 		if row == rowEnd || col == colEnd {
 			return
 		}
-		if t.Packed {
+		switch {
+		case t.Format == graph.I8:
+			f.Call(e.lib.ClearI8(), at(t), k16(t), i32(row), i32(rowEnd), i32(col), i32(colEnd))
+		case t.Packed:
 			f.Call(e.lib.Clear(), at(t), k8(t), i32(row), i32(rowEnd), i32(col), i32(colEnd))
-		} else {
+		default:
 			f.Call(e.lib.Zero(), at(t).Add(i32(4*(row*t.Stride()+col))), i32(rowEnd-row), i32(colEnd-col), i32(t.Stride()))
 		}
 	}
 	for g := range rows.Groups() {
 		block(g*rows.Stride+rows.Group, (g+1)*rows.Stride, 0, cols.Size())
 	}
-	for g := range cols.Groups() {
+	last := cols.Groups() - 1
+	for g := range last {
 		block(0, rows.Size(), g*cols.Stride+cols.Group, (g+1)*cols.Stride)
+	}
+	block(0, rows.Size(), last*cols.Stride+cols.Group, t.Stride())
+	if t.Format == graph.I8 { // what fills up the last panel
+		block(rows.Size(), int(t.Bytes())/t.Stride(), 0, t.Stride())
 	}
 }

@@ -110,6 +110,14 @@ func TestGenerate(t *testing.T) {
 		}
 	}
 
+	// In int8 too, a module runs with weights of its own and with those of a file.
+	for _, args := range [][]string{{"--seed", "5"}, {"--weights", "home/model.safetensors"}} {
+		g := generated(s, append(args, "tiny.json", "--precision", "int8", "--prompt-ids", "1,2,3", "--tokens", "20")...)
+		if len(g.Tokens) != 20 || g.Tokens[0] != seeded.Tokens[0] {
+			t.Errorf("%v in int8: generated %v, in f32 %v", args, g.Tokens, seeded.Tokens)
+		}
+	}
+
 	// Greedily, what is generated from a longer prompt is the rest.
 	prompt := []string{"1", "2", "3"}
 	for _, id := range seeded.Tokens[:10] {

@@ -31,7 +31,13 @@ func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
 	w := &workloadFlags{trial.DefaultWorkload(), cmd.Flags()}
 	cmd.Flags().IntVar(&w.PromptLen, "prompt", w.PromptLen, "tokens in the prompt")
 	cmd.Flags().IntVar(&w.Context, "context", w.Context, "tokens the KV cache holds: the prompt and what is decoded after it; with --prompt alone, 64 more than that")
+	addPrecisionFlag(cmd, &w.Precision)
 	return w
+}
+
+// addPrecisionFlag gives cmd the flag of a workload's precision.
+func addPrecisionFlag(cmd *cobra.Command, p *trial.Precision) {
+	cmd.Flags().StringVar((*string)(p), "precision", string(*p), `format of the module's weights: "f32" or "int8"`)
 }
 
 // resolve gives the context, where only a prompt was asked for, the room after it

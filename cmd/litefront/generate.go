@@ -38,6 +38,7 @@ func generateCommand() *cobra.Command {
 	var weights string
 	var seed uint32
 	var asJSON bool
+	precision := trial.DefaultWorkload().Precision
 	cmd := &cobra.Command{
 		Use:   "generate FILE --prompt-ids 1,2,3",
 		Short: "Continue a prompt of token ids with the module of a configuration file",
@@ -49,6 +50,7 @@ func generateCommand() *cobra.Command {
 	f.Float64Var(&temperature, "temperature", 0, "temperature to sample at; 0 takes the likeliest token")
 	f.StringVar(&weights, "weights", "", "safetensors file with the weights; without one they are random")
 	f.Uint32Var(&seed, "seed", 1, "seed of random weights, and of sampling")
+	addPrecisionFlag(cmd, &precision)
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	if err := cmd.MarkFlagRequired("prompt-ids"); err != nil {
 		panic(err) // only for a flag that does not exist
@@ -62,6 +64,7 @@ func generateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		workload.Precision = precision
 		if !(temperature >= 0) || math.IsInf(temperature, 1) {
 			return fmt.Errorf("temperature %v must be 0 or above", temperature)
 		}

@@ -260,6 +260,18 @@ func TestInspect(t *testing.T) {
 		in.Memory.TotalBytes < 4*in.TotalParams {
 		t.Errorf("inspect printed %s", out)
 	}
+	// In int8, the positions' 64·48 and the vectors stay what they are.
+	var int8 struct {
+		Memory struct {
+			WeightBytes int64 `json:"weight_bytes"`
+		} `json:"memory"`
+	}
+	if err := json.Unmarshal([]byte(s.must("inspect", "tiny.json", "--json", "--precision", "int8")), &int8); err != nil {
+		t.Fatal(err)
+	}
+	if n := int8.Memory.WeightBytes; n < in.TotalParams+3*64*48 || n > 2*in.TotalParams {
+		t.Errorf("in int8, %d parameters take %d bytes", in.TotalParams, n)
+	}
 	s.write("xl.json", `{"arch_type":"transformer-xl","n_layer":2,"d_model":64,"d_inner":128,"n_head":2,"vocab_size":300,"mem_len":16}`)
 	// Relative keys for 16 + 256 distances, 64 wide, in two layers.
 	if out := s.must("inspect", "xl.json"); !strings.Contains(out, fmt.Sprintf("relative keys     %d\n", 2*272*64*4)) {
@@ -311,6 +323,8 @@ func TestBadInput(t *testing.T) {
 		{"nothing fits", quick("--memory-limit", "1KiB"), []string{"memory", "1024"}},
 		{"candidate too large", []string{"measure", "tiny.json", "--memory-limit", "100KiB"}, []string{"tiny.json", "memory", "limit"}},
 		{"context", []string{"measure", "tiny.json", "--context", "65"}, []string{"context", "65", "64"}},
+		{"precision", quick("--precision", "int4"), []string{"precision", `"int4"`, "f32", "int8"}},
+		{"precision to generate in", []string{"generate", "tiny.json", "--prompt-ids", "1", "--precision", "f64"}, []string{"precision", `"f64"`, "f32", "int8"}},
 		{"prompt", quick("--prompt", "0"), []string{"prompt_len", "0"}},
 		{"seeds", quick("--seeds", "5..1"), []string{"seeds", "5..1"}},
 		{"corrupt journal", quick("--study", "corrupt.journal"), []string{"corrupt.journal", "line"}},

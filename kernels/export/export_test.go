@@ -88,7 +88,12 @@ func draw(t testing.TB, n int) (list []arch.Architecture) {
 
 func build(t testing.TB, a arch.Architecture) *graph.Graph {
 	t.Helper()
-	g, err := graph.Build(a, trial.Workload{PromptLen: min(30, a.MaxLen), Context: a.MaxLen, Precision: trial.F32, Threads: 1})
+	return buildIn(t, a, trial.F32)
+}
+
+func buildIn(t testing.TB, a arch.Architecture, p trial.Precision) *graph.Graph {
+	t.Helper()
+	g, err := graph.Build(a, trial.Workload{PromptLen: min(30, a.MaxLen), Context: a.MaxLen, Precision: p, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

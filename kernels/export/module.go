@@ -48,11 +48,13 @@ type weights struct {
 
 type weight struct {
 	Name   string `json:"name"`
+	Type   string `json:"type"`   // f32 or i8
 	Offset int64  `json:"offset"` // in memory
 	Bytes  int64  `json:"bytes"`
 	Rows   axis   `json:"rows"`
 	Cols   axis   `json:"cols"`
 	Packed bool   `json:"packed"`
+	Scales int64  `json:"scales,omitempty"` // offset in memory of an i8 tensor's scales
 }
 
 // axis is a graph.Axis.
@@ -74,7 +76,10 @@ var functions = []function{
 const layout = "f32, little-endian. With r = floor(row / rows.group) * rows.stride + row mod rows.group, " +
 	"c the same of col and cols, and ld = cols.len / cols.group * cols.stride, entry (row, col) lies at " +
 	"offset + 4 * (r * ld + c), or if packed at " +
-	"offset + 4 * (floor(r / 5) * 5 * ld + floor(c / 4) * 20 + r mod 5 * 4 + c mod 4). Everything between is zero."
+	"offset + 4 * (floor(r / 5) * 5 * ld + floor(c / 4) * 20 + r mod 5 * 4 + c mod 4). " +
+	"Those of type i8, all packed: with ld rounded up to a multiple of 16, the integer at " +
+	"offset + floor(r / 5) * 5 * ld + floor(c / 16) * 80 + r mod 5 * 16 + c mod 16, times the f32 at scales + 4 * r. " +
+	"Everything between is zero."
 
 // Describe returns JSON that tells a host all it needs to run m, the module of
 // g: its exports, where tokens and logits lie, and where each weight tensor lies
@@ -93,8 +98,11 @@ func Describe(g *graph.Graph, m *kernels.Module, file string) ([]byte, error) {
 		Weights:  weights{File: file, Offset: offset, Bytes: end - offset, Layout: layout},
 	}
 	for _, t := range weightTensors(g) {
-		d.Weights.Tensors = append(d.Weights.Tensors,
-			weight{t.Name, t.Offset, t.Bytes(), axis(t.Rows), axis(t.Cols), t.Packed})
+		w := weight{t.Name, "f32", t.Offset, t.Bytes(), axis(t.Rows), axis(t.Cols), t.Packed, 0}
+		if t.Format == graph.I8 {
+			w.Type, w.Scales = "i8", t.Scales.Offset
+		}
+		d.Weights.Tensors = append(d.Weights.Tensors, w)
 	}
 	data, err := json.MarshalIndent(d, "", "  ")
 	return append(data, '\n'), err

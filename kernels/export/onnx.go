@@ -15,7 +15,7 @@ const maxONNX = math.MaxInt32
 
 // WriteONNX writes g with the given weights as one self-contained ONNX model of
 // opset 17, which ONNX Runtime and its browser build run as it is. It is the
-// same computation as the module's:
+// same computation as that of g's module in f32, whatever the precision of g:
 //
 //	input_ids                 int64 [1, n]     tokens at the positions past to past + n
 //	past_key_values.L.key     f32 [1, heads, past, d_head], and .value, for each layer L
@@ -137,6 +137,8 @@ func (b *onnxBuilder) op(o graph.Op) error {
 		y = b.linear(o, x)
 	case graph.Shift:
 		y = b.node("Add", x, b.vector(o.B))
+	case graph.Quantize:
+		y = x // the weights are given as floats, and stay so
 	case graph.Transpose:
 		y = x // the module keeps values transposed; here they are as they come
 	case graph.Unproject:

@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"litefront/kernels/export"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
 )
 
 // peers is the folder of the JavaScript packages that tests and benchmarks
@@ -108,5 +110,21 @@ func TestONNXIsBounded(t *testing.T) {
 	err := export.WriteONNX(io.Discard, g, w)
 	if err == nil || !strings.Contains(err.Error(), "the format holds 2147483647") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestONNXOfInt8 exports the same model whatever the module's precision.
+func TestONNXOfInt8(t *testing.T) {
+	for _, a := range draw(t, 12) {
+		var files [2]bytes.Buffer
+		for i, p := range trial.Precisions() {
+			g := buildIn(t, a, p)
+			if err := export.WriteONNX(&files[i], g, export.Seeded(g, seed)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(files[0].Bytes(), files[1].Bytes()) {
+			t.Errorf("%v: the files differ", a)
+		}
 	}
 }

@@ -178,7 +178,7 @@ type tile struct {
 }
 
 func (l *Lib) newTile(f *wasmasm.Func, rows, cols int) tile {
-	t := tile{f, l.relaxed, make([][]wasmasm.V128Var, rows)}
+	t := tile{f, l.features.RelaxedSIMD, make([][]wasmasm.V128Var, rows)}
 	for i := range t.v {
 		t.v[i] = make([]wasmasm.V128Var, cols)
 		for j := range t.v[i] {
@@ -209,9 +209,17 @@ func (t tile) madd(i, j int, a, b wasmasm.V128) {
 // addTo adds the lane sums of row i to the first cols of consecutive floats at p.
 func (t tile) addTo(i int, p, cols wasmasm.I32) {
 	v := t.v[i]
+	t.add(i, p, cols, func(j int) wasmasm.V128 { return hsum4(v[j:j+4], wasmasm.V128.F32x4Add) },
+		func(j int) wasmasm.F32 { return hsum(v[j].V128) })
+}
+
+// add adds what row i comes to to the first cols of consecutive floats at p: four
+// elements at a time, then one by one. Both may overwrite their accumulators.
+func (t tile) add(i int, p, cols wasmasm.I32, four func(j int) wasmasm.V128, one func(j int) wasmasm.F32) {
+	v := t.v[i]
 	whole := len(v) &^ 3
 	for j := 0; j < whole; j += 4 {
-		at, sum := uint32(4*j), hsum4(v[j:j+4])
+		at, sum := uint32(4*j), four(j)
 		t.f.IfElse(cols.GtU(i32(j+3)), func() {
 			t.f.StoreV128(p, at, p.LoadV128(at).F32x4Add(sum))
 		}, func() {
@@ -224,7 +232,7 @@ func (t tile) addTo(i int, p, cols wasmasm.I32) {
 	}
 	for j := whole; j < len(v); j++ {
 		o := uint32(4 * j)
-		t.f.If(cols.GtU(i32(j)), func() { t.f.StoreF32(p, o, p.LoadF32(o).Add(hsum(v[j].V128))) })
+		t.f.If(cols.GtU(i32(j)), func() { t.f.StoreF32(p, o, p.LoadF32(o).Add(one(j))) })
 	}
 }
 
@@ -233,13 +241,13 @@ func hsum(v wasmasm.V128) wasmasm.F32 {
 	return v.F32x4Lane(0).Add(v.F32x4Lane(2)).Add(v.F32x4Lane(1).Add(v.F32x4Lane(3)))
 }
 
-// hsum4 is the vector of the lane sums of four vectors, in the order of hsum. It
-// overwrites the first and third.
-func hsum4(v []wasmasm.V128Var) wasmasm.V128 {
+// hsum4 is the vector of the lane sums of four vectors, in the order of hsum, added
+// by add. It overwrites the first and third.
+func hsum4(v []wasmasm.V128Var, add func(x, y wasmasm.V128) wasmasm.V128) wasmasm.V128 {
 	half := func(x, y wasmasm.V128Var) { // x = [x0+x2, y0+y2, x1+x3, y1+y3]
-		x.Set(x.Shuffle(y.V128, 0, 4, 1, 5).F32x4Add(x.Shuffle(y.V128, 2, 6, 3, 7)))
+		x.Set(add(x.Shuffle(y.V128, 0, 4, 1, 5), x.Shuffle(y.V128, 2, 6, 3, 7)))
 	}
 	half(v[0], v[1])
 	half(v[2], v[3])
-	return v[0].Shuffle(v[2].V128, 0, 1, 4, 5).F32x4Add(v[0].Shuffle(v[2].V128, 2, 3, 6, 7))
+	return add(v[0].Shuffle(v[2].V128, 0, 1, 4, 5), v[0].Shuffle(v[2].V128, 2, 3, 6, 7))
 }

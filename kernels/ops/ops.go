@@ -13,9 +13,9 @@ import "litefront/kernels/wasmasm"
 
 // Lib emits functions into a module on demand, each once.
 type Lib struct {
-	m       *wasmasm.Module
-	relaxed bool
-	funcs   map[key]*wasmasm.Func
+	m        *wasmasm.Module
+	features Features
+	funcs    map[key]*wasmasm.Func
 }
 
 // key identifies an emitted function by its op and its baked dimensions.
@@ -24,10 +24,21 @@ type key struct {
 	dims [3]int
 }
 
-// New returns a library that emits into m. With relaxed, products are added by
-// the fused instruction of relaxed SIMD: faster, and rounded as the engine likes.
-func New(m *wasmasm.Module, relaxed bool) *Lib {
-	return &Lib{m: m, relaxed: relaxed, funcs: map[key]*wasmasm.Func{}}
+// Features are the WebAssembly extensions a module may use beyond fixed-width
+// SIMD, which every module needs.
+type Features struct {
+	// RelaxedSIMD adds products of floats by the fused instruction of relaxed SIMD:
+	// faster, and rounded as the engine likes.
+	RelaxedSIMD bool
+	// RelaxedDot multiplies integers by relaxed SIMD's dot instruction, with
+	// activations of 14 bits: the same results everywhere, faster on some processors
+	// and slower on others.
+	RelaxedDot bool
+}
+
+// New returns a library that emits into m, using f.
+func New(m *wasmasm.Module, f Features) *Lib {
+	return &Lib{m: m, features: f, funcs: map[key]*wasmasm.Func{}}
 }
 
 // once returns the function of k, emitting it at the first call.

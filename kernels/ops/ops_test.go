@@ -26,7 +26,7 @@ func newMachine(t testing.TB, pages uint32, emit func(m *wasmasm.Module, l *Lib)
 	t.Helper()
 	m := wasmasm.NewModule()
 	m.Memory(pages, pages)
-	emit(m, New(m, false))
+	emit(m, New(m, Features{}))
 	bytes, err := m.Bytes()
 	if err != nil {
 		t.Fatal(err)

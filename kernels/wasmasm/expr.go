@@ -17,8 +17,8 @@ type I32 struct{ code code }
 // rounded to nearest even. Payload and sign of a NaN it produces are unspecified.
 type F32 struct{ code code }
 
-// V128 is an expression of type v128: sixteen bytes, used as four floats or four
-// integers of 32 bits. Lane 0 is stored at the lowest address.
+// V128 is an expression of type v128: sixteen bytes, used as four floats or as
+// integers of 32, 16 or 8 bits. Lane 0 is stored at the lowest address.
 type V128 struct{ code code }
 
 // I32Expr is an address: an I32 or an I32Var.
@@ -131,6 +131,10 @@ func (x I32) LoadF32(offset uint32) F32 { return F32{load(x.code, 2, offset, 0x2
 // LoadV128 is the vector at x+offset.
 func (x I32) LoadV128(offset uint32) V128 { return V128{load(x.code, 4, offset, 0xfd, 0x00)} }
 
+// Load8x8 is the vector of the eight signed bytes at x+offset, as integers of 16
+// bits.
+func (x I32) Load8x8(offset uint32) V128 { return V128{load(x.code, 3, offset, 0xfd, 0x01)} }
+
 // Splat is the vector whose four lanes are x.
 func (x I32) Splat() V128 { return V128{join(simd(0x11), x.code)} }
 
@@ -162,6 +166,8 @@ func (x F32) Splat() V128 { return V128{join(simd(0x13), x.code)} }
 
 func (x V128) op(op uint32, y V128) V128 { return V128{join(simd(op), x.code, y.code)} }
 
+func (x V128) unary(op uint32) V128 { return V128{join(simd(op), x.code)} }
+
 // F32x4Add is x + y, by lanes.
 func (x V128) F32x4Add(y V128) V128 { return x.op(0xe4, y) }
 
@@ -182,6 +188,13 @@ func (x V128) F32x4Min(y V128) V128 { return x.op(0xe8, y) }
 // and +0 of zeros that differ.
 func (x V128) F32x4Max(y V128) V128 { return x.op(0xe9, y) }
 
+// F32x4Abs is |x|, by lanes.
+func (x V128) F32x4Abs() V128 { return x.unary(0xe0) }
+
+// F32x4Nearest is x rounded to an integer, to the even one of two equally near, by
+// lanes.
+func (x V128) F32x4Nearest() V128 { return x.unary(0x6a) }
+
 // F32x4RelaxedMadd is x·y + z, rounded once or twice as the engine likes. It is
 // an instruction of the relaxed SIMD extension.
 func (x V128) F32x4RelaxedMadd(y, z V128) V128 {
@@ -189,13 +202,45 @@ func (x V128) F32x4RelaxedMadd(y, z V128) V128 {
 }
 
 // F32x4ConvertI32x4 is x, four signed integers, as the nearest floats.
-func (x V128) F32x4ConvertI32x4() V128 { return V128{join(simd(0xfa), x.code)} }
+func (x V128) F32x4ConvertI32x4() V128 { return x.unary(0xfa) }
+
+// I32x4TruncF32x4 is x, four floats, as signed integers: rounded towards zero, the
+// nearest where there is none, 0 for a NaN.
+func (x V128) I32x4TruncF32x4() V128 { return x.unary(0xf8) }
+
+// I32x4ExtendLowI16x8 is lanes 0 to 3 of x, eight signed integers.
+func (x V128) I32x4ExtendLowI16x8() V128 { return x.unary(0xa7) }
+
+// I32x4ExtendHighI16x8 is lanes 4 to 7 of x, eight signed integers.
+func (x V128) I32x4ExtendHighI16x8() V128 { return x.unary(0xa8) }
+
+// I16x8NarrowI32x4 is the lanes of x, then those of y, signed, each as the nearest
+// of 16 bits.
+func (x V128) I16x8NarrowI32x4(y V128) V128 { return x.op(0x85, y) }
+
+// I8x16NarrowI16x8 is the lanes of x, then those of y, signed, each as the nearest
+// of 8 bits.
+func (x V128) I8x16NarrowI16x8(y V128) V128 { return x.op(0x65, y) }
+
+// I32x4DotI16x8 is the products of the signed lanes of x and y, added in pairs,
+// modulo 2^32.
+func (x V128) I32x4DotI16x8(y V128) V128 { return x.op(0xba, y) }
 
 // I32x4Add is x + y modulo 2^32, by lanes.
 func (x V128) I32x4Add(y V128) V128 { return x.op(0xae, y) }
 
 // I32x4Mul is x · y modulo 2^32, by lanes.
 func (x V128) I32x4Mul(y V128) V128 { return x.op(0xb5, y) }
+
+// I32x4RelaxedDotI8x16 is z and, by lanes, the products of four signed bytes of x
+// and as many of y, which must be 0 to 127: with others it is as the engine likes.
+// It is an instruction of the relaxed SIMD extension.
+func (x V128) I32x4RelaxedDotI8x16(y, z V128) V128 {
+	return V128{join(simd(0x113), x.code, y.code, z.code)}
+}
+
+// And is the bitwise and of x and y.
+func (x V128) And(y V128) V128 { return x.op(0x4e, y) }
 
 // Xor is the bitwise exclusive or of x and y.
 func (x V128) Xor(y V128) V128 { return x.op(0x51, y) }

@@ -86,13 +86,71 @@ var f32x4Twins = []twin[V128, cell]{
 	{"V128.F32x4Div", V128.F32x4Div, lanes(f32Twins[3].want)},
 	{"V128.F32x4Max", V128.F32x4Max, lanes(f32Twins[4].want)},
 	{"V128.F32x4Min", V128.F32x4Min, lanes(floats(func(x, y float32) float32 { return min(x, y) }))},
+	{"V128.F32x4Nearest", first(V128.F32x4Nearest),
+		lanes(floats(func(x, _ float32) float32 { return float32(math.RoundToEven(float64(x))) }))},
 }
 
 var i32x4Twins = []twin[V128, cell]{
 	{"V128.I32x4Add", V128.I32x4Add, lanes(i32Twins[0].want)},
 	{"V128.I32x4Mul", V128.I32x4Mul, lanes(i32Twins[2].want)},
+	{"V128.And", V128.And, lanes(i32Twins[3].want)},
 	{"V128.Xor", V128.Xor, lanes(i32Twins[4].want)},
-	{"V128.F32x4ConvertI32x4", func(x, _ V128) V128 { return x.F32x4ConvertI32x4() }, lanes(convert)},
+	{"V128.F32x4ConvertI32x4", first(V128.F32x4ConvertI32x4), lanes(convert)},
+	{"V128.F32x4Abs", first(V128.F32x4Abs), lanes(func(x, _ uint32) uint32 { return x &^ (1 << 31) })},
+	{"V128.I32x4TruncF32x4", first(V128.I32x4TruncF32x4), lanes(truncate)},
+	{"V128.I32x4ExtendLowI16x8", first(V128.I32x4ExtendLowI16x8), func(x, _ cell) cell { return words(halves(x)[:4]) }},
+	{"V128.I32x4ExtendHighI16x8", first(V128.I32x4ExtendHighI16x8), func(x, _ cell) cell { return words(halves(x)[4:]) }},
+	{"V128.I16x8NarrowI32x4", V128.I16x8NarrowI32x4, func(x, y cell) (z cell) {
+		for i, w := range append(x[:], y[:]...) {
+			n := max(min(int32(w), math.MaxInt16), math.MinInt16)
+			z[i/2] |= uint32(uint16(n)) << (i % 2 * 16)
+		}
+		return z
+	}},
+	{"V128.I8x16NarrowI16x8", V128.I8x16NarrowI16x8, func(x, y cell) (z cell) {
+		for i, h := range append(halves(x), halves(y)...) {
+			n := max(min(h, math.MaxInt8), math.MinInt8)
+			z[i/4] |= uint32(uint8(n)) << (i % 4 * 8)
+		}
+		return z
+	}},
+	{"V128.I32x4DotI16x8", V128.I32x4DotI16x8, func(x, y cell) (z cell) {
+		a, b := halves(x), halves(y)
+		for i := range z {
+			z[i] = uint32(a[2*i])*uint32(b[2*i]) + uint32(a[2*i+1])*uint32(b[2*i+1])
+		}
+		return z
+	}},
+}
+
+// first lifts an operation on one vector.
+func first(op func(x V128) V128) func(x, y V128) V128 {
+	return func(x, _ V128) V128 { return op(x) }
+}
+
+// halves are the lanes of 16 bits of x, signed, in the order of their addresses.
+func halves(x cell) (h []int32) {
+	for _, w := range x {
+		h = append(h, int32(int16(w)), int32(w)>>16)
+	}
+	return h
+}
+
+// words is the cell of four lanes.
+func words(x []int32) (c cell) {
+	for i := range c {
+		c[i] = uint32(x[i])
+	}
+	return c
+}
+
+// truncate is a float as an integer, rounded towards zero and saturated.
+func truncate(x, _ uint32) uint32 {
+	f := float64(math.Float32frombits(x))
+	if math.IsNaN(f) {
+		return 0
+	}
+	return uint32(int32(max(min(math.Trunc(f), math.MaxInt32), math.MinInt32)))
 }
 
 var shiftTwins = []struct {
@@ -173,6 +231,15 @@ func expressions() (floats, all []expression) {
 		// Loads move bits, those of a NaN too.
 		expression{"I32.LoadI32", func(x, _ I32) Expr { return x.LoadI32(0) }, func(x, _ cell) cell { return cell{x[0]} }},
 		expression{"I32.LoadF32", func(x, _ I32) Expr { return x.LoadF32(0) }, func(x, _ cell) cell { return cell{x[0]} }},
+		expression{"I32.Load8x8", func(x, _ I32) Expr { return x.Load8x8(4) }, func(x, _ cell) (z cell) {
+			for i := range z {
+				for j := range 2 {
+					n := x[1+i/2] >> (8 * (2*(i%2) + j))
+					z[i] |= uint32(uint16(int8(n))) << (16 * j)
+				}
+			}
+			return z
+		}},
 		expression{"I32.LoadV128", func(x, _ I32) Expr { return x.LoadV128(0) }, func(x, _ cell) cell { return x }},
 	)
 	for i := range byte(6) { // lanes wrap around

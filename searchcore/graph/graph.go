@@ -7,13 +7,15 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
 
-// Panel is how many rows of a packed matrix lie interleaved: for every four
-// columns, those of one row after the other. Inner loops then read one stream.
+// Panel is how many rows of a packed matrix lie interleaved: for every sixteen
+// bytes of columns, those of one row after the other. Inner loops then read one
+// stream.
 const Panel = 5
 
 // Lane is the granularity, in floats, of stored dimensions that inner loops run
@@ -47,6 +49,20 @@ func (x Axis) Groups() int { return x.Len / x.Group }
 // At is the stored index of entry i.
 func (x Axis) At(i int) int { return i/x.Group*x.Stride + i%x.Group }
 
+// Format is how a tensor's entries are stored.
+type Format byte
+
+// The formats. Those of integers belong to a quantised tensor, whose entry (r, c)
+// has the value of what is stored times that of Scales at the stored row r.
+const (
+	F32 Format = iota // IEEE single precision; tokens: int32
+	I8                // -127 to 127
+	I16               // activations: -32767 to 32767
+)
+
+// Bytes is the size of an entry.
+func (f Format) Bytes() int { return []int{4, 1, 2}[f] }
+
 // Kind says which region of memory a tensor lives in.
 type Kind byte
 
@@ -54,16 +70,18 @@ type Kind byte
 const (
 	IO         Kind = iota // tokens: written by the caller
 	Weight                 // constant during a run
+	Scale                  // of quantised weights; part of them, not parameters of their own
 	Derived                // computed from the weights by Graph.Ready
 	Cache                  // keys and values; survive from one run to the next
 	Activation             // placed in the arena by lifetime
 )
 
-// Tensor is a matrix of float32 (tokens: int32). It is stored row-major with
-// stride Cols.Size(), or packed in panels of [Panel] rows, the last one filled up.
+// Tensor is a matrix. It is stored row-major with stride Stride(), or packed in
+// panels of [Panel] rows, the last one filled up.
 type Tensor struct {
 	Name       string
 	Kind       Kind
+	Format     Format
 	Rows, Cols Axis
 	Packed     bool
 	Offset     int64 // byte offset in linear memory; a multiple of 64 without a Base
@@ -74,18 +92,34 @@ type Tensor struct {
 	// entries from Start on. Graph.Tensors does not list parts.
 	Base  *Tensor
 	Start int
+	// Scales is set where Format is one of integers: a row of floats, one for each
+	// stored row, those that fill up the last panel included.
+	Scales *Tensor
 }
 
-// Stride is the distance between rows, in entries.
-func (t *Tensor) Stride() int { return t.Cols.Size() }
+// Stride is the distance between rows, in entries: Cols.Size(), for integers
+// rounded up to a multiple of 16.
+func (t *Tensor) Stride() int {
+	n := t.Cols.Size()
+	if t.Format == F32 {
+		return n
+	}
+	return (n + 2*Lane - 1) / (2 * Lane) * 2 * Lane
+}
 
-// Bytes is the stored size.
-func (t *Tensor) Bytes() int64 {
+// storedRows is the number of stored rows, those that fill up the last panel
+// included.
+func (t *Tensor) storedRows() int {
 	rows := t.Rows.Size()
 	if t.Packed {
 		rows = (rows + Panel - 1) / Panel * Panel
 	}
-	return 4 * int64(rows) * int64(t.Cols.Size())
+	return rows
+}
+
+// Bytes is the stored size.
+func (t *Tensor) Bytes() int64 {
+	return int64(t.Format.Bytes()) * int64(t.storedRows()) * int64(t.Stride())
 }
 
 // Index is where entry (row, col) is stored, in entries from Offset.
@@ -94,7 +128,11 @@ func (t *Tensor) Index(row, col int) int {
 	if !t.Packed {
 		return r*ld + c
 	}
-	return r/Panel*Panel*ld + c/4*4*Panel + r%Panel*4 + c%4
+	n := 4 // consecutive entries of a row: what fills a vector
+	if t.Format == I8 {
+		n = 16
+	}
+	return r/Panel*Panel*ld + c/n*n*Panel + r%Panel*n + c%n
 }
 
 // OpKind names an operation.
@@ -114,6 +152,7 @@ const (
 	RelativeAttention               // the same, each score plus the product of RelQueries and RelKeys
 	LogSoftmax                      // Y = log(softmax(Y)), plus X, one entry, if set
 	Sinusoid                        // Y[i] = the sinusoids of distance rows-1-i; X is room for their frequencies
+	Quantize                        // Y = X as integers, each row with a scale of its own
 )
 
 // Op is one operation. Fields that a kind does not name are nil or zero.
@@ -159,7 +198,8 @@ type Graph struct {
 	Logits *Tensor
 	Memory Memory
 
-	parts []*Tensor // the tensors that have a Base
+	parts     []*Tensor // the tensors that have a Base
+	quantized []Op      // the Quantize operations whose X has not changed since
 }
 
 // Span is how many positions the key-value cache holds: Transformer-XL's memory,
@@ -186,10 +226,14 @@ func Build(a arch.Architecture, w trial.Workload) (*Graph, error) {
 	return g, nil
 }
 
-// matrix adds a packed weight matrix.
+// matrix adds a packed weight matrix, in the workload's precision.
 func (g *Graph) matrix(name string, rows, cols Axis) *Tensor {
 	t := g.tensor(name, Weight, rows, cols)
 	t.Packed = true
+	if g.Workload.Precision == trial.I8 {
+		t.Format = I8
+		t.Scales = g.tensor(name+".scales", Scale, Dense(1), Padded(t.storedRows()))
+	}
 	return t
 }
 
@@ -215,15 +259,38 @@ func (g *Graph) part(t *Tensor, start, n int) *Tensor {
 func (g *Graph) heads(i int) Axis { return Heads(g.Arch.Layers[i].Heads, g.Arch.HeadDim(i)) }
 
 // op adds an operation and extends the lifetimes of the activations it touches.
-func (g *Graph) op(o Op) *Tensor {
-	g.Ops = append(g.Ops, o)
+func (g *Graph) op(o Op) *Tensor { return g.add(&g.Ops, o) }
+
+// ready adds an operation that precedes all of Ops.
+func (g *Graph) ready(o Op) { g.add(&g.Ready, o) }
+
+func (g *Graph) add(list *[]Op, o Op) *Tensor {
+	if o.Kind == Linear && o.W.Format != F32 {
+		o.X = g.quantize(list, o)
+	}
+	*list = append(*list, o)
+	g.quantized = slices.DeleteFunc(g.quantized, func(q Op) bool { return q.X == o.Y })
 	return g.live(o)
 }
 
-// ready adds an operation that precedes all of Ops.
-func (g *Graph) ready(o Op) {
-	g.Ready = append(g.Ready, o)
-	g.live(o)
+// quantize is what a product with quantised weights reads in place of o.X: its
+// rows as integers, which all products that read the same X share.
+func (g *Graph) quantize(list *[]Op, o Op) *Tensor {
+	for _, q := range g.quantized {
+		if q.X == o.X && q.LastRow == o.LastRow {
+			return q.Y
+		}
+	}
+	rows := o.X.Rows
+	if o.LastRow {
+		rows = Dense(1)
+	}
+	q := Op{Kind: Quantize, Layer: o.Layer, LastRow: o.LastRow, X: o.X, Y: g.tensor(o.W.Name+".input", Activation, rows, o.X.Cols)}
+	q.Y.Format = I16
+	q.Y.Scales = g.tensor(q.Y.Name+".scales", Activation, Dense(1), Dense(rows.Size()))
+	g.add(list, q)
+	g.quantized = append(g.quantized, q)
+	return q.Y
 }
 
 // live extends the lifetimes of what the operation added last touches.
@@ -241,12 +308,16 @@ func (g *Graph) live(o Op) *Tensor {
 	return o.Y
 }
 
-// Tensors lists the tensors that o reads or writes.
+// Tensors lists the tensors that o reads or writes, their scales among them.
 func (o Op) Tensors() []*Tensor {
 	var ts []*Tensor
 	for _, t := range []*Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores, o.RelQueries, o.RelKeys} {
-		if t != nil {
-			ts = append(ts, t)
+		if t == nil {
+			continue
+		}
+		ts = append(ts, t)
+		if t.Scales != nil {
+			ts = append(ts, t.Scales)
 		}
 	}
 	return ts

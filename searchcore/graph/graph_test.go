@@ -25,6 +25,12 @@ func workload(prompt, context int) trial.Workload {
 	return trial.Workload{PromptLen: prompt, Context: context, Precision: trial.F32, Threads: 1}
 }
 
+// in is w in a precision.
+func in(p trial.Precision, w trial.Workload) trial.Workload {
+	w.Precision = p
+	return w
+}
+
 // architectures are n random ones of the presets.
 func architectures(t *testing.T, n int) (list []arch.Architecture) {
 	t.Helper()
@@ -84,7 +90,13 @@ type lifetime struct{ first, last int }
 func lifetimes(g *graph.Graph) map[*graph.Tensor]lifetime {
 	life := map[*graph.Tensor]lifetime{}
 	for i, o := range slices.Concat(g.Ready, g.Ops) {
-		for _, t := range []*graph.Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores, o.RelQueries, o.RelKeys} {
+		tensors := []*graph.Tensor{o.X, o.W, o.B, o.Y, o.Keys, o.Values, o.Scores, o.RelQueries, o.RelKeys}
+		for _, t := range tensors {
+			if t != nil && t.Scales != nil {
+				tensors = append(tensors, t.Scales)
+			}
+		}
+		for _, t := range tensors {
 			if t == nil {
 				continue
 			}
@@ -144,8 +156,8 @@ func peakActivations(g *graph.Graph) (peak int64) {
 // TestPlan checks that tensors alive together never share memory, and that the
 // account adds up.
 func TestPlan(t *testing.T) {
-	for _, a := range slices.Concat(architectures(t, 25), odd(25)) {
-		g := build(t, a, workload(33, 100))
+	for i, a := range slices.Concat(architectures(t, 50), odd(50)) {
+		g := build(t, a, in(trial.Precisions()[i%2], workload(33, 100)))
 		life := lifetimes(g)
 		var end int64
 		for i, x := range g.Tensors {
@@ -176,8 +188,8 @@ func TestPlan(t *testing.T) {
 
 // TestWeights compares the weight tensors with the architecture's own count.
 func TestWeights(t *testing.T) {
-	for _, a := range slices.Concat(architectures(t, 25), odd(25)) {
-		g := build(t, a, workload(8, 16))
+	for i, a := range slices.Concat(architectures(t, 50), odd(50)) {
+		g := build(t, a, in(trial.Precisions()[i%2], workload(8, 16)))
 		var params int64
 		names := map[string]bool{}
 		for _, x := range g.Tensors {
@@ -235,6 +247,91 @@ func TestRegions(t *testing.T) {
 	}
 }
 
+// TestQuantize reads the operations of int8 graphs: every product with a matrix
+// has one of int8 and reads integers, made by one Quantize for all that read the
+// same tensor before it changes; nothing else reads integers.
+func TestQuantize(t *testing.T) {
+	for _, a := range slices.Concat(architectures(t, 25), odd(25)) {
+		g := build(t, a, in(trial.I8, workload(17, 40)))
+		f32 := build(t, a, workload(17, 40))
+		source := map[*graph.Tensor]*graph.Tensor{} // of integers that are up to date
+		var plain []graph.Op
+		for _, o := range slices.Concat(g.Ready, g.Ops) {
+			switch {
+			case o.Kind == graph.Quantize:
+				for q, x := range source {
+					if x == o.X && q.Rows == o.Y.Rows {
+						t.Fatalf("%v: %s is quantised twice", a, x.Name)
+					}
+				}
+				if o.Y.Format != graph.I16 || o.Y.Scales.Cols.Len != o.Y.Rows.Len || o.X.Format != graph.F32 ||
+					o.Y.Cols != o.X.Cols || o.Y.Rows != o.X.Rows && !o.LastRow {
+					t.Fatalf("%v: %s becomes %+v", a, o.X.Name, o.Y)
+				}
+				source[o.Y] = o.X
+				continue
+			case o.Kind == graph.Linear:
+				if o.W.Format != graph.I8 || source[o.X] == nil {
+					t.Fatalf("%v: %s is %+v, and reads %+v", a, o.W.Name, o.W, o.X)
+				}
+				o.X = source[o.X]
+			case o.X != nil && o.X.Format != graph.F32:
+				t.Fatalf("%v: operation %d reads integers", a, o.Kind)
+			}
+			for q, x := range source {
+				if x == o.Y {
+					delete(source, q)
+				}
+			}
+			plain = append(plain, o)
+		}
+		// Without them, the operations are those of the f32 graph.
+		want := slices.Concat(f32.Ready, f32.Ops)
+		if len(plain) != len(want) {
+			t.Fatalf("%v: %d operations, want %d", a, len(plain), len(want))
+		}
+		for i, o := range plain {
+			w := want[i]
+			if o.Kind != w.Kind || o.Layer != w.Layer || o.LastRow != w.LastRow || o.Residual != w.Residual ||
+				o.X != nil && o.X.Name != w.X.Name || o.Y.Name != w.Y.Name {
+				t.Fatalf("%v: operation %d is %+v, want %+v", a, i, o, w)
+			}
+		}
+	}
+}
+
+// TestIndex stores every entry in a place of its own, within the tensor: panels of
+// five rows hold four floats or sixteen int8 of each in turn.
+func TestIndex(t *testing.T) {
+	for _, x := range []graph.Tensor{
+		{Rows: graph.Heads(3, 5), Cols: graph.Heads(2, 11)},
+		{Rows: graph.Heads(3, 5), Cols: graph.Heads(2, 11), Packed: true},
+		{Rows: graph.Heads(3, 5), Cols: graph.Heads(3, 3), Packed: true, Format: graph.I8},
+		{Rows: graph.Dense(1), Cols: graph.Padded(1), Packed: true, Format: graph.I8},
+		{Rows: graph.Dense(7), Cols: graph.Heads(3, 3), Format: graph.I16},
+	} {
+		seen := map[int]bool{}
+		for r := range x.Rows.Len {
+			for c := range x.Cols.Len {
+				i := x.Index(r, c)
+				if i < 0 || (i+1)*x.Format.Bytes() > int(x.Bytes()) || seen[i] {
+					t.Fatalf("%+v: (%d, %d) lies at %d", x, r, c, i)
+				}
+				seen[i] = true
+			}
+		}
+	}
+	x := graph.Tensor{Rows: graph.Dense(12), Cols: graph.Padded(40), Packed: true, Format: graph.I8} // stored are 15 × 48
+	for _, c := range [][3]int{{0, 15, 15}, {1, 0, 16}, {4, 3, 67}, {0, 16, 80}, {2, 39, 80*2 + 2*16 + 7}, {5, 0, 240}, {11, 17, 480 + 80 + 16 + 1}} {
+		if i := x.Index(c[0], c[1]); i != c[2] {
+			t.Errorf("(%d, %d) lies at %d, want %d", c[0], c[1], i, c[2])
+		}
+	}
+	if x.Bytes() != 15*48 || x.Stride() != 48 {
+		t.Errorf("%d bytes, stride %d", x.Bytes(), x.Stride())
+	}
+}
+
 func TestAxis(t *testing.T) {
 	x := graph.Heads(3, 5)
 	if x.Size() != 24 || x.Groups() != 3 || x.At(0) != 0 || x.At(4) != 4 || x.At(5) != 8 || x.At(14) != 20 {
@@ -256,6 +353,7 @@ func TestBuildRefuses(t *testing.T) {
 		want string
 	}{
 		{"invalid", func(a *arch.Architecture, _ *trial.Workload) { a.Layers[0].Heads = 3 }, "n_head"},
+		{"precision", func(_ *arch.Architecture, w *trial.Workload) { w.Precision = "int4" }, `"int4" must be one of ["f32" "int8"]`},
 		{"no prompt", func(_ *arch.Architecture, w *trial.Workload) { w.PromptLen = 0 }, "prompt_len"},
 		{"too long", func(_ *arch.Architecture, w *trial.Workload) { w.Context = 129 }, "max_sequence_length"},
 		{"backbone", func(a *arch.Architecture, _ *trial.Workload) { a.Backbone = "rnn" }, "transformer-xl"},

@@ -7,7 +7,7 @@ import (
 
 // Memory is the static plan's account of a module's linear memory, in bytes.
 type Memory struct {
-	WeightBytes  int64 `json:"weight_bytes"`
+	WeightBytes  int64 `json:"weight_bytes"`            // their scales among them
 	DerivedBytes int64 `json:"derived_bytes,omitempty"` // what is computed from the weights once: Transformer-XL's relative keys
 	KVBytes      int64 `json:"kv_bytes"`                // key and value cache for Arch.MemLen + Workload.Context tokens
 	ArenaBytes   int64 `json:"arena_bytes"`             // activations, placed by their lifetimes
@@ -42,7 +42,7 @@ func (g *Graph) plan() {
 		}
 		return offset - start
 	}
-	g.Memory = Memory{IOBytes: align + place(IO), WeightBytes: place(Weight), DerivedBytes: place(Derived), KVBytes: place(Cache)}
+	g.Memory = Memory{IOBytes: align + place(IO), WeightBytes: place(Weight) + place(Scale), DerivedBytes: place(Derived), KVBytes: place(Cache)}
 	g.Memory.ArenaBytes = g.placeArena(offset)
 	for _, p := range g.parts {
 		p.Offset = p.Base.Offset + 4*int64(p.Start)

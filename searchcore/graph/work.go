@@ -40,11 +40,16 @@ func (g *Graph) Work(o Op, pos, rows int) Work {
 	case Shift, Transpose:
 		return Work{Elements: m * int64(o.X.Cols.Len)}
 	case Unproject:
-		return Work{MACs: int64(o.W.Rows.Len) * int64(o.W.Cols.Len), Bytes: o.W.Bytes()}
+		return Work{MACs: int64(o.W.Rows.Len) * int64(o.W.Cols.Len), Bytes: storedBytes(o.W)}
 	case Attention, RelativeAttention:
 		return g.attentionWork(o, int64(pos), m)
 	case LogSoftmax:
 		return Work{Elements: int64(o.Y.Cols.Len)}
+	case Quantize:
+		if o.Y.Last < len(g.Ready) {
+			m = int64(o.Y.Rows.Len) // all of it, once
+		}
+		return Work{Elements: m * int64(o.Y.Cols.Len)}
 	case Sinusoid:
 		return Work{Elements: int64(o.Y.Rows.Len) * int64(o.Y.Cols.Len)}
 	}
@@ -53,7 +58,7 @@ func (g *Graph) Work(o Op, pos, rows int) Work {
 
 func (g *Graph) linearWork(o Op, m int64) Work {
 	out := int64(o.Y.Cols.Len)
-	w := Work{MACs: m * out * int64(o.X.Cols.Len), Bytes: o.W.Bytes()}
+	w := Work{MACs: m * out * int64(o.X.Cols.Len), Bytes: storedBytes(o.W)}
 	if o.B != nil {
 		w.Elements += m * out
 		w.Bytes += o.B.Bytes()
@@ -82,7 +87,15 @@ func (g *Graph) attentionWork(o Op, pos, m int64) Work {
 }
 
 // rowBytes is the stored size of one row of t, a packed one's filling shared out.
-func rowBytes(t *Tensor) int64 { return t.Bytes() / int64(t.Rows.Size()) }
+func rowBytes(t *Tensor) int64 { return storedBytes(t) / int64(t.Rows.Size()) }
+
+// storedBytes is the stored size of t and its scales.
+func storedBytes(t *Tensor) int64 {
+	if t.Scales == nil {
+		return t.Bytes()
+	}
+	return t.Bytes() + t.Scales.Bytes()
+}
 
 // ResponseWork is what one response takes: reading the prompt, then decoding
 // token by token until the context is full. Graph.Ready does not count, since it

@@ -75,3 +75,69 @@ func TestResponseWork(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkOfInt8 compares both precisions of the same architectures: the same
+// multiply-adds, a quarter of the bytes of matrices and a scale for each of their
+// rows, and an element for everything that is quantised.
+func TestWorkOfInt8(t *testing.T) {
+	layers := []arch.Layer{{Heads: 2, DInner: 96}, {Heads: 4, DInner: 208}}
+	for _, c := range []struct {
+		a arch.Architecture
+		// quantised is how many values a token has quantised in the layers, ready how
+		// many there are in all before the first.
+		quantised, ready int64
+	}{
+		{arch.Architecture{Backbone: arch.GPT2, Vocab: 1000, DModel: 64, MaxLen: 64, Layers: layers}, 2*3*64 + 96 + 208, 0},
+		{arch.Architecture{Backbone: arch.TransformerXL, Vocab: 1000, DModel: 64, MemLen: 8, Layers: layers}, 2*3*64 + 96 + 208, (8 + 32) * 64},
+	} {
+		w := trial.Workload{PromptLen: 16, Context: 32, Precision: trial.F32, Threads: 1}
+		f32, err := Build(c.a, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Precision = trial.I8
+		int8, err := Build(c.a, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rows := range []int{1, 16} {
+			quantised := map[bool]int64{}
+			i := 0
+			for list, ops := range [][]Op{int8.Ready, int8.Ops} {
+				for _, o := range ops {
+					got := int8.Work(o, 0, rows)
+					if o.Kind == Quantize {
+						if o.Layer >= 0 {
+							quantised[list == 0] += got.Elements
+						}
+						if got.MACs != 0 || got.Bytes != 0 {
+							t.Errorf("%v: quantising %s is %+v", c.a, o.X.Name, got)
+						}
+						continue
+					}
+					plain := append(append([]Op{}, f32.Ready...), f32.Ops...)[i]
+					i++
+					want := f32.Work(plain, 0, rows)
+					if o.W != nil && o.W.Format == I8 {
+						n := int64(1) // rows that are read, each with its scale
+						if o.Kind == Embed {
+							n = int64(rows)
+							want.Bytes = n * 64
+						} else {
+							n = o.W.Scales.Bytes() / 4
+							want.Bytes -= 3 * plain.W.Bytes() / 4
+						}
+						want.Bytes += 4 * n
+					}
+					// The last panel of the vocabulary is shared out among its rows.
+					if got.MACs != want.MACs || got.Elements != want.Elements || got.Bytes < want.Bytes || got.Bytes > want.Bytes*101/100 {
+						t.Errorf("%v: operation %d on %s is %+v, want %+v", c.a, o.Kind, o.Y.Name, got, want)
+					}
+				}
+			}
+			if quantised[false] != int64(rows)*c.quantised || quantised[true] != c.ready {
+				t.Errorf("%v: %d values are quantised and %d before, want %d and %d", c.a, quantised[false], quantised[true], int64(rows)*c.quantised, c.ready)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"litefront/searchcore/arch"
 )
@@ -15,8 +16,16 @@ import (
 // Precision names the number format of a module's weights.
 type Precision string
 
-// F32 is IEEE single precision for weights and activations.
-const F32 Precision = "f32"
+// The precisions.
+const (
+	F32 Precision = "f32" // IEEE single precision for weights and activations
+	// I8 is int8 for matrices of weights, with a scale for each row. Products with
+	// them are of integers, for which activations are rounded far finer than that.
+	I8 Precision = "int8"
+)
+
+// Precisions lists the precisions there are, the default first.
+func Precisions() []Precision { return []Precision{F32, I8} }
 
 // Workload says what a candidate is asked to do while it is measured. Batch
 // size is always 1.
@@ -50,8 +59,8 @@ func (w Workload) Validate() error {
 		return fmt.Errorf("workload: context %d is shorter than prompt_len %d", w.Context, w.PromptLen)
 	case w.Context > MaxContext:
 		return fmt.Errorf("workload: context %d exceeds the limit of %d", w.Context, MaxContext)
-	case w.Precision != F32:
-		return fmt.Errorf("workload: precision %q is not supported; use %q", w.Precision, F32)
+	case !slices.Contains(Precisions(), w.Precision):
+		return fmt.Errorf("workload: precision %q must be one of %q", w.Precision, Precisions())
 	case w.Threads != 1:
 		return fmt.Errorf("workload: threads %d is not supported; use 1", w.Threads)
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	FieldPreset     = "preset"
 	FieldPrompt     = "prompt"
+	FieldPrecision  = "precision"
 	FieldObjectives = "objectives"
 	FieldBudget     = "budget"
 	FieldStrategy   = "strategy"
@@ -29,6 +30,7 @@ const (
 type Form struct {
 	Preset     string
 	Prompt     string // tokens
+	Precision  string
 	Objectives []string
 	Budget     string
 	Strategy   string
@@ -53,6 +55,7 @@ func (s *Store) resetForm() {
 		Preset:     "archai-gpt2",
 		Prompt:     strconv.Itoa(trial.DefaultWorkload().PromptLen),
 		Objectives: objective.Defaults(),
+		Precision:  string(trial.DefaultWorkload().Precision),
 		Budget:     "60s",
 		Strategy:   study.Strategies()[0],
 		Seed:       "1",
@@ -66,6 +69,7 @@ func (s *Store) fillForm(e trial.Started) {
 	s.Form = Form{
 		Preset:     e.Space.Name,
 		Prompt:     strconv.Itoa(e.Workload.PromptLen),
+		Precision:  string(e.Workload.Precision),
 		Objectives: slices.Clone(e.Objectives),
 		Budget:     budget,
 		Strategy:   e.Strategy,
@@ -113,6 +117,8 @@ func (s *Store) SetField(name, value string) {
 		s.Form.Preset = value
 	case FieldPrompt:
 		s.Form.Prompt = value
+	case FieldPrecision:
+		s.Form.Precision = value
 	case FieldBudget:
 		s.Form.Budget = value
 	case FieldStrategy:
@@ -144,6 +150,10 @@ func (s *Store) judge(name string) {
 		_, err = space.Preset(s.Form.Preset)
 	case FieldPrompt:
 		_, err = s.workload()
+	case FieldPrecision:
+		w := trial.DefaultWorkload()
+		w.Precision = trial.Precision(s.Form.Precision)
+		err = w.Validate()
 	case FieldObjectives:
 		_, err = objective.ParseSet(s.Form.Objectives)
 	case FieldBudget:
@@ -171,7 +181,7 @@ func (s *Store) workload() (trial.Workload, error) {
 	if err != nil || n < 1 || n > most {
 		return w, fmt.Errorf("prompt length %q must be a whole number from 1 to %d", s.Form.Prompt, most)
 	}
-	w.PromptLen, w.Context = n, n+decodeTokens
+	w.PromptLen, w.Context, w.Precision = n, n+decodeTokens, trial.Precision(s.Form.Precision)
 	return w, nil
 }
 
@@ -204,7 +214,7 @@ func (s *Store) checkBudget() error {
 func (s *Store) request() (*search.Request, bool) {
 	fields := []string{FieldBudget}
 	if s.Study == nil {
-		fields = []string{FieldPreset, FieldPrompt, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
+		fields = []string{FieldPreset, FieldPrompt, FieldPrecision, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
 	}
 	s.Invalid = make(map[string]string)
 	for _, name := range fields {

@@ -39,6 +39,8 @@ func TestFields(t *testing.T) {
 		{FieldPrompt, "961", "from 1 to 960"}, // 64 more make 1024 positions
 		{FieldPrompt, "0", "from 1 to 960"},
 		{FieldPrompt, "many", `"many"`},
+		{FieldPrecision, "int8", ""},
+		{FieldPrecision, "int4", `"int4" must be one of`},
 		{FieldBudget, "200", ""},
 		{FieldBudget, "1h30m", ""},
 		{FieldBudget, "-1s", "positive"},

@@ -7,6 +7,7 @@ import (
 	"github.com/vugu/vugu"
 
 	"litefront/searchcore/objective"
+	"litefront/searchcore/trial"
 	"litefront/ui/store"
 )
 
@@ -82,6 +83,11 @@ var strategyHelp = map[string]string{
 	"random": "Uniform samples of the space, as a baseline.",
 }
 
+var precisionHelp = map[string]string{
+	string(trial.F32): "Weights as they are trained.",
+	string(trial.I8):  "Weights in a quarter of the memory, each row with a scale of its own.",
+}
+
 // row is a line of the summary.
 type row struct{ name, value string }
 
@@ -96,6 +102,7 @@ func (c *Setup) summary() []row {
 	return []row{
 		{"search space", f.Preset},
 		{"prompt", f.Prompt + " tokens"},
+		{"precision", f.Precision},
 		{"objectives", strings.Join(names, ", ")},
 		{"budget", f.Budget},
 		{"strategy", f.Strategy},

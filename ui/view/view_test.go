@@ -336,6 +336,7 @@ func TestForm(t *testing.T) {
 	}
 	v.input("change", "objective-decode_ms", true)
 	v.input("change", "preset", "lts-gpt2")
+	v.input("change", "precision", "int8")
 	v.input("change", "strategy", "random")
 	v.input("input", "seed", "9")
 	v.input("input", "budget", "20")
@@ -345,7 +346,7 @@ func TestForm(t *testing.T) {
 		t.Fatalf("Enter in a field: sent %v, default prevented %v", v.page.sent, submit.prevented)
 	}
 	q := v.page.sent[0].Request
-	if s := q.Setup; s.Space.Name != "lts-gpt2" || s.Workload.PromptLen != 32 || s.Workload.Context != 96 || s.Strategy != "random" || s.Seed != 9 || q.Budget != "20" ||
+	if s := q.Setup; s.Space.Name != "lts-gpt2" || s.Workload.PromptLen != 32 || s.Workload.Context != 96 || s.Workload.Precision != trial.I8 || s.Strategy != "random" || s.Seed != 9 || q.Budget != "20" ||
 		!slices.Equal(s.Objectives, []string{"decoder_params", "decode_ms"}) {
 		t.Errorf("request %+v with budget %s", s, q.Budget)
 	}

@@ -12,7 +12,7 @@ import (
 // maxUserAgent bounds what is read of a user agent, in characters.
 const maxUserAgent = 1024
 
-// describe says what executes candidates here. Where the page is not isolated
+// describe says what executes candidates here, and decides what of it they use. Where the page is not isolated
 // from others, the timer is coarse, for fear of what it could reveal: the
 // features say so, and samples last longer.
 func (e *engine) describe(simd bool) (trial.Device, error) {
@@ -33,6 +33,9 @@ func (e *engine) describe(simd bool) (trial.Device, error) {
 	}
 	if e.features.RelaxedSIMD {
 		d.Features = append(d.Features, "relaxed-simd")
+	}
+	if e.features.RelaxedDot = browser.RelaxedDot(e.features, d); e.features.RelaxedDot {
+		d.Features = append(d.Features, "relaxed-dot")
 	}
 	isolated, err := safejs.Global().Get("crossOriginIsolated")
 	if err != nil {

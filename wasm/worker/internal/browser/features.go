@@ -2,9 +2,11 @@ package browser
 
 import (
 	"errors"
+	"strings"
 
 	"litefront/kernels"
 	"litefront/kernels/wasmasm"
+	"litefront/searchcore/trial"
 )
 
 // ErrNoSIMD says that a browser cannot run any candidate.
@@ -18,6 +20,13 @@ func Features(valid func(module []byte) bool) (kernels.Features, error) {
 		return kernels.Features{}, ErrNoSIMD
 	}
 	return kernels.Features{RelaxedSIMD: accepts(valid, ones.F32x4RelaxedMadd(ones, ones))}, nil
+}
+
+// RelaxedDot reports whether int8 products by the dot instruction pay on this
+// device, in a browser with the features f: in V8 on arm64, which has one for it. On
+// x86 it is several, and slower than what every browser has.
+func RelaxedDot(f kernels.Features, d trial.Device) bool {
+	return f.RelaxedSIMD && d.Arch == "arm64" && strings.HasPrefix(d.Engine, "V8 ")
 }
 
 // accepts reports whether a module that computes x is valid.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"litefront/kernels"
+	"litefront/searchcore/trial"
 	"litefront/wasm/worker/internal/browser"
 )
 
@@ -39,6 +40,25 @@ func TestFeatures(t *testing.T) {
 				t.Errorf("got %+v, %v; want %+v, %v", got, err, test.want, test.err)
 			}
 		})
+	}
+}
+
+func TestRelaxedDot(t *testing.T) {
+	relaxed := kernels.Features{RelaxedSIMD: true}
+	for _, c := range []struct {
+		f            kernels.Features
+		arch, engine string
+		want         bool
+	}{
+		{relaxed, "arm64", "V8 (Chrome 140)", true},
+		{kernels.Features{}, "arm64", "V8 (Chrome 140)", false},
+		{relaxed, "amd64", "V8 (Chrome 140)", false},
+		{relaxed, "", "V8 (Chrome 140)", false},
+		{relaxed, "arm64", "SpiderMonkey (Firefox 145)", false},
+	} {
+		if got := browser.RelaxedDot(c.f, trial.Device{Arch: c.arch, Engine: c.engine}); got != c.want {
+			t.Errorf("%+v on %s in %s: %v", c.f, c.arch, c.engine, got)
+		}
 	}
 }
 
