@@ -57,7 +57,12 @@ const (
 	Derived                // computed from the weights by Graph.Ready
 	Cache                  // keys and values; survive from one run to the next
 	Activation             // placed in the arena by lifetime
+	Unused                 // no tensor's
 )
+
+func (k Kind) String() string {
+	return [...]string{"tokens", "weights", "derived", "cache", "activations", "unused"}[k]
+}
 
 // Tensor is a matrix of float32 (tokens: int32). It is stored row-major with
 // stride Cols.Size(), or packed in panels of [Panel] rows, the last one filled up.

@@ -9,7 +9,8 @@ const EventVersion = 1
 type Kind string
 
 // The kinds of Event. The first four and Setting change a study and are kept in
-// its journal; the others can be computed from those and are only shown.
+// its journal; the others are only shown: they follow from those, or belong to no
+// study.
 const (
 	KindStarted  Kind = "started"
 	KindAsked    Kind = "asked"
@@ -19,6 +20,7 @@ const (
 	KindFrontier Kind = "frontier"
 	KindProgress Kind = "progress"
 	KindDone     Kind = "done"
+	KindProfile  Kind = "profile"
 )
 
 // Event is the one message of the program: the CLI prints it, workers and
@@ -38,6 +40,7 @@ type Event struct {
 	Frontier *Frontier `json:"frontier,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
 	Done     *Done     `json:"done,omitempty"`
+	Profile  *Profile  `json:"profile,omitempty"`
 }
 
 // Setup is everything that determines which candidates a study proposes.
