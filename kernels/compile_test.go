@@ -43,6 +43,12 @@ func compile(t testing.TB, a arch.Architecture, w trial.Workload) *program {
 		t.Fatal(err)
 	}
 	validate(t, m.Bytes)
+	return instantiate(t, g, m)
+}
+
+// instantiate runs init of m, a module of g, in wazero.
+func instantiate(t testing.TB, g *graph.Graph, m *kernels.Module) *program {
+	t.Helper()
 	ctx := context.Background()
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryCapacityFromMax(true))
 	t.Cleanup(func() { r.Close(ctx) })
