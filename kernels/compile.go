@@ -9,6 +9,7 @@ package kernels
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"litefront/kernels/ops"
 	"litefront/kernels/wasmasm"
@@ -130,13 +131,28 @@ func (e *emitter) source(t *graph.Tensor) wasmasm.I32 {
 	return at(t)
 }
 
-// forward emits forward(pos, m): rows at positions pos to pos+m.
+// forward emits forward(pos, m): rows at positions pos to pos+m. Each layer is a
+// function of its own: wazero's compiler takes more than in proportion for a long
+// one.
 func (e *emitter) forward() *wasmasm.Func {
-	// Ops are emitted into the library before the function that calls them, so
-	// that the module's functions stand in the order of their use.
 	f := e.m.Func("")
 	pos, m := f.ParamI32(), f.ParamI32()
-	for _, o := range e.g.Ops {
+	for ops := e.g.Ops; len(ops) > 0; {
+		n := slices.IndexFunc(ops, func(o graph.Op) bool { return o.Layer != ops[0].Layer })
+		if n < 0 {
+			n = len(ops)
+		}
+		f.Call(e.sequence(ops[:n]), pos, m)
+		ops = ops[n:]
+	}
+	return f
+}
+
+// sequence emits a function of pos and m that runs ops.
+func (e *emitter) sequence(ops []graph.Op) *wasmasm.Func {
+	f := e.m.Func("")
+	pos, m := f.ParamI32(), f.ParamI32()
+	for _, o := range ops {
 		e.op(f, o, pos.I32, m.I32)
 	}
 	return f
