@@ -2,9 +2,9 @@
 
 // Command page measures the web page in headless Chromium: how soon a first
 // visit is interactive, how much it transfers, how much slower a module's first
-// prefill is than later ones, and how fast emitted modules run
-// there, beside wazero and the peak of 128-bit arithmetic, interleaved in one
-// run. It prints a verdict per goal and writes bench/results/page.json.
+// prefill is than later ones, and how fast emitted modules run there, beside wazero
+// and the peak of 128-bit arithmetic, interleaved in one run. It prints a verdict
+// per goal and writes bench/results/page.json.
 package main
 
 import (
