@@ -1,8 +1,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
-# How long `make test-long` fuzzes each target.
+# How long `make test-long` fuzzes each target, and FuzzForward, which takes random
+# architectures from graph to logits.
 FUZZTIME ?= 60s
+LONGFUZZTIME ?= 10m
 
 # The plain binary builds for these without cgo. The search core and the kernels
 # also run in a browser (js) and as an edge guest (wasip1).
@@ -95,7 +97,8 @@ fuzz: tools
 	awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }' | \
 	while read -r package target; do \
 		echo "$$package $$target"; \
-		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=5x "$$package"; \
+		[ "$$target" = FuzzForward ] && fuzztime=$(LONGFUZZTIME) || fuzztime=$(FUZZTIME); \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$$fuzztime -timeout=0 -fuzzminimizetime=5x "$$package"; \
 	done
 
 # Speeds, with a verdict per goal.

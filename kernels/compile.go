@@ -9,7 +9,7 @@ package kernels
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"slices"
 
 	"litefront/kernels/ops"
 	"litefront/kernels/wasmasm"
@@ -55,14 +55,22 @@ type Module struct {
 // Compile emits the module of g. It fails if the plan exceeds what a 32-bit
 // memory holds.
 func Compile(g *graph.Graph, f Features) (*Module, error) {
-	pages := g.Memory.TotalBytes / graph.PageBytes
-	if pages > wasmasm.MaxPages {
-		return nil, fmt.Errorf("the model needs %d bytes of linear memory; WebAssembly addresses %d",
-			g.Memory.TotalBytes, int64(wasmasm.MaxPages)*graph.PageBytes)
+	e, err := emit(g, f)
+	if err != nil {
+		return nil, err
 	}
+	return finish(e.m, g.Memory)
+}
+
+// emit emits all but the encoding: what Module says.
+func emit(g *graph.Graph, f Features) (*emitter, error) {
+	if err := g.Memory.Fit(graph.MaxBytes); err != nil {
+		return nil, err
+	}
+	pages := uint32(g.Memory.TotalBytes / graph.PageBytes)
 	m := wasmasm.NewModule()
-	m.Memory(uint32(pages), uint32(pages))
-	e := emitter{g: g, lib: ops.New(m, f), m: m}
+	m.Memory(pages, pages)
+	e := &emitter{g: g, lib: ops.New(m, f), m: m}
 	e.init(e.ready())
 	forward := e.forward()
 
@@ -76,7 +84,7 @@ func Compile(g *graph.Graph, f Features) (*Module, error) {
 
 	loop(m, "prefill_loop", prefill)
 	loop(m, "decode_loop", decode)
-	return finish(m, g.Memory)
+	return e, nil
 }
 
 // loop exports name(arg, reps): f(arg), reps times.
@@ -103,6 +111,9 @@ type emitter struct {
 	g   *graph.Graph
 	lib *ops.Lib
 	m   *wasmasm.Module
+	// elsewhere is where a profile reads weights and caches that it does not read
+	// in their place.
+	elsewhere map[*graph.Tensor]wasmasm.I32
 }
 
 func i32(x int) wasmasm.I32 { return wasmasm.ConstI32(int32(uint32(x))) }
@@ -110,13 +121,36 @@ func i32(x int) wasmasm.I32 { return wasmasm.ConstI32(int32(uint32(x))) }
 // at is the address of t.
 func at(t *graph.Tensor) wasmasm.I32 { return i32(int(t.Offset)) }
 
-// forward emits forward(pos, m): rows at positions pos to pos+m.
+// source is the address that t is read at.
+func (e *emitter) source(t *graph.Tensor) wasmasm.I32 {
+	if p, ok := e.elsewhere[t]; ok {
+		return p
+	}
+	return at(t)
+}
+
+// forward emits forward(pos, m): rows at positions pos to pos+m. Each layer is a
+// function of its own: wazero's compiler takes more than in proportion for a long
+// one.
 func (e *emitter) forward() *wasmasm.Func {
-	// Ops are emitted into the library before the function that calls them, so
-	// that the module's functions stand in the order of their use.
 	f := e.m.Func("")
 	pos, m := f.ParamI32(), f.ParamI32()
-	for _, o := range e.g.Ops {
+	for ops := e.g.Ops; len(ops) > 0; {
+		n := slices.IndexFunc(ops, func(o graph.Op) bool { return o.Layer != ops[0].Layer })
+		if n < 0 {
+			n = len(ops)
+		}
+		f.Call(e.sequence(ops[:n]), pos, m)
+		ops = ops[n:]
+	}
+	return f
+}
+
+// sequence emits a function of pos and m that runs ops.
+func (e *emitter) sequence(ops []graph.Op) *wasmasm.Func {
+	f := e.m.Func("")
+	pos, m := f.ParamI32(), f.ParamI32()
+	for _, o := range ops {
 		e.op(f, o, pos.I32, m.I32)
 	}
 	return f
@@ -183,16 +217,16 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	case graph.Unproject:
 		f.MemoryFill(at(o.Y), i32(0), i32(int(o.Y.Bytes())))
 		if o.W.Format == graph.I8 {
-			f.Call(lib.UnprojectI8(), x(), at(o.W), at(o.W.Scales), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
+			f.Call(lib.UnprojectI8(), x(), e.source(o.W), at(o.W.Scales), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
 		} else {
-			f.Call(lib.Unproject(), x(), at(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
+			f.Call(lib.Unproject(), x(), e.source(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
 		}
 	case graph.Attention:
 		f.Call(lib.Attention(o.Heads, o.Dim, e.g.Span()),
-			x(), at(o.Keys), at(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
+			x(), e.source(o.Keys), e.source(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
 	case graph.RelativeAttention:
 		f.Call(lib.RelativeAttention(o.Heads, o.Dim, e.g.Span()),
-			x(), at(o.Keys), at(o.Values), at(o.Y), row(o.Scores, i32(1)), m, e.cached(pos), at(o.RelQueries), at(o.RelKeys))
+			x(), e.source(o.Keys), e.source(o.Values), at(o.Y), row(o.Scores, i32(1)), m, e.cached(pos), at(o.RelQueries), e.source(o.RelKeys))
 	case graph.LogSoftmax:
 		shift := wasmasm.ConstF32(0)
 		if o.X != nil {
@@ -237,9 +271,9 @@ func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x, pos, m wasmasm.I32) {
 		f.Call(lib.SetRows(), y, at(o.B), m, i32(n/4), i32(ld))
 	}
 	if o.W.Format == graph.I8 {
-		f.Call(lib.LinearI8(), x, at(o.X.Scales), at(o.W), at(o.W.Scales), y, m, i32(n), k16(o.W), rowBytes(o.X), i32(4*ld))
+		f.Call(lib.LinearI8(), x, at(o.X.Scales), e.source(o.W), at(o.W.Scales), y, m, i32(n), k16(o.W), rowBytes(o.X), i32(4*ld))
 	} else {
-		f.Call(lib.Linear(), x, at(o.W), y, m, i32(n), k8(o.W), rowBytes(o.X), i32(4*ld))
+		f.Call(lib.Linear(), x, e.source(o.W), y, m, i32(n), k8(o.W), rowBytes(o.X), i32(4*ld))
 	}
 	if o.GELU {
 		f.Call(lib.GELU(), y, m.Mul(i32(ld/4)))

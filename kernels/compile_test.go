@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -43,6 +45,12 @@ func compile(t testing.TB, a arch.Architecture, w trial.Workload) *program {
 		t.Fatal(err)
 	}
 	validate(t, m.Bytes)
+	return instantiate(t, g, m)
+}
+
+// instantiate runs init of m, a module of g, in wazero.
+func instantiate(t testing.TB, g *graph.Graph, m *kernels.Module) *program {
+	t.Helper()
 	ctx := context.Background()
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryCapacityFromMax(true))
 	t.Cleanup(func() { r.Close(ctx) })
@@ -109,9 +117,10 @@ func (p *program) reference(tokens []int) []float64 {
 	return want
 }
 
-// maxError is the largest difference as a share of the largest logit.
+// maxError is the largest difference as a share of the largest logit, or of what
+// logits usually are if all are small by chance.
 func maxError(got []float32, want []float64) float64 {
-	var scale, worst float64
+	scale, worst := 0.1, 0.0
 	for i, w := range want {
 		scale = max(scale, math.Abs(w))
 		d := math.Abs(float64(got[i]) - w)
@@ -227,6 +236,35 @@ func TestSmallArchitectures(t *testing.T) {
 	}
 }
 
+// TestLengths runs prompts from one token to a thousand, in memory planned for just
+// that and one token more, through shapes that fill neither panels nor vectors.
+func TestLengths(t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 10))
+	for _, a := range []arch.Architecture{
+		{Backbone: arch.GPT2, Vocab: 50, DModel: 100, MaxLen: 1025, Layers: layers(1, 1, 37)},
+		{Backbone: arch.GPT2, Vocab: 50, DModel: 52, MaxLen: 1025, Layers: layers(1, 2, 60)},  // heads of 26
+		{Backbone: arch.GPT2, Vocab: 50, DModel: 100, MaxLen: 1025, Layers: layers(2, 4, 20)}, // heads of 25
+		{Backbone: arch.TransformerXL, Vocab: 50, DModel: 100, Layers: layers(1, 1, 37)},
+		{Backbone: arch.TransformerXL, Vocab: 50, DModel: 52, MemLen: 9, Layers: layers(1, 4, 60)}, // heads of 13
+	} {
+		for _, n := range []int{1, 2, 17, 192, 1024} {
+			t.Run(fmt.Sprintf("%v, %d tokens", a, n), func(t *testing.T) {
+				p := compile(t, a, trial.Workload{PromptLen: n, Context: n + 1, Precision: trial.F32, Threads: 1})
+				tokens := randomTokens(r, n+1, a.Vocab)
+				p.setTokens(tokens)
+				p.call("prefill", uint64(n))
+				if e := maxError(p.logits(), p.reference(tokens[:n])); e > 1e-4 {
+					t.Errorf("prefill: error %.2g of scale", e)
+				}
+				p.call("decode", uint64(n))
+				if e := maxError(p.logits(), p.reference(tokens)); e > 1e-4 {
+					t.Errorf("decode: error %.2g of scale", e)
+				}
+			})
+		}
+	}
+}
+
 func TestFullSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a float64 reference of full-size models takes seconds")
@@ -257,25 +295,73 @@ func TestFullSize(t *testing.T) {
 }
 
 // TestLargeVocabulary runs tokens of every cluster, the first and last of each
-// among them, through the vocabulary of lts-transformer-xl.
+// among them, through the vocabulary of lts-transformer-xl, in its own clusters and
+// in three of other widths.
 func TestLargeVocabulary(t *testing.T) {
-	a := arch.Architecture{Backbone: arch.TransformerXL, Vocab: 267735, DModel: 64, MemLen: 5, DivVal: 4,
-		Cutoffs: []int{19997, 39997, 199997}, Layers: layers(2, 3, 100)}
-	p := compile(t, a, trial.Workload{PromptLen: 8, Context: 10, Precision: trial.F32, Threads: 1})
-	tokens := []int{0, 19996, 19997, 39996, 39997, 199996, 199997, 267734}
-	p.setTokens(tokens)
-	for n := 1; n <= len(tokens); n++ {
-		p.call("prefill", uint64(n))
-		if e := maxError(p.logits(), p.reference(tokens[:n])); e > 1e-4 {
-			t.Errorf("prefill of %d: error %.2g of scale", n, e)
+	for _, c := range []struct {
+		dModel, divVal int
+		cutoffs        []int
+	}{
+		{64, 4, []int{19997, 39997, 199997}},
+		{40, 4, []int{20000, 200000}},
+		{24, 2, []int{20000, 200000}},
+		{20, 1, []int{20000, 200000}},
+	} {
+		a := arch.Architecture{Backbone: arch.TransformerXL, Vocab: 267735, DModel: c.dModel, MemLen: 5, DivVal: c.divVal,
+			Cutoffs: c.cutoffs, Layers: layers(2, 3, 100)}
+		t.Run(fmt.Sprint(a), func(t *testing.T) {
+			tokens := []int{0}
+			for _, cut := range c.cutoffs {
+				tokens = append(tokens, cut-1, cut)
+			}
+			tokens = append(tokens, a.Vocab-1)
+			p := compile(t, a, trial.Workload{PromptLen: len(tokens), Context: 10, Precision: trial.F32, Threads: 1})
+			p.setTokens(tokens)
+			for n := 1; n <= len(tokens); n++ {
+				p.call("prefill", uint64(n))
+				if e := maxError(p.logits(), p.reference(tokens[:n])); e > 1e-4 {
+					t.Errorf("prefill of %d: error %.2g of scale", n, e)
+				}
+			}
+			var sum float64
+			for _, l := range p.logits() {
+				sum += math.Exp(float64(l))
+			}
+			if math.Abs(sum-1) > 1e-3 {
+				t.Errorf("the probabilities add up to %g", sum)
+			}
+		})
+	}
+}
+
+// TestTooLarge compiles what 32-bit addresses do not reach: the error has the exact
+// need, and nothing of that size was allocated to find out. One page less is fine.
+func TestTooLarge(t *testing.T) {
+	w := trial.Workload{PromptLen: 1, Context: 1, Precision: trial.F32, Threads: 1}
+	wide := func(pairs int) *graph.Graph {
+		g, err := graph.Build(arch.Architecture{Backbone: arch.GPT2, Vocab: 1, DModel: 8192, MaxLen: 2 * pairs, Layers: layers(1, 1, 8)}, w)
+		if err != nil {
+			t.Fatal(err)
 		}
+		return g
 	}
-	var sum float64
-	for _, l := range p.logits() {
-		sum += math.Exp(float64(l))
+	// Two positions take a page, and everything else what a model of two takes.
+	others := wide(1).Memory.TotalBytes - graph.PageBytes
+	most := int((graph.MaxBytes - others) / graph.PageBytes)
+	if _, err := kernels.Compile(wide(most), kernels.Features{}); err != nil {
+		t.Errorf("%d positions: %v", 2*most, err)
 	}
-	if math.Abs(sum-1) > 1e-3 {
-		t.Errorf("the probabilities add up to %g", sum)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := kernels.Compile(wide(most+1), kernels.Features{})
+	runtime.ReadMemStats(&after)
+	need := others + int64(most+1)*graph.PageBytes
+	if need != graph.MaxBytes+graph.PageBytes || err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("%d bytes", need)) ||
+		!strings.Contains(err.Error(), fmt.Sprint(int64(graph.MaxBytes))) {
+		t.Errorf("%d bytes are needed; error %v", need, err)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 1<<20 {
+		t.Errorf("%d bytes were allocated to refuse", allocated)
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 func distribution(g *graph.Graph, t *graph.Tensor) (scale, offset float32) {
 	uniform := math.Sqrt(3 / float64(t.Cols.Len)) // a uniform ±a has variance a²/3
 	switch {
+	case t.Name == profileInputs:
+		return float32(math.Sqrt(3)), 0 // as a norm leaves them, whatever Cols is
 	case strings.HasPrefix(t.Name, "wte") || t.Name == "wpe":
 		return 0.05, 0
 	case strings.HasSuffix(t.Name, ".bias"):

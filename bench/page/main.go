@@ -1,9 +1,10 @@
 //go:build !wasm
 
 // Command page measures the web page in headless Chromium: how soon a first
-// visit is interactive, how much it transfers, and how fast emitted modules run
-// there, beside wazero and the peak of 128-bit arithmetic, interleaved in one
-// run. It prints a verdict per goal and writes bench/results/page.json.
+// visit is interactive, how much it transfers, how much slower a module's first
+// prefill is than later ones, and how fast emitted modules run there, beside wazero
+// and the peak of 128-bit arithmetic, interleaved in one run. It prints a verdict
+// per goal and writes bench/results/page.json.
 package main
 
 import (
@@ -55,6 +56,7 @@ type results struct {
 	Rounds        int          `json:"rounds"`
 	// By engine: wazero, Chromium, Chromium with relaxed SIMD.
 	Engines []engineResults `json:"engines"`
+	First   []firstPrefill  `json:"first_prefill"`
 }
 
 type engineResults struct {
@@ -86,6 +88,9 @@ func run(rounds int, out string) error {
 		}
 		r.InteractiveMs = append(r.InteractiveMs, ms)
 		r.Bytes = max(r.Bytes, transferred.Load())
+	}
+	if r.First, err = firstPrefills(server.URL); err != nil {
+		return err
 	}
 	if err := r.kernels(server.URL); err != nil {
 		return err
@@ -215,4 +220,8 @@ func (r results) print() {
 	interactiveMs := contest.Median(r.InteractiveMs)
 	contest.Verdict(interactiveMs <= goalInteractiveMs, "a first visit is interactive after %.0f ms (goal %d)", interactiveMs, goalInteractiveMs)
 	contest.Verdict(float64(r.Bytes) <= goalBytes, "a first visit transfers %.2f MB (goal %.1f)", float64(r.Bytes)/1e6, goalBytes/1e6)
+	for _, f := range r.First {
+		contest.Verdict(f.ratio() <= goalFirstPrefill, "%s: the first prefill takes %.2f× a steady one of %.0f ms (goal %.1f×)",
+			f.Name, f.ratio(), contest.Median(f.SteadyMs), goalFirstPrefill)
+	}
 }

@@ -85,6 +85,12 @@ func exportCommand() *cobra.Command {
 		if err := writable(out); err != nil {
 			return err
 		}
+		if slices.Contains(files, imageFile) {
+			// Before the weights are made, which take as much memory as the module.
+			if err := g.Memory.Fit(graph.MaxBytes); err != nil {
+				return err
+			}
+		}
 		e := exporter{g: g}
 		if e.weights, err = readWeights(weights, g, seed); err != nil {
 			return err

@@ -29,7 +29,7 @@ func inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Count the parameters of a configuration file and plan its memory",
-		Long:  "Count the parameters of a configuration file (archai's keys or a Hugging Face GPT-2 config.json;\n\"-\" reads standard input) and plan the memory of its module.",
+		Long:  "Count the parameters of a configuration file (archai's keys or a Hugging Face GPT-2 config.json;\n\"-\" reads standard input) and plan the memory of its module. What WebAssembly cannot address is an error, after all is told.",
 		Args:  files(1),
 	}
 	w := addWorkloadFlags(cmd)
@@ -51,9 +51,17 @@ func inspectCommand() *cobra.Command {
 		if asJSON {
 			e := json.NewEncoder(cmd.OutOrStdout())
 			e.SetIndent("", "  ")
-			return e.Encode(in)
+			err = e.Encode(in)
+		} else {
+			err = in.print(cmd.OutOrStdout())
 		}
-		return in.print(cmd.OutOrStdout())
+		if err != nil {
+			return err
+		}
+		if err := g.Memory.Fit(graph.MaxBytes); err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		return nil
 	}
 	return cmd
 }

@@ -234,6 +234,32 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+func TestMeasureProfile(t *testing.T) {
+	s := newSandbox(t)
+	s.write("xl.json", `{"arch_type":"transformer-xl","n_layer":2,"d_model":50,"d_inner":80,"n_head":4,"vocab_size":300,"mem_len":16,"div_val":2,"cutoffs":[100,200]}`)
+	for file, want := range map[string][]string{
+		"tiny.json": {"prefill of 64 tokens", "decode at 63", "2 attention ", "2 mlp.fc ", "1 head ", "whole pass", "1 weights", "100.0 %"},
+		"xl.json":   {"prefill of 192 tokens", "decode at 224", "2 attn.position ", "3 log_softmax ", "attn.r.keys", "2 derived"},
+	} {
+		out := s.must("measure", "--profile", file, "--trial-time", "50ms")
+		for _, w := range want {
+			if !strings.Contains(out, w) {
+				t.Errorf("%s: the profile does not mention %q:\n%s", file, w, out)
+			}
+		}
+	}
+	list := events(t, strings.NewReader(s.must("measure", "--profile", "--json", "tiny.json", "xl.json", "--trial-time", "50ms")))
+	if len(list) != 2 {
+		t.Fatalf("%d events for two files", len(list))
+	}
+	for _, e := range list {
+		p := e.Profile
+		if e.Kind != trial.KindProfile || p == nil || len(p.Prefill.Ops) < 10 || len(p.Prefill.Ops) != len(p.Decode.Ops) || p.MemoryBytes%65536 != 0 {
+			t.Errorf("not a profile: %+v", e)
+		}
+	}
+}
+
 func TestInspect(t *testing.T) {
 	s := newSandbox(t)
 	cmd := s.command("inspect", "--json", "-")
@@ -298,6 +324,9 @@ func TestBadInput(t *testing.T) {
 	}
 	s.write("corrupt.journal", strings.Replace(string(good), `"trial":1`, `"trial":2`, 1))
 	s.write("file", "")
+	// An embedding of 4·10⁶·512 floats, 4·10⁶ logits, and little else.
+	const hugeBytes = "8212905984"
+	s.write("huge.json", `{"arch_type":"gpt2","n_layer":1,"d_model":512,"d_inner":64,"n_head":2,"vocab_size":4000000,"max_sequence_length":64}`)
 
 	for _, c := range []struct {
 		name string
@@ -322,6 +351,11 @@ func TestBadInput(t *testing.T) {
 		{"memory limit", quick("--memory-limit", "lots"), []string{"memory-limit", "lots"}},
 		{"nothing fits", quick("--memory-limit", "1KiB"), []string{"memory", "1024"}},
 		{"candidate too large", []string{"measure", "tiny.json", "--memory-limit", "100KiB"}, []string{"tiny.json", "memory", "limit"}},
+		{"unaddressable", []string{"measure", "huge.json"}, []string{"huge.json", "memory", hugeBytes}},
+		{"unaddressable, with a limit beyond", []string{"measure", "--profile", "huge.json", "--memory-limit", "99GiB"}, []string{hugeBytes, "4294901760"}},
+		{"unaddressable, inspected", []string{"inspect", "huge.json"}, []string{"huge.json", hugeBytes, "4294901760"}},
+		{"unaddressable, exported", []string{"export", "huge.json", "--format", "wasm", "--out", "huge"}, []string{hugeBytes, "4294901760"}},
+		{"profile by another protocol", []string{"measure", "--profile", "tiny.json", "--protocol", "lts"}, []string{"--profile", "litefront", "lts"}},
 		{"context", []string{"measure", "tiny.json", "--context", "65"}, []string{"context", "65", "64"}},
 		{"precision", quick("--precision", "int4"), []string{"precision", `"int4"`, "f32", "int8"}},
 		{"precision to generate in", []string{"generate", "tiny.json", "--prompt-ids", "1", "--precision", "f64"}, []string{"precision", `"f64"`, "f32", "int8"}},

@@ -15,7 +15,7 @@ import (
 
 // measureCommand measures given architectures by the protocol of a search.
 func measureCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, profile bool
 	cmd := &cobra.Command{
 		Use:   "measure FILE...",
 		Short: "Measure configuration files on this device",
@@ -23,7 +23,11 @@ func measureCommand() *cobra.Command {
 	}
 	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
+	cmd.Flags().BoolVar(&profile, "profile", false, "tell where time and memory go, by operation and by tensor")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if profile && d.protocol != trial.Litefront {
+			return fmt.Errorf("--profile measures by protocol %q; %q has none", trial.Litefront, d.protocol)
+		}
 		archs := make([]arch.Architecture, len(args))
 		workloads := make([]trial.Workload, len(args))
 		for i, path := range args {
@@ -46,6 +50,12 @@ func measureCommand() *cobra.Command {
 		}
 		ctx := untilInterrupted(cmd)
 		for i, path := range args {
+			if profile {
+				if err := printProfileOf(ctx, cmd.OutOrStdout(), local, path, archs[i], workloads[i], asJSON); err != nil {
+					return fmt.Errorf("%s: %w", path, err)
+				}
+				continue
+			}
 			t := trial.Trial{Number: i + 1, Proposal: trial.Proposal{Arch: archs[i], Origin: trial.Origin{Op: "measure"}}}
 			m, err := local.Measure(ctx, t, workloads[i])
 			if err != nil {

@@ -130,17 +130,23 @@ func (l *LocalMeasurer) measure(s *session, a arch.Architecture, m *trial.Measur
 	return nil
 }
 
-// module plans and compiles a candidate, unless it is too large.
-func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.Module, error) {
+// plan plans a candidate, unless it is too large.
+func (l *LocalMeasurer) plan(a arch.Architecture, w trial.Workload) (*graph.Graph, error) {
 	g, err := l.build(a, w)
 	if err != nil {
 		return nil, err
 	}
-	need, limit := g.Memory.TotalBytes, min(l.options.MemoryLimit, graph.MaxBytes)
-	if need > limit {
-		const mib = 1 << 20
-		return nil, fmt.Errorf("%w: %.1f MiB of linear memory, and the limit is %.1f MiB",
-			ErrTooLarge, float64(need)/mib, float64(limit)/mib)
+	if err := g.Memory.Fit(l.options.MemoryLimit); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return g, nil
+}
+
+// module plans and compiles a candidate.
+func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.Module, error) {
+	g, err := l.plan(a, w)
+	if err != nil {
+		return nil, err
 	}
 	return l.compile(g, l.target.Features())
 }

@@ -573,7 +573,7 @@ func TestTooLarge(t *testing.T) {
 		return compile(g, fs)
 	}
 	_, err := l.Measure(context.Background(), candidate, trial.DefaultWorkload())
-	if !errors.Is(err, ErrTooLarge) || err.Error() != "needs too much memory: 6.2 MiB of linear memory, and the limit is 6.2 MiB" {
+	if !errors.Is(err, ErrTooLarge) || err.Error() != "needs too much memory: 6553600 bytes of linear memory are needed; the limit is 6553599" {
 		t.Errorf("error %v", err)
 	}
 	if compiled || len(f.prepared) != 0 {

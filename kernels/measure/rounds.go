@@ -61,13 +61,17 @@ func (r *rounds) sentinelsDue(roundsNs int64) bool {
 }
 
 func (r *rounds) done() bool {
-	o := r.options
-	n := min(len(r.prefill.samplesMs), len(r.decode.samplesMs))
-	switch {
+	return r.options.enough(&r.prefill, r.session) && r.options.enough(&r.decode, r.session)
+}
+
+// enough reports whether the median of x is known well enough, or as well as
+// samples and budget allow.
+func (o Options) enough(x *series, s *session) bool {
+	switch n := len(x.samplesMs); {
 	case n < o.MinSamples:
 		return false
-	case n >= o.MaxSamples || r.session.spentNs >= o.Budget.Nanoseconds():
+	case n >= o.MaxSamples || s.spentNs >= o.Budget.Nanoseconds():
 		return true
 	}
-	return tight(r.prefill.samplesMs, o.HalfWidth) && tight(r.decode.samplesMs, o.HalfWidth)
+	return tight(x.samplesMs, o.HalfWidth)
 }

@@ -74,7 +74,12 @@ const (
 	Derived                // computed from the weights by Graph.Ready
 	Cache                  // keys and values; survive from one run to the next
 	Activation             // placed in the arena by lifetime
+	Unused                 // no tensor's
 )
+
+func (k Kind) String() string {
+	return [...]string{"tokens", "weights", "scales", "derived", "cache", "activations", "unused"}[k]
+}
 
 // Tensor is a matrix. It is stored row-major with stride Stride(), or packed in
 // panels of [Panel] rows, the last one filled up.

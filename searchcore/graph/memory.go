@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -21,6 +22,14 @@ const PageBytes = 64 << 10
 // MaxBytes is the largest linear memory: one page less than 32-bit addresses
 // reach, since engines report the size in 32 bits.
 const MaxBytes = (1<<16 - 1) * PageBytes
+
+// Fit reports a plan that exceeds a limit in bytes, or MaxBytes if that is less.
+func (m Memory) Fit(limit int64) error {
+	if limit = min(limit, MaxBytes); m.TotalBytes > limit {
+		return fmt.Errorf("%d bytes of linear memory are needed; the limit is %d", m.TotalBytes, limit)
+	}
+	return nil
+}
 
 // align is the alignment of tensors: a cache line.
 const align = 64

@@ -117,6 +117,7 @@ func checkPayload(e trial.Event) error {
 		{trial.KindFrontier, e.Frontier != nil},
 		{trial.KindProgress, e.Progress != nil},
 		{trial.KindDone, e.Done != nil},
+		{trial.KindProfile, e.Profile != nil},
 	}
 	known := false
 	for _, p := range payloads {

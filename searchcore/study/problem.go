@@ -83,8 +83,8 @@ func (p *problem) plan(a arch.Architecture) (objective.Candidate, error) {
 	if err != nil {
 		return objective.Candidate{}, err
 	}
-	if need, limit := g.Memory.TotalBytes, min(p.setup.MemoryLimit, graph.MaxBytes); need > limit {
-		return objective.Candidate{}, fmt.Errorf("architecture %s needs %d bytes of memory; the limit is %d", a.ID(), need, limit)
+	if err := g.Memory.Fit(p.setup.MemoryLimit); err != nil {
+		return objective.Candidate{}, fmt.Errorf("architecture %s: %w", a.ID(), err)
 	}
 	return objective.NewCandidate(g, nil), nil
 }

@@ -12,7 +12,8 @@ const EventVersion = 1
 type Kind string
 
 // The kinds of Event. The first four and Setting change a study and are kept in
-// its journal; the others can be computed from those and are only shown.
+// its journal; the others are only shown: they follow from those, or belong to no
+// study.
 const (
 	KindStarted   Kind = "started"
 	KindAsked     Kind = "asked"
@@ -23,6 +24,7 @@ const (
 	KindPredicted Kind = "predicted"
 	KindProgress  Kind = "progress"
 	KindDone      Kind = "done"
+	KindProfile   Kind = "profile"
 )
 
 // Event is the one message of the program: the CLI prints it, workers and
@@ -43,6 +45,7 @@ type Event struct {
 	Predicted *Predicted `json:"predicted,omitempty"`
 	Progress  *Progress  `json:"progress,omitempty"`
 	Done      *Done      `json:"done,omitempty"`
+	Profile   *Profile   `json:"profile,omitempty"`
 }
 
 // Setup is everything that determines which candidates a study proposes.
