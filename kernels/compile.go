@@ -20,6 +20,8 @@ import (
 // SIMD, which every module needs.
 type Features struct {
 	RelaxedSIMD bool
+	// Threads is how many threads the engine runs a module on; none is one.
+	Threads int `json:",omitempty"`
 }
 
 // Module is an emitted WebAssembly module.
@@ -44,29 +46,55 @@ type Features struct {
 // memory and to the segment up to itself, and decode one more of the same segment.
 // A token outside the vocabulary has a zero embedding.
 //
+// With several threads (Workload.Threads) the memory is shared, and imported as
+// "memory" of MemoryModule. The exports are called on one instance, which then is
+// thread 0. On another instance over the same memory each further thread runs
+//
+//	work(thread)               shares the work of the others until stop
+//
+// before any of the others but init and ready is called. stop() ends that, at any
+// time and on any instance; from then on the exports that run tokens trap. So when
+// a thread fails, stop keeps the others from waiting for it.
+//
 // A sentinel module has only "memory", "init(seed)" and "loop(unused, reps)".
 type Module struct {
 	Bytes  []byte
 	SHA256 string // of Bytes, in hex
 	Memory graph.Memory
+	// Threads is how many threads run the module; none is one.
+	Threads int
 	// Fixed says that the module is the same in every run of the program, so that
 	// its compiled code is worth keeping.
 	Fixed bool
 }
 
+// MemoryModule is the name of the module that a module for several threads imports
+// its memory from.
+const MemoryModule = "env"
+
 // Compile emits the module of g. It fails if the plan exceeds what a 32-bit
-// memory holds.
+// memory holds, or g needs more threads than f has.
 func Compile(g *graph.Graph, f Features) (*Module, error) {
 	pages := g.Memory.TotalBytes / graph.PageBytes
 	if pages > wasmasm.MaxPages {
 		return nil, fmt.Errorf("the model needs %d bytes of linear memory; WebAssembly addresses %d",
 			g.Memory.TotalBytes, int64(wasmasm.MaxPages)*graph.PageBytes)
 	}
+	if most := max(f.Threads, 1); g.Workload.Threads > most {
+		return nil, fmt.Errorf("workload: threads %d exceed the engine's %d", g.Workload.Threads, most)
+	}
 	m := wasmasm.NewModule()
-	m.Memory(uint32(pages), uint32(pages))
 	e := emitter{g: g, lib: ops.New(m, f.RelaxedSIMD), m: m}
-	e.init(e.ready())
-	forward := e.forward()
+	var forward *wasmasm.Func
+	if g.Workload.Threads == 1 {
+		m.Memory(uint32(pages), uint32(pages))
+		e.init(e.ready())
+		forward = e.forward()
+	} else {
+		m.ImportSharedMemory(MemoryModule, "memory", uint32(pages))
+		e.init(e.ready())
+		forward = e.shared()
+	}
 
 	prefill := m.Func("prefill")
 	n := prefill.ParamI32()
@@ -78,7 +106,11 @@ func Compile(g *graph.Graph, f Features) (*Module, error) {
 
 	loop(m, "prefill_loop", prefill)
 	loop(m, "decode_loop", decode)
-	return finish(m, g.Memory)
+	module, err := finish(m, g.Memory)
+	if err == nil && g.Workload.Threads > 1 {
+		module.Threads = g.Workload.Threads
+	}
+	return module, err
 }
 
 // loop exports name(arg, reps): f(arg), reps times.
@@ -119,7 +151,7 @@ func (e *emitter) forward() *wasmasm.Func {
 	f := e.m.Func("")
 	pos, m := f.ParamI32(), f.ParamI32()
 	for _, o := range e.g.Ops {
-		e.op(f, o, pos.I32, m.I32)
+		e.op(f, o, part{pos: pos.I32, m: m.I32})
 	}
 	return f
 }
@@ -128,7 +160,7 @@ func (e *emitter) forward() *wasmasm.Func {
 func (e *emitter) ready() *wasmasm.Func {
 	f := e.m.Func("ready")
 	for _, o := range e.g.Ready {
-		e.op(f, o, i32(0), i32(o.Y.Rows.Len))
+		e.op(f, o, part{pos: i32(0), m: i32(o.Y.Rows.Len)})
 	}
 	return f
 }
@@ -147,9 +179,10 @@ func row(t *graph.Tensor, i wasmasm.I32) wasmasm.I32 { return at(t).Add(i.Mul(i3
 // k8 is the width of a matrix in groups of eight columns.
 func k8(t *graph.Tensor) wasmasm.I32 { return i32(t.Stride() / graph.Lane) }
 
-func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
-	lib := e.lib
-	x := func() wasmasm.I32 { return at(o.X) }
+// op emits the call of o for a part of it.
+func (e *emitter) op(f *wasmasm.Func, o graph.Op, p part) {
+	lib, pos, m := e.lib, p.pos, p.m
+	x := func() wasmasm.I32 { return p.row(o.X) }
 	if o.LastRow {
 		// What follows on an operation for the last row has one row.
 		if o.X != nil && o.X.Rows.Len > 1 {
@@ -160,25 +193,32 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	}
 	switch o.Kind {
 	case graph.Embed:
-		f.Call(lib.Gather(float32(o.Scale)), at(o.X).Add(pos.Mul(i32(4))), at(o.W), at(o.Y), m, k8(o.W),
+		f.Call(lib.Gather(float32(o.Scale)), at(o.X).Add(pos.Mul(i32(4))), at(o.W), p.row(o.Y), m, k8(o.W),
 			i32(o.Start), i32(o.W.Rows.Len))
 	case graph.Positions:
-		f.Call(lib.Add(), at(o.Y), row(o.W, pos), m.Mul(i32(o.Y.Stride()/4)))
+		f.Call(lib.Add(), p.row(o.Y), row(o.W, pos), m.Mul(i32(o.Y.Stride()/4)))
 	case graph.Norm:
-		f.Call(lib.LayerNorm(o.X.Cols.Len), x(), at(o.W), at(o.B), at(o.Y), m)
+		f.Call(lib.LayerNorm(o.X.Cols.Len), x(), at(o.W), at(o.B), p.row(o.Y), m)
 	case graph.Linear:
-		e.linear(f, o, x(), pos, m)
+		p.m = m
+		e.linear(f, o, x(), p)
 	case graph.Shift:
-		e.shift(f, o, m)
+		e.shift(f, o, p)
 	case graph.Transpose:
 		f.Call(lib.Transpose(), x(), at(o.Y).Add(e.cached(pos).Mul(i32(4))), m, i32(o.X.Stride()), i32(o.X.Stride()), i32(o.Y.Stride()))
 	case graph.Unproject:
 		f.MemoryFill(at(o.Y), i32(0), i32(int(o.Y.Bytes())))
 		f.Call(lib.Unproject(), x(), at(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
-	case graph.Attention:
-		f.Call(lib.Attention(o.Heads, o.Dim, e.g.Span()),
-			x(), at(o.Keys), at(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
-	case graph.RelativeAttention:
+	case graph.Attention, graph.RelativeAttention:
+		if p.thread != nil {
+			e.someHeads(f, o, p)
+			return
+		}
+		if o.Kind == graph.Attention {
+			f.Call(lib.Attention(o.Heads, o.Dim, e.g.Span()),
+				x(), at(o.Keys), at(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
+			return
+		}
 		f.Call(lib.RelativeAttention(o.Heads, o.Dim, e.g.Span()),
 			x(), at(o.Keys), at(o.Values), at(o.Y), row(o.Scores, i32(1)), m, e.cached(pos), at(o.RelQueries), at(o.RelKeys))
 	case graph.LogSoftmax:
@@ -193,40 +233,41 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 }
 
 // shift emits Y = X + B.
-func (e *emitter) shift(f *wasmasm.Func, o graph.Op, m wasmasm.I32) {
+func (e *emitter) shift(f *wasmasm.Func, o graph.Op, p part) {
 	ld := o.Y.Stride()
 	if o.X == o.Y {
-		f.Call(e.lib.AddRows(), at(o.Y), at(o.B), m, i32(ld/4), i32(ld))
+		f.Call(e.lib.AddRows(), p.row(o.Y), at(o.B), p.m, i32(ld/4), i32(ld))
 		return
 	}
-	f.Call(e.lib.SetRows(), at(o.Y), at(o.B), m, i32(ld/4), i32(ld))
-	f.Call(e.lib.Add(), at(o.Y), at(o.X), m.Mul(i32(ld/4)))
+	f.Call(e.lib.SetRows(), p.row(o.Y), at(o.B), p.m, i32(ld/4), i32(ld))
+	f.Call(e.lib.Add(), p.row(o.Y), p.row(o.X), p.m.Mul(i32(ld/4)))
 }
 
 // linear emits Y (+)= X·Wᵀ + B, then GELU or ReLU. Products always accumulate, so
 // Y starts as the bias, or zero.
-func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x, pos, m wasmasm.I32) {
-	lib, n, ld := e.lib, o.Y.Cols.Size(), o.Y.Stride()
-	y := at(o.Y)
+func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x wasmasm.I32, p part) {
+	lib, m, ld := e.lib, p.m, o.Y.Stride()
+	y := p.row(o.Y)
 	if o.Y.Kind == graph.Cache {
-		y = row(o.Y, e.cached(pos))
+		y = row(o.Y, e.cached(p.pos))
 	}
+	c := e.columns(f, o, p, y)
 	switch {
 	case o.Residual && o.B == nil:
 	case o.Residual:
-		f.Call(lib.AddRows(), y, at(o.B), m, i32(n/4), i32(ld))
+		f.Call(lib.AddRows(), c.y, c.b, m, c.n4, i32(ld))
 	case o.B == nil:
-		f.MemoryFill(y, i32(0), m.Mul(i32(4*ld)))
+		f.MemoryFill(c.y, i32(0), c.bytes)
 	case o.LastRow: // logits have no padding
-		f.Call(lib.Copy(), y, at(o.B), i32(n))
+		f.Call(lib.Copy(), c.y, c.b, c.n)
 	default:
-		f.Call(lib.SetRows(), y, at(o.B), m, i32(n/4), i32(ld))
+		f.Call(lib.SetRows(), c.y, c.b, m, c.n4, i32(ld))
 	}
-	f.Call(lib.Linear(), x, at(o.W), y, m, i32(n), k8(o.W), i32(4*o.X.Stride()), i32(4*ld))
+	f.Call(lib.Linear(), x, c.w, c.y, m, c.n, k8(o.W), i32(4*o.X.Stride()), i32(4*ld))
 	if o.GELU {
-		f.Call(lib.GELU(), y, m.Mul(i32(ld/4)))
+		f.Call(lib.GELU(), c.y, c.vectors)
 	}
 	if o.ReLU {
-		f.Call(lib.ReLU(), y, m.Mul(i32(ld/4)))
+		f.Call(lib.ReLU(), c.y, c.vectors)
 	}
 }

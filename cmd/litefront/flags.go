@@ -34,6 +34,11 @@ func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
 	return w
 }
 
+// addThreads adds the flag of those commands that run candidates.
+func (w *workloadFlags) addThreads() {
+	w.flags.IntVar(&w.Threads, "threads", w.Threads, "threads that share the work of each operation, at most as many as there are cores")
+}
+
 // resolve gives the context, where only a prompt was asked for, the room after it
 // that it has by default.
 func (w *workloadFlags) resolve() {

@@ -22,6 +22,7 @@ func measureCommand() *cobra.Command {
 		Args:  files(100),
 	}
 	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
+	w.addThreads()
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		archs := make([]arch.Architecture, len(args))

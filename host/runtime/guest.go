@@ -46,7 +46,9 @@ const maxGuestPages = 2 << 30 >> 16
 // The study is what was recorded, also when the search failed; it is nil if
 // nothing was.
 func RunGuest(ctx context.Context, wasm []byte, cacheDir string, q search.Request, target measure.Target, j study.Journal, watch func(trial.Event)) (*study.Study, trial.Done, error) {
-	input, err := json.Marshal(abi.Input{Device: target.Device(), Features: target.Features(), Request: q})
+	features := target.Features()
+	features.Threads = 0 // prepare takes no more than a module
+	input, err := json.Marshal(abi.Input{Device: target.Device(), Features: features, Request: q})
 	if err == nil && len(input) > abi.MaxInput {
 		err = fmt.Errorf("its input has %d bytes, more than the limit of %d", len(input), abi.MaxInput)
 	}

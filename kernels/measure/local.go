@@ -132,6 +132,9 @@ func (l *LocalMeasurer) measure(s *session, a arch.Architecture, m *trial.Measur
 
 // module plans and compiles a candidate, unless it is too large.
 func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.Module, error) {
+	if err := CheckThreads(l.target, w); err != nil {
+		return nil, err
+	}
 	g, err := l.build(a, w)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ type Workload struct {
 	PromptLen int       `json:"prompt_len"` // tokens in the prefill
 	Context   int       `json:"context"`    // tokens the KV cache holds, at least PromptLen
 	Precision Precision `json:"precision"`
-	Threads   int       `json:"threads"`
+	Threads   int       `json:"threads"` // 1 to MaxThreads; they share the work of each operation
 }
 
 // DefaultWorkload is LTS's prompt of 192 tokens and room to decode 64 more, in
@@ -41,6 +41,9 @@ func DefaultWorkload() Workload {
 // an absurd plan.
 const MaxContext = 1 << 17
 
+// MaxThreads bounds Workload.Threads: no more were ever tried.
+const MaxThreads = 64
+
 // Validate reports the first field that is out of range.
 func (w Workload) Validate() error {
 	switch {
@@ -52,8 +55,8 @@ func (w Workload) Validate() error {
 		return fmt.Errorf("workload: context %d exceeds the limit of %d", w.Context, MaxContext)
 	case w.Precision != F32:
 		return fmt.Errorf("workload: precision %q is not supported; use %q", w.Precision, F32)
-	case w.Threads != 1:
-		return fmt.Errorf("workload: threads %d is not supported; use 1", w.Threads)
+	case w.Threads < 1 || w.Threads > MaxThreads:
+		return fmt.Errorf("workload: threads %d must be between 1 and %d", w.Threads, MaxThreads)
 	}
 	return nil
 }
