@@ -19,6 +19,7 @@ import (
 const (
 	FieldPreset     = "preset"
 	FieldPrompt     = "prompt"
+	FieldThreads    = "threads"
 	FieldObjectives = "objectives"
 	FieldBudget     = "budget"
 	FieldStrategy   = "strategy"
@@ -29,6 +30,7 @@ const (
 type Form struct {
 	Preset     string
 	Prompt     string // tokens
+	Threads    string
 	Objectives []string
 	Budget     string
 	Strategy   string
@@ -52,6 +54,7 @@ func (s *Store) resetForm() {
 	s.Form = Form{
 		Preset:     "archai-gpt2",
 		Prompt:     strconv.Itoa(trial.DefaultWorkload().PromptLen),
+		Threads:    strconv.Itoa(trial.DefaultWorkload().Threads),
 		Objectives: []string{"decoder_params", "prefill_ms", "peak_mb"},
 		Budget:     "60s",
 		Strategy:   study.Strategies()[0],
@@ -66,6 +69,7 @@ func (s *Store) fillForm(e trial.Started) {
 	s.Form = Form{
 		Preset:     e.Space.Name,
 		Prompt:     strconv.Itoa(e.Workload.PromptLen),
+		Threads:    strconv.Itoa(e.Workload.Threads),
 		Objectives: slices.Clone(e.Objectives),
 		Budget:     budget,
 		Strategy:   e.Strategy,
@@ -113,6 +117,8 @@ func (s *Store) SetField(name, value string) {
 		s.Form.Preset = value
 	case FieldPrompt:
 		s.Form.Prompt = value
+	case FieldThreads:
+		s.Form.Threads = value
 	case FieldBudget:
 		s.Form.Budget = value
 	case FieldStrategy:
@@ -144,6 +150,8 @@ func (s *Store) judge(name string) {
 		_, err = space.Preset(s.Form.Preset)
 	case FieldPrompt:
 		_, err = s.workload()
+	case FieldThreads:
+		_, err = s.threads()
 	case FieldObjectives:
 		_, err = objective.ParseSet(s.Form.Objectives)
 	case FieldBudget:
@@ -175,6 +183,14 @@ func (s *Store) workload() (trial.Workload, error) {
 	return w, nil
 }
 
+func (s *Store) threads() (int, error) {
+	n, err := strconv.Atoi(s.Form.Threads)
+	if err != nil || n < 1 || n > trial.MaxThreads {
+		return 0, fmt.Errorf("threads %q must be a whole number from 1 to %d", s.Form.Threads, trial.MaxThreads)
+	}
+	return n, nil
+}
+
 func (s *Store) seed() (uint64, error) {
 	n, err := strconv.ParseUint(s.Form.Seed, 10, 64)
 	if err != nil {
@@ -204,7 +220,7 @@ func (s *Store) checkBudget() error {
 func (s *Store) request() (*search.Request, bool) {
 	fields := []string{FieldBudget}
 	if s.Study == nil {
-		fields = []string{FieldPreset, FieldPrompt, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
+		fields = []string{FieldPreset, FieldPrompt, FieldThreads, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
 	}
 	s.Invalid = make(map[string]string)
 	for _, name := range fields {
@@ -218,6 +234,7 @@ func (s *Store) request() (*search.Request, bool) {
 	}
 	sp, _ := space.Preset(s.Form.Preset) // judged above, as the others
 	w, _ := s.workload()
+	w.Threads, _ = s.threads()
 	seed, _ := s.seed()
 	q := &search.Request{
 		Name: fmt.Sprintf("%s seed %d", sp.Name, seed),

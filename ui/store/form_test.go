@@ -39,6 +39,10 @@ func TestFields(t *testing.T) {
 		{FieldPrompt, "961", "from 1 to 960"}, // 64 more make 1024 positions
 		{FieldPrompt, "0", "from 1 to 960"},
 		{FieldPrompt, "many", `"many"`},
+		{FieldThreads, "2", ""},
+		{FieldThreads, "0", "from 1 to 64"},
+		{FieldThreads, "65", "from 1 to 64"},
+		{FieldThreads, "all", `"all"`},
 		{FieldBudget, "200", ""},
 		{FieldBudget, "1h30m", ""},
 		{FieldBudget, "-1s", "positive"},

@@ -96,6 +96,7 @@ func (c *Setup) summary() []row {
 	return []row{
 		{"search space", f.Preset},
 		{"prompt", f.Prompt + " tokens"},
+		{"threads", f.Threads},
 		{"objectives", strings.Join(names, ", ")},
 		{"budget", f.Budget},
 		{"strategy", f.Strategy},
