@@ -2,11 +2,10 @@ package kernels
 
 import (
 	"litefront/kernels/wasmasm"
-	"litefront/searchcore/graph"
 )
 
 // All threads run the same operations one after the other, each a share of every
-// one, and wait for each other in between. Of several rows a thread has
+// one, and wait for each other where one needs what another does. Of several rows a thread has
 // consecutive pairs, of a single one consecutive columns, of attention heads: what
 // an element is computed from, and in which order, does not depend on how many
 // threads there are.
@@ -128,16 +127,20 @@ func (e *emitter) shares(barrier *wasmasm.Func, single bool) *wasmasm.Func {
 		n.Set(t.n.I32)
 		mine = part{pos: pos.Add(first.I32), m: n.I32, first: &first}
 	}
-	for _, o := range e.g.Ops {
-		switch {
-		case o.Kind == graph.Attention || o.Kind == graph.RelativeAttention || o.Kind == graph.Linear && (single || o.LastRow):
-			e.op(f, o, part{pos: all.pos, m: all.m, thread: t})
-		case single || o.LastRow: // a row is too little to share
-			f.If(number.Eq(i32(0)), func() { e.op(f, o, all) })
-		default:
-			e.op(f, o, mine)
+	before := barriers(e.g.Ops, single)
+	for i, o := range e.g.Ops {
+		if before[i] {
+			f.Call(barrier)
 		}
-		f.Call(barrier)
+		switch splitOf(o, single) {
+		case alone:
+			f.If(number.Eq(i32(0)), func() { e.op(f, o, all) })
+		case byRows:
+			e.op(f, o, mine)
+		default:
+			e.op(f, o, part{pos: all.pos, m: all.m, thread: t})
+		}
 	}
+	f.Call(barrier) // the results are there
 	return f
 }
