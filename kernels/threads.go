@@ -21,7 +21,7 @@ const (
 )
 
 // spins is how often a thread looks whether the others have come before it
-// sleeps: some 50 µs. Waking up takes as long, and in a sleep the engine can do
+// sleeps: some 30 µs in wazero. Waking up takes about as long, and in a sleep the engine can do
 // what it stops all threads for (the garbage collector of wazero's host).
 const spins = 1 << 14
 

@@ -12,6 +12,7 @@ import (
 	"litefront/kernels"
 	"litefront/kernels/measure"
 	"litefront/kernels/wasmasm"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
@@ -208,5 +209,47 @@ func TestTeamKilled(t *testing.T) {
 	run(t, r, measure.Call{Export: "init", Arg: 1})
 	if _, err := r.Run(measure.Call{Export: "prefill_loop", Arg: 192, Reps: 1 << 20}); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("a call that takes too long: %v", err)
+	}
+}
+
+// BenchmarkTeam is a prefill of a large model, by one thread and by two.
+func BenchmarkTeam(b *testing.B) {
+	e, err := NewEngine("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 10000, DModel: 960, MaxLen: 256}
+	for range 12 {
+		a.Layers = append(a.Layers, arch.Layer{Heads: 8, DInner: 2400})
+	}
+	for threads := 1; threads <= min(2, runtime.NumCPU()); threads++ {
+		w := trial.DefaultWorkload()
+		w.Threads = threads
+		g, err := graph.Build(a, w)
+		if err != nil {
+			b.Fatal(err)
+		}
+		m, err := kernels.Compile(g, e.Features())
+		if err != nil {
+			b.Fatal(err)
+		}
+		i, err := e.Instantiate(m)
+		if err == nil {
+			_, err = i.Call("init", 1)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := i.Call("prefill", 192); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		if err := i.Close(); err != nil {
+			b.Error(err)
+		}
 	}
 }

@@ -4,7 +4,7 @@
 'use strict';
 
 globalThis.litefrontEngine = (() => {
-  const programs = new Map(); // exports, the workers of further threads, and why one of these failed
+  const programs = new Map(); // exports, workers of further threads, why one failed
   let last = 0;
 
   const programOf = (number) => {
@@ -76,9 +76,9 @@ globalThis.litefrontEngine = (() => {
       return programOf(number).exports.memory.buffer.byteLength;
     },
 
-    // close ends a program's threads and drops it. Browsers take their time to free its memory, and
-    // several large ones would pile up. As much again, which is never touched and
-    // so takes none, makes them look.
+    // close ends a program's threads and drops it. Browsers take their time to
+    // free its memory, and several large ones would pile up. As much again, which
+    // is never touched and so takes none, makes them look.
     close(number) {
       const bytes = this.memory(number);
       end(programOf(number));
