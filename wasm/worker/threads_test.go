@@ -4,12 +4,15 @@ package main_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
-	"litefront/host/runtime"
+	"github.com/tetratelabs/wazero"
+
 	"litefront/internal/browsertest"
 	"litefront/kernels"
 	"litefront/kernels/wasmasm"
@@ -87,11 +90,9 @@ func (p *page) bare(c bareCall) (a bareAnswer) {
 
 // sameLogits compares two and three threads in Chromium with one in wazero.
 func sameLogits(t *testing.T, p *page) {
-	e, err := runtime.NewEngine("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	ctx := context.Background()
+	rt := wazero.NewRuntime(ctx)
+	defer rt.Close(ctx)
 	for _, a := range []arch.Architecture{
 		{Backbone: arch.GPT2, Vocab: 300, DModel: 60, MaxLen: 64, DEmbed: 40, DivVal: 1, Layers: []arch.Layer{{Heads: 3, DInner: 130}, {Heads: 2, DInner: 77}}},
 		{Backbone: arch.TransformerXL, Vocab: 300, DModel: 50, MemLen: 7, DivVal: 2, Cutoffs: []int{100, 200},
@@ -114,25 +115,24 @@ func sameLogits(t *testing.T, p *page) {
 			tokens[i] = i * 7 % a.Vocab
 		}
 		g, m := compile()
-		one, err := e.Instantiate(m)
+		one, err := rt.InstantiateWithConfig(ctx, m.Bytes, wazero.NewModuleConfig().WithName(""))
 		if err != nil {
 			t.Fatal(err)
 		}
+		memory, _ := one.Memory().Read(0, one.Memory().Size())
 		for i, token := range tokens {
-			one.Memory()[g.Tokens.Offset+4*int64(i)] = byte(token)
-			one.Memory()[g.Tokens.Offset+4*int64(i)+1] = byte(token >> 8)
+			binary.LittleEndian.PutUint32(memory[g.Tokens.Offset+4*int64(i):], uint32(token))
 		}
-		for _, n := range []uint32{1, 2, 17, 33} {
-			var want []byte
+		for _, n := range []uint64{1, 2, 17, 33} {
 			for _, c := range []struct {
 				export string
-				arg    uint32
+				arg    uint64
 			}{{"init", 5}, {"prefill", n}, {"decode", n}} {
-				if _, err := one.Call(c.export, c.arg); err != nil {
+				if _, err := one.ExportedFunction(c.export).Call(ctx, c.arg); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want = one.Memory()[g.Logits.Offset:][:g.Logits.Bytes()]
+			want := memory[g.Logits.Offset:][:g.Logits.Bytes()]
 			for w.Threads = 2; w.Threads <= 3; w.Threads++ {
 				g, m := compile()
 				got := p.bare(bareCall{Module: m.Bytes, Threads: w.Threads, Pages: g.Memory.TotalBytes / graph.PageBytes,
@@ -142,9 +142,6 @@ func sameLogits(t *testing.T, p *page) {
 					t.Errorf("%v, %d tokens, %d threads: other logits; memory of %d bytes, error %q", a, n, w.Threads, got.Bytes, got.Error)
 				}
 			}
-		}
-		if err := one.Close(); err != nil {
-			t.Error(err)
 		}
 	}
 }
