@@ -251,7 +251,7 @@ func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x wasmasm.I32, p part) {
 	if o.Y.Kind == graph.Cache {
 		y = row(o.Y, e.cached(p.pos))
 	}
-	c := e.columns(f, o, p, y)
+	c := e.columns(o, p, y)
 	switch {
 	case o.Residual && o.B == nil:
 	case o.Residual:

@@ -31,7 +31,7 @@ type columns struct {
 }
 
 // columns are those of p, with Y at y.
-func (e *emitter) columns(f *wasmasm.Func, o graph.Op, p part, y wasmasm.I32) columns {
+func (e *emitter) columns(o graph.Op, p part, y wasmasm.I32) columns {
 	n, ld := o.Y.Cols.Size(), o.Y.Stride()
 	c := columns{w: at(o.W), y: y, n: i32(n), n4: i32(n / 4), vectors: p.m.Mul(i32(ld / 4)), bytes: p.m.Mul(i32(4 * ld))}
 	if o.B != nil {
@@ -42,7 +42,7 @@ func (e *emitter) columns(f *wasmasm.Func, o graph.Op, p part, y wasmasm.I32) co
 	}
 	// Whole panels of W, and whole vectors of B and Y.
 	const unit = 4 * graph.Panel
-	first, n1 := p.thread.share(f, n, unit)
+	first, n1 := p.thread.share(n, unit)
 	along := first.Shl(i32(2))
 	c.w, c.y = c.w.Add(first.Mul(i32(4*o.W.Stride()))), c.y.Add(along)
 	if o.B != nil {
@@ -56,7 +56,7 @@ func (e *emitter) columns(f *wasmasm.Func, o graph.Op, p part, y wasmasm.I32) co
 // someHeads emits attention of a thread's share of the heads.
 func (e *emitter) someHeads(f *wasmasm.Func, o graph.Op, p part) {
 	relative := o.Kind == graph.RelativeAttention
-	first, n := p.thread.share(f, o.Heads, 1)
+	first, n := p.thread.share(o.Heads, 1)
 	along := first.Mul(i32(4 * graph.Pad(o.Dim)))
 	// Each thread has a scratch of its own, with the spare row before it.
 	spare := 0

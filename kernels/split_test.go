@@ -50,6 +50,9 @@ func TestBarriersAreNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if g.Sync.Bytes() != syncBytes {
+		t.Errorf("threads agree by %d bytes, %d are planned", syncBytes, g.Sync.Bytes())
+	}
 	for _, single := range []bool{false, true} {
 		before, n := barriers(g.Ops, single), 0
 		for i := range before {

@@ -1,14 +1,12 @@
 package kernels
 
-import (
-	"litefront/kernels/wasmasm"
-)
+import "litefront/kernels/wasmasm"
 
 // All threads run the same operations one after the other, each a share of every
-// one, and wait for each other where one needs what another does. Of several rows a thread has
-// consecutive pairs, of a single one consecutive columns, of attention heads: what
-// an element is computed from, and in which order, does not depend on how many
-// threads there are.
+// one, and wait for each other where one needs what another does. Of several rows
+// a thread has consecutive pairs, of a single one consecutive columns, of attention
+// heads: what an element is computed from, and in which order, does not depend on
+// how many threads there are.
 
 // The cache lines of graph.Graph.Sync. What threads wait for and what they write
 // meanwhile lie apart.
@@ -18,11 +16,12 @@ const (
 	arrivedLine             // how many of them are at the next meeting already
 	asleepLine              // how many of these have stopped spinning
 	endedLine               // not 0 after stop
+	syncBytes               // of all lines
 )
 
 // spins is how often a thread looks whether the others have come before it
-// sleeps: some 30 µs in wazero. Waking up takes about as long, and in a sleep the engine can do
-// what it stops all threads for (the garbage collector of wazero's host).
+// sleeps: some 30 µs in wazero. Waking up takes about as long, and while threads
+// sleep the engine can do what it stops them for, such as collect garbage.
 const spins = 1 << 14
 
 // thread is a number of a thread while a function that it shares is emitted.
@@ -34,7 +33,7 @@ type thread struct {
 
 // share is the thread's share of n things, in whole units but for the last: the
 // first one, and how many. It is valid until the next share.
-func (t *thread) share(f *wasmasm.Func, n, unit int) (first, count wasmasm.I32) {
+func (t *thread) share(n, unit int) (first, count wasmasm.I32) {
 	units := (n + unit - 1) / unit
 	t.divide(i32(n), i32((units+t.of-1)/t.of*unit))
 	return t.first.I32, t.n.I32

@@ -41,7 +41,8 @@ func DefaultWorkload() Workload {
 // an absurd plan.
 const MaxContext = 1 << 17
 
-// MaxThreads bounds Workload.Threads: no more were ever tried.
+// MaxThreads bounds Workload.Threads, as MaxContext does the context: every thread
+// has scratch memory of its own.
 const MaxThreads = 64
 
 // Validate reports the first field that is out of range.
