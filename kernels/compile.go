@@ -9,6 +9,7 @@ package kernels
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"litefront/kernels/ops"
@@ -18,11 +19,16 @@ import (
 
 // Features are the WebAssembly extensions a module may use beyond fixed-width
 // SIMD, which every module needs.
-type Features = ops.Features
+type Features struct {
+	RelaxedSIMD bool // fused multiply-add
+	RelaxedDot  bool // products of int8, where the engine makes one instruction of them
+	// Threads is how many threads the engine runs a module on; none is one.
+	Threads int `json:",omitempty"`
+}
 
 // Module is an emitted WebAssembly module.
 //
-// It has no imports. Its exports are "memory" and, all with i32 parameters and
+// It has no imports, but a memory with several threads. Its exports are "memory" and, all with i32 parameters and
 // no result:
 //
 //	init(seed)                 fills the weights from a seed, and calls ready
@@ -42,24 +48,44 @@ type Features = ops.Features
 // memory and to the segment up to itself, and decode one more of the same segment.
 // A token outside the vocabulary has a zero embedding.
 //
+// With several threads (Workload.Threads) the memory is shared, and imported as
+// "memory" of MemoryModule. The exports are called on one instance, which then is
+// thread 0. On another instance over the same memory each further thread runs
+//
+//	work(thread)               shares the work of the others until stop
+//
+// before any of the others but init and ready is called. stop() ends that, at any
+// time and on any instance; from then on the exports that run tokens trap. So when
+// a thread fails, stop keeps the others from waiting for it.
+//
 // A sentinel module has only "memory", "init(seed)" and "loop(unused, reps)".
 type Module struct {
 	Bytes  []byte
 	SHA256 string // of Bytes, in hex
 	Memory graph.Memory
+	// Threads is how many threads run the module; none is one.
+	Threads int
 	// Fixed says that the module is the same in every run of the program, so that
 	// its compiled code is worth keeping.
 	Fixed bool
 }
 
+// MemoryModule is the name of the module that a module for several threads imports
+// its memory from.
+const MemoryModule = "env"
+
 // Compile emits the module of g. It fails if the plan exceeds what a 32-bit
-// memory holds.
+// memory holds, or g needs more threads than f has.
 func Compile(g *graph.Graph, f Features) (*Module, error) {
 	e, err := emit(g, f)
 	if err != nil {
 		return nil, err
 	}
-	return finish(e.m, g.Memory)
+	module, err := finish(e.m, g.Memory)
+	if err == nil && g.Workload.Threads > 1 {
+		module.Threads = g.Workload.Threads
+	}
+	return module, err
 }
 
 // emit emits all but the encoding: what Module says.
@@ -67,12 +93,22 @@ func emit(g *graph.Graph, f Features) (*emitter, error) {
 	if err := g.Memory.Fit(graph.MaxBytes); err != nil {
 		return nil, err
 	}
+	if most := max(f.Threads, 1); g.Workload.Threads > most {
+		return nil, fmt.Errorf("workload: threads %d exceed the engine's %d", g.Workload.Threads, most)
+	}
 	pages := uint32(g.Memory.TotalBytes / graph.PageBytes)
 	m := wasmasm.NewModule()
-	m.Memory(pages, pages)
-	e := &emitter{g: g, lib: ops.New(m, f), m: m}
-	e.init(e.ready())
-	forward := e.forward()
+	e := &emitter{g: g, lib: ops.New(m, ops.Features{RelaxedSIMD: f.RelaxedSIMD, RelaxedDot: f.RelaxedDot}), m: m}
+	var forward *wasmasm.Func
+	if g.Workload.Threads == 1 {
+		m.Memory(pages, pages)
+		e.init(e.ready())
+		forward = e.forward()
+	} else {
+		m.ImportSharedMemory(MemoryModule, "memory", pages)
+		e.init(e.ready())
+		forward = e.shared()
+	}
 
 	prefill := m.Func("prefill")
 	n := prefill.ParamI32()
@@ -151,7 +187,7 @@ func (e *emitter) sequence(ops []graph.Op) *wasmasm.Func {
 	f := e.m.Func("")
 	pos, m := f.ParamI32(), f.ParamI32()
 	for _, o := range ops {
-		e.op(f, o, pos.I32, m.I32)
+		e.op(f, o, part{pos: pos.I32, m: m.I32})
 	}
 	return f
 }
@@ -160,7 +196,7 @@ func (e *emitter) sequence(ops []graph.Op) *wasmasm.Func {
 func (e *emitter) ready() *wasmasm.Func {
 	f := e.m.Func("ready")
 	for _, o := range e.g.Ready {
-		e.op(f, o, i32(0), i32(o.Y.Rows.Len))
+		e.op(f, o, part{pos: i32(0), m: i32(o.Y.Rows.Len)})
 	}
 	return f
 }
@@ -185,9 +221,10 @@ func k8(t *graph.Tensor) wasmasm.I32 { return i32(t.Cols.Size() / graph.Lane) }
 // k16 is the width of a matrix of integers in groups of sixteen columns.
 func k16(t *graph.Tensor) wasmasm.I32 { return i32(t.Stride() / (2 * graph.Lane)) }
 
-func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
-	lib := e.lib
-	x := func() wasmasm.I32 { return at(o.X) }
+// op emits the call of o for a part of it.
+func (e *emitter) op(f *wasmasm.Func, o graph.Op, p part) {
+	lib, pos, m := e.lib, p.pos, p.m
+	x := func() wasmasm.I32 { return p.row(o.X) }
 	if o.LastRow {
 		// What follows on an operation for the last row has one row.
 		if o.X != nil && o.X.Rows.Len > 1 {
@@ -200,18 +237,19 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	case graph.Embed:
 		ids, n := at(o.X).Add(pos.Mul(i32(4))), i32(o.W.Rows.Len)
 		if o.W.Format == graph.I8 {
-			f.Call(lib.GatherI8(float32(o.Scale)), ids, at(o.W), at(o.W.Scales), at(o.Y), m, k8(o.W), i32(o.Start), n)
+			f.Call(lib.GatherI8(float32(o.Scale)), ids, at(o.W), at(o.W.Scales), p.row(o.Y), m, k8(o.W), i32(o.Start), n)
 		} else {
-			f.Call(lib.Gather(float32(o.Scale)), ids, at(o.W), at(o.Y), m, k8(o.W), i32(o.Start), n)
+			f.Call(lib.Gather(float32(o.Scale)), ids, at(o.W), p.row(o.Y), m, k8(o.W), i32(o.Start), n)
 		}
 	case graph.Positions:
-		f.Call(lib.Add(), at(o.Y), row(o.W, pos), m.Mul(i32(o.Y.Stride()/4)))
+		f.Call(lib.Add(), p.row(o.Y), row(o.W, pos), m.Mul(i32(o.Y.Stride()/4)))
 	case graph.Norm:
-		f.Call(lib.LayerNorm(o.X.Cols.Len), x(), at(o.W), at(o.B), at(o.Y), m)
+		f.Call(lib.LayerNorm(o.X.Cols.Len), x(), at(o.W), at(o.B), p.row(o.Y), m)
 	case graph.Linear:
-		e.linear(f, o, x(), pos, m)
+		p.m = m
+		e.linear(f, o, x(), p)
 	case graph.Shift:
-		e.shift(f, o, m)
+		e.shift(f, o, p)
 	case graph.Transpose:
 		f.Call(lib.Transpose(), x(), at(o.Y).Add(e.cached(pos).Mul(i32(4))), m, i32(o.X.Stride()), i32(o.X.Stride()), i32(o.Y.Stride()))
 	case graph.Unproject:
@@ -221,10 +259,16 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 		} else {
 			f.Call(lib.Unproject(), x(), e.source(o.W), at(o.Y), i32(o.W.Rows.Len), k8(o.W))
 		}
-	case graph.Attention:
-		f.Call(lib.Attention(o.Heads, o.Dim, e.g.Span()),
-			x(), e.source(o.Keys), e.source(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
-	case graph.RelativeAttention:
+	case graph.Attention, graph.RelativeAttention:
+		if p.thread != nil {
+			e.someHeads(f, o, p)
+			return
+		}
+		if o.Kind == graph.Attention {
+			f.Call(lib.Attention(o.Heads, o.Dim, e.g.Span()),
+				x(), e.source(o.Keys), e.source(o.Values), at(o.Y), at(o.Scores), m, e.cached(pos))
+			return
+		}
 		f.Call(lib.RelativeAttention(o.Heads, o.Dim, e.g.Span()),
 			x(), e.source(o.Keys), e.source(o.Values), at(o.Y), row(o.Scores, i32(1)), m, e.cached(pos), at(o.RelQueries), e.source(o.RelKeys))
 	case graph.LogSoftmax:
@@ -236,49 +280,50 @@ func (e *emitter) op(f *wasmasm.Func, o graph.Op, pos, m wasmasm.I32) {
 	case graph.Sinusoid:
 		f.Call(lib.Sinusoid(o.Y.Cols.Len), at(o.Y), at(o.X), m)
 	case graph.Quantize:
-		f.Call(lib.Quantize(), x(), at(o.Y), at(o.Y.Scales), m, k8(o.X), wasmasm.ConstF32(float32(lib.Range(o.X.Cols.Len))))
+		f.Call(lib.Quantize(), x(), p.row(o.Y), p.scales(o.Y), m, k8(o.X), wasmasm.ConstF32(float32(lib.Range(o.X.Cols.Len))))
 	}
 }
 
 // shift emits Y = X + B.
-func (e *emitter) shift(f *wasmasm.Func, o graph.Op, m wasmasm.I32) {
+func (e *emitter) shift(f *wasmasm.Func, o graph.Op, p part) {
 	ld := o.Y.Stride()
 	if o.X == o.Y {
-		f.Call(e.lib.AddRows(), at(o.Y), at(o.B), m, i32(ld/4), i32(ld))
+		f.Call(e.lib.AddRows(), p.row(o.Y), at(o.B), p.m, i32(ld/4), i32(ld))
 		return
 	}
-	f.Call(e.lib.SetRows(), at(o.Y), at(o.B), m, i32(ld/4), i32(ld))
-	f.Call(e.lib.Add(), at(o.Y), at(o.X), m.Mul(i32(ld/4)))
+	f.Call(e.lib.SetRows(), p.row(o.Y), at(o.B), p.m, i32(ld/4), i32(ld))
+	f.Call(e.lib.Add(), p.row(o.Y), p.row(o.X), p.m.Mul(i32(ld/4)))
 }
 
 // linear emits Y (+)= X·Wᵀ + B, then GELU or ReLU. Products always accumulate, so
 // Y starts as the bias, or zero.
-func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x, pos, m wasmasm.I32) {
-	lib, n, ld := e.lib, o.Y.Cols.Size(), o.Y.Stride()
-	y := at(o.Y)
+func (e *emitter) linear(f *wasmasm.Func, o graph.Op, x wasmasm.I32, p part) {
+	lib, m, ld := e.lib, p.m, o.Y.Stride()
+	y := p.row(o.Y)
 	if o.Y.Kind == graph.Cache {
-		y = row(o.Y, e.cached(pos))
+		y = row(o.Y, e.cached(p.pos))
 	}
+	c := e.columns(o, p, y)
 	switch {
 	case o.Residual && o.B == nil:
 	case o.Residual:
-		f.Call(lib.AddRows(), y, at(o.B), m, i32(n/4), i32(ld))
+		f.Call(lib.AddRows(), c.y, c.b, m, c.n4, i32(ld))
 	case o.B == nil:
-		f.MemoryFill(y, i32(0), m.Mul(i32(4*ld)))
+		f.MemoryFill(c.y, i32(0), c.bytes)
 	case o.LastRow: // logits have no padding
-		f.Call(lib.Copy(), y, at(o.B), i32(n))
+		f.Call(lib.Copy(), c.y, c.b, c.n)
 	default:
-		f.Call(lib.SetRows(), y, at(o.B), m, i32(n/4), i32(ld))
+		f.Call(lib.SetRows(), c.y, c.b, m, c.n4, i32(ld))
 	}
 	if o.W.Format == graph.I8 {
-		f.Call(lib.LinearI8(), x, at(o.X.Scales), e.source(o.W), at(o.W.Scales), y, m, i32(n), k16(o.W), rowBytes(o.X), i32(4*ld))
+		f.Call(lib.LinearI8(), x, p.scales(o.X), c.w, c.scales, c.y, m, c.n, k16(o.W), rowBytes(o.X), i32(4*ld))
 	} else {
-		f.Call(lib.Linear(), x, e.source(o.W), y, m, i32(n), k8(o.W), rowBytes(o.X), i32(4*ld))
+		f.Call(lib.Linear(), x, c.w, c.y, m, c.n, k8(o.W), rowBytes(o.X), i32(4*ld))
 	}
 	if o.GELU {
-		f.Call(lib.GELU(), y, m.Mul(i32(ld/4)))
+		f.Call(lib.GELU(), c.y, c.vectors)
 	}
 	if o.ReLU {
-		f.Call(lib.ReLU(), y, m.Mul(i32(ld/4)))
+		f.Call(lib.ReLU(), c.y, c.vectors)
 	}
 }

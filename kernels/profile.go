@@ -32,6 +32,9 @@ import (
 //
 // What a profiled operation computes means nothing; prefill computes it anew.
 func CompileProfile(g *graph.Graph, f Features) (*Module, error) {
+	if g.Workload.Threads != 1 {
+		return nil, fmt.Errorf("profile: threads %d; an operation is profiled on 1", g.Workload.Threads)
+	}
 	g, p := withProfile(g)
 	e, err := emit(g, f)
 	if err != nil {
@@ -117,7 +120,7 @@ func (p profile) run(e *emitter, group graph.Group) *wasmasm.Func {
 			cursor.Set(cursor.Add(i32(int(t.Bytes()+63) &^ 63)))
 			e.elsewhere[t] = places[i].I32
 		}
-		e.op(f, p.reading(o), pos.I32, m.I32)
+		e.op(f, p.reading(o), part{pos: pos.I32, m: m.I32})
 	}
 	e.elsewhere = nil
 	f.StoreI32(i32(int(p.cursor)), 0, cursor.I32)

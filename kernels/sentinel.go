@@ -63,7 +63,7 @@ func StreamSentinel() *Module {
 	const pages = StreamSentinelBytes/graph.PageBytes + 1
 	m := wasmasm.NewModule()
 	m.Memory(pages, pages)
-	fill := ops.New(m, Features{}).Fill()
+	fill := ops.New(m, ops.Features{}).Fill()
 	init := m.Func("init")
 	// Pages never written would all be the same zero page, and stay in cache.
 	init.Call(fill, i32(graph.PageBytes), i32(StreamSentinelBytes/16), init.ParamI32(), wasmasm.ConstF32(1), wasmasm.ConstF32(0))

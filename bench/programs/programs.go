@@ -54,7 +54,7 @@ func Gemm(s Shape, f kernels.Features) (Program, error) {
 	pages := uint32(c+4*s.M*s.N)/graph.PageBytes + 1
 	m := wasmasm.NewModule()
 	m.Memory(pages, pages)
-	lib := ops.New(m, f)
+	lib := ops.New(m, ops.Features{RelaxedSIMD: f.RelaxedSIMD, RelaxedDot: f.RelaxedDot})
 	linear, fill := lib.Linear(), lib.Fill()
 	init := m.Func("init")
 	init.Call(fill, i32(a), i32((c-a)/16), init.ParamI32(), wasmasm.ConstF32(1), wasmasm.ConstF32(0))

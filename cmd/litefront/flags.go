@@ -40,6 +40,11 @@ func addPrecisionFlag(cmd *cobra.Command, p *trial.Precision) {
 	cmd.Flags().StringVar((*string)(p), "precision", string(*p), `format of the module's weights: "f32" or "int8"`)
 }
 
+// addThreads adds the flag of those commands that run candidates.
+func (w *workloadFlags) addThreads() {
+	w.flags.IntVar(&w.Threads, "threads", w.Threads, "threads that share the work of each operation, at most as many as there are cores")
+}
+
 // resolve gives the context, where only a prompt was asked for, the room after it
 // that it has by default.
 func (w *workloadFlags) resolve() {

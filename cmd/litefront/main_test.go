@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +229,12 @@ func TestMeasure(t *testing.T) {
 	if len(list) != 2 || list[1].Measured.Measurement.Prefill.MedianMs <= 0 {
 		t.Errorf("measure --json printed %+v", list)
 	}
+	if runtime.NumCPU() > 1 {
+		list = events(t, strings.NewReader(s.must("measure", "tiny.json", "--json", "--threads", "2", "--trial-time", "50ms")))
+		if m := list[0].Measured.Measurement; m.Workload.Threads != 2 || m.Decode.MedianMs <= 0 {
+			t.Errorf("measure with two threads printed %+v", m)
+		}
+	}
 	s.write("xl.json", `{"arch_type":"transformer-xl","n_layer":2,"d_model":50,"d_inner":80,"n_head":4,"vocab_size":300,"mem_len":16,"div_val":2,"cutoffs":[100,200]}`)
 	out = s.must("measure", "xl.json", "--trial-time", "50ms")
 	if !strings.Contains(out, "prefill of 192 tokens") || !strings.Contains(out, "decode at 224") {
@@ -309,6 +317,7 @@ func TestInspect(t *testing.T) {
 // other than zero.
 func TestBadInput(t *testing.T) {
 	s := newSandbox(t)
+	cores := strconv.Itoa(runtime.NumCPU())
 	s.write("malformed.json", `{"arch_type":"gpt2",`)
 	s.write("unknown.json", strings.Replace(tinyConfig, "n_layer", "layers", 1))
 	s.write("heads.json", strings.Replace(tinyConfig, `"n_head":2`, `"n_head":5`, 1))
@@ -360,6 +369,9 @@ func TestBadInput(t *testing.T) {
 		{"precision", quick("--precision", "int4"), []string{"precision", `"int4"`, "f32", "int8"}},
 		{"precision to generate in", []string{"generate", "tiny.json", "--prompt-ids", "1", "--precision", "f64"}, []string{"precision", `"f64"`, "f32", "int8"}},
 		{"prompt", quick("--prompt", "0"), []string{"prompt_len", "0"}},
+		{"no threads", quick("--threads", "0"), []string{"threads 0", "between 1 and 64"}},
+		{"more threads than cores", quick("--threads", cores+"1", "--study", "new.journal"), []string{"threads " + cores + "1", "at most " + cores}},
+		{"measure with more threads than cores", []string{"measure", "tiny.json", "--threads", cores + "1"}, []string{"threads " + cores + "1"}},
 		{"seeds", quick("--seeds", "5..1"), []string{"seeds", "5..1"}},
 		{"corrupt journal", quick("--study", "corrupt.journal"), []string{"corrupt.journal", "line"}},
 		{"not a journal", quick("--study", "notes.txt"), []string{"notes.txt"}},

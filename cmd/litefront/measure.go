@@ -22,6 +22,7 @@ func measureCommand() *cobra.Command {
 		Args:  files(100),
 	}
 	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
+	w.addThreads()
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
 	cmd.Flags().BoolVar(&profile, "profile", false, "tell where time and memory go, by operation and by tensor")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

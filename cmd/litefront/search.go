@@ -59,6 +59,7 @@ func searchCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	s := &searchFlags{flags: f, workload: addWorkloadFlags(cmd), device: addDeviceFlags(cmd)}
+	s.workload.addThreads()
 	f.StringVar(&s.space, "space", "archai-gpt2", "search space: "+strings.Join(space.Presets(), ", ")+", or a TOML file")
 	f.StringVar(&s.budget, "budget", "60s", "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")
 	f.StringVar(&s.strategy, "strategy", "lts", "how to search: "+strings.Join(study.Strategies(), ", "))
@@ -126,6 +127,9 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer process.Close()
+	if err := measure.CheckThreads(process, s.workload.Workload); err != nil {
+		return err
+	}
 
 	ctx := untilInterrupted(cmd)
 	var studies []*study.Study
@@ -384,6 +388,7 @@ func (s *searchFlags) agrees(recorded, asked trial.Setup) error {
 		{"space", recorded.Space, asked.Space},
 		{"prompt", recorded.Workload.PromptLen, asked.Workload.PromptLen},
 		{"context", recorded.Workload.Context, asked.Workload.Context},
+		{"threads", recorded.Workload.Threads, asked.Workload.Threads},
 		{"objective", recorded.Objectives, asked.Objectives},
 		{"strategy", recorded.Strategy, asked.Strategy},
 		{"protocol", recorded.Protocol, asked.Protocol},

@@ -24,9 +24,9 @@ func ServeChild() {
 	// An interrupt from the terminal reaches the whole process group, but it is
 	// the parent's to handle: it ends the search between two calls.
 	signal.Ignore(os.Interrupt)
-	// One thread runs compiled code, which is never preempted; another must be
-	// able to see that the parent is gone.
-	runtime.GOMAXPROCS(max(2, runtime.NumCPU()))
+	// Up to one thread for each core runs compiled code, which is never preempted;
+	// another must be able to see that the parent is gone.
+	runtime.GOMAXPROCS(runtime.NumCPU() + 1)
 	engine, err := NewEngine(cacheDir)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

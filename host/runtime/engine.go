@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"litefront/kernels"
 	"litefront/kernels/measure"
@@ -26,6 +28,7 @@ import (
 type Engine struct {
 	runtime wazero.Runtime // candidates, each compiled once and thrown away
 	fixed   wazero.Runtime // modules that are the same every time, through the cache
+	threads wazero.Runtime // candidates with several threads
 	cache   wazero.CompilationCache
 	device  trial.Device
 }
@@ -42,7 +45,12 @@ func NewEngine(cacheDir string) (_ *Engine, err error) {
 	ctx := context.Background()
 	// Growing a memory beyond its capacity would copy it; ours never grow.
 	config := wazero.NewRuntimeConfigCompiler().WithMemoryCapacityFromMax(true)
-	e := &Engine{runtime: wazero.NewRuntimeWithConfig(ctx, config), device: thisDevice()}
+	threads := config.WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesThreads)
+	e := &Engine{
+		runtime: wazero.NewRuntimeWithConfig(ctx, config),
+		threads: wazero.NewRuntimeWithConfig(ctx, threads),
+		device:  thisDevice(),
+	}
 	if cacheDir == "" {
 		e.fixed = e.runtime
 		return e, nil
@@ -57,7 +65,7 @@ func NewEngine(cacheDir string) (_ *Engine, err error) {
 // Close frees the engine and all its programs.
 func (e *Engine) Close() error {
 	ctx := context.Background()
-	err := e.runtime.Close(ctx)
+	err := errors.Join(e.runtime.Close(ctx), e.threads.Close(ctx))
 	if e.cache != nil {
 		err = errors.Join(err, e.fixed.Close(ctx), e.cache.Close(ctx))
 	}
@@ -68,7 +76,10 @@ func (e *Engine) Close() error {
 func (e *Engine) Device() trial.Device { return e.device }
 
 // Features implements measure.Target.
-func (e *Engine) Features() kernels.Features { return kernels.Features{} }
+func (e *Engine) Features() kernels.Features { return features() }
+
+// features are those of any engine on this machine: as many threads as cores.
+func features() kernels.Features { return kernels.Features{Threads: runtime.NumCPU()} }
 
 // Now implements measure.Target.
 func (e *Engine) Now() int64 { return now() }

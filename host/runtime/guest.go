@@ -46,7 +46,9 @@ const maxGuestPages = 2 << 30 >> 16
 // The study is what was recorded, also when the search failed; it is nil if
 // nothing was.
 func RunGuest(ctx context.Context, wasm []byte, cacheDir string, q search.Request, target measure.Target, j study.Journal, watch func(trial.Event)) (*study.Study, trial.Done, error) {
-	input, err := json.Marshal(abi.Input{Device: target.Device(), Features: target.Features(), Request: q})
+	features := target.Features()
+	features.Threads = 1 // prepare takes no more than a module
+	input, err := json.Marshal(abi.Input{Device: target.Device(), Features: features, Request: q})
 	if err == nil && len(input) > abi.MaxInput {
 		err = fmt.Errorf("its input has %d bytes, more than the limit of %d", len(input), abi.MaxInput)
 	}
@@ -57,11 +59,14 @@ func RunGuest(ctx context.Context, wasm []byte, cacheDir string, q search.Reques
 	if err != nil {
 		return nil, trial.Done{}, err // as the native core says it
 	}
-	limit := q.Setup.MemoryLimit
+	setup := q.Setup
 	if lines.study != nil { // it goes on under the recorded setup
-		limit = lines.study.Started().MemoryLimit
+		setup = lines.study.Started().Setup
 	}
-	calls := newGuestCalls(ctx, target, limit)
+	if n := setup.Workload.Threads; n > 1 {
+		return lines.study, trial.Done{}, fmt.Errorf("workload: threads %d need the native core: a guest's modules run on one", n)
+	}
+	calls := newGuestCalls(ctx, target, setup.MemoryLimit)
 	defer calls.close()
 	err = runGuest(wasm, cacheDir, input, calls, lines)
 	var done trial.Done

@@ -529,6 +529,17 @@ type ticking struct{ virtual }
 func (*ticking) Now() int64 { return now() }
 
 // Modules that are no guests, by hand.
+// A guest is not even started for what it cannot measure.
+func TestGuestThreads(t *testing.T) {
+	q := tinyRequest("3")
+	q.Setup.Workload.Threads = 2
+	var j memory
+	st, _, err := RunGuest(context.Background(), nil, "", q, &virtual{}, &j, nil)
+	if err == nil || !strings.Contains(err.Error(), "threads 2 need the native core") || st != nil || len(j.events) != 0 {
+		t.Errorf("threads in a guest: %v, and %d events are kept", err, len(j.events))
+	}
+}
+
 func TestNotAGuest(t *testing.T) {
 	const header = "\x00asm\x01\x00\x00\x00"
 	// One type without, one with three i32 parameters and an i32 result.

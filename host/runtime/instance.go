@@ -16,10 +16,14 @@ import (
 type Instance struct {
 	compiled wazero.CompiledModule
 	module   api.Module
+	team     *team // nil: one thread
 }
 
 // Instantiate compiles and instantiates m.
 func (e *Engine) Instantiate(m *kernels.Module) (*Instance, error) {
+	if m.Threads > 1 {
+		return e.instantiateTeam(m)
+	}
 	rt := e.runtime
 	if m.Fixed {
 		rt = e.fixed
@@ -40,7 +44,7 @@ func (e *Engine) Instantiate(m *kernels.Module) (*Instance, error) {
 	if err != nil {
 		return nil, errors.Join(err, compiled.Close(ctx))
 	}
-	return &Instance{compiled, module}, nil
+	return &Instance{compiled: compiled, module: module}, nil
 }
 
 // Call calls an export, which returns nothing, and returns how long that took in
@@ -59,7 +63,11 @@ func (i *Instance) Call(export string, args ...uint32) (elapsedNs int64, err err
 	}
 	start := now()
 	err = f.CallWithStack(context.Background(), stack)
-	return now() - start, err
+	elapsedNs = now() - start
+	if err != nil && i.team != nil {
+		err = i.team.fault(err)
+	}
+	return elapsedNs, err
 }
 
 // Memory is the linear memory itself, not a copy. It stays the same while the
@@ -73,5 +81,9 @@ func (i *Instance) Memory() []byte {
 // Close frees the instance.
 func (i *Instance) Close() error {
 	ctx := context.Background()
-	return errors.Join(i.module.Close(ctx), i.compiled.Close(ctx))
+	err := i.module.Close(ctx)
+	if i.team != nil {
+		err = errors.Join(err, i.team.close(ctx))
+	}
+	return errors.Join(err, i.compiled.Close(ctx))
 }

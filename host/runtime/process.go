@@ -48,7 +48,7 @@ func NewProcess(cacheDir string, limit time.Duration) (*Process, error) {
 func (p *Process) Device() trial.Device { return p.device }
 
 // Features implements measure.Target.
-func (p *Process) Features() kernels.Features { return kernels.Features{} }
+func (p *Process) Features() kernels.Features { return features() }
 
 // Now implements measure.Target.
 func (p *Process) Now() int64 { return now() }

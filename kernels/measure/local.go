@@ -130,8 +130,11 @@ func (l *LocalMeasurer) measure(s *session, a arch.Architecture, m *trial.Measur
 	return nil
 }
 
-// plan plans a candidate, unless it is too large.
+// plan plans a candidate, unless it is too large or has too many threads.
 func (l *LocalMeasurer) plan(a arch.Architecture, w trial.Workload) (*graph.Graph, error) {
+	if err := CheckThreads(l.target, w); err != nil {
+		return nil, err
+	}
 	g, err := l.build(a, w)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 //		}
 //	}
 func (l *Lib) Attention(heads, dim, span int) *wasmasm.Func {
-	return l.attention("attention", heads, dim, span, false)
+	return l.attention("attention", heads, dim, span, false, false)
 }
 
 // RelativeAttention emits attention(q, keys, values, y, scores, m, pos, rq, rkeys),
@@ -36,10 +36,21 @@ func (l *Lib) Attention(heads, dim, span int) *wasmasm.Func {
 //		}
 //	}
 func (l *Lib) RelativeAttention(heads, dim, span int) *wasmasm.Func {
-	return l.attention("relative attention", heads, dim, span, true)
+	return l.attention("relative attention", heads, dim, span, true, false)
 }
 
-func (l *Lib) attention(op string, heads, dim, span int, relative bool) *wasmasm.Func {
+// SomeHeads is Attention, or RelativeAttention, for a share of the heads: all
+// pointers but scores are at the first of them, and one more parameter after the
+// others is how many there are.
+func (l *Lib) SomeHeads(heads, dim, span int, relative bool) *wasmasm.Func {
+	op := "some heads"
+	if relative {
+		op = "some relative heads"
+	}
+	return l.attention(op, heads, dim, span, relative, true)
+}
+
+func (l *Lib) attention(op string, heads, dim, span int, relative, some bool) *wasmasm.Func {
 	return l.once(key{op: op, dims: [3]int{heads, dim, span}}, func() *wasmasm.Func {
 		width := graph.Pad(dim)
 		ld, lds := heads*width, graph.Pad(span)
@@ -55,8 +66,12 @@ func (l *Lib) attention(op string, heads, dim, span int, relative bool) *wasmasm
 			rq, rkeys = f.ParamI32(), f.ParamI32()
 			steps = append(steps, step{rq, head}, step{rkeys, head})
 		}
+		count := i32(heads)
+		if some {
+			count = f.ParamI32().I32
+		}
 		h, i, block, n, n8, row := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
-		h.Set(i32(heads))
+		h.Set(count)
 		rows(f, h, func() {
 			i.Set(i32(0))
 			f.Loop(func(next wasmasm.Label) {

@@ -29,8 +29,10 @@ func testAttention(t *testing.T, relative bool) {
 		mc := newMachine(t, 3, func(m *wasmasm.Module, l *Lib) {
 			if relative {
 				export(m, "attention", l.RelativeAttention(heads, dim, span), 9)
+				export(m, "some", l.SomeHeads(heads, dim, span, true), 10)
 			} else {
 				export(m, "attention", l.Attention(heads, dim, span), 7)
+				export(m, "some", l.SomeHeads(heads, dim, span, false), 8)
 			}
 		})
 		// rowsOf is n rows whose heads are padded with zeros.
@@ -100,6 +102,20 @@ func testAttention(t *testing.T, relative bool) {
 				same(t, what+" after the scratch", after[len(after)-guard:], scratch[len(after)-guard:])
 				call(pq)
 				same(t, what+" in place", mc.get(pq, m*ld), got[:m*ld])
+
+				mc.over(pq, q)
+				mc.over(py, garbage)
+				for _, share := range [][2]int{{heads / 2, heads}, {0, heads / 2}} { // the last ones first
+					first, n := uint64(share[0]), uint64(share[1]-share[0])
+					along := 4 * first * uint64(width)
+					args := []uint64{uint64(pq) + along, uint64(pk) + along, uint64(pv) + along*uint64(lds), uint64(py) + along,
+						uint64(ps) + 4*uint64(guard+lds), uint64(m), uint64(pos)}
+					if relative {
+						args = append(args, uint64(prq)+along, uint64(prk)+along)
+					}
+					mc.call("some", append(args, n)...)
+				}
+				same(t, what+" by shares", mc.get(py, span*ld), got)
 			}
 		}
 	}

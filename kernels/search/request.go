@@ -63,12 +63,20 @@ func (q Request) Open(j study.Journal, watch func(trial.Event)) (s *study.Study,
 // Run opens the study and searches on target. The study is returned also when
 // the search failed; it is nil if it could not be opened.
 func (q Request) Run(ctx context.Context, target measure.Target, j study.Journal, watch func(trial.Event)) (*study.Study, trial.Done, error) {
+	if len(q.Journal) == 0 { // before anything is recorded
+		if err := measure.CheckThreads(target, q.Setup.Workload); err != nil {
+			return nil, trial.Done{}, err
+		}
+	}
 	s, err := q.Open(j, watch)
 	if err != nil {
 		return nil, trial.Done{}, err
 	}
 	o := measure.DefaultOptions()
 	setup := s.Started().Setup
+	if err := measure.CheckThreads(target, setup.Workload); err != nil {
+		return s, trial.Done{}, err
+	}
 	o.Protocol, o.MemoryLimit, o.Code = setup.Protocol, setup.MemoryLimit, q.Code
 	if q.TrialTimeMs != 0 {
 		o.Budget = time.Duration(q.TrialTimeMs * float64(time.Millisecond))

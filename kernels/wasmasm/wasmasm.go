@@ -20,8 +20,9 @@
 // declared it.
 //
 // Only what the kernels need is here: one memory, i32, f32 and v128, functions
-// without results, structured control. Instruction encodings follow the
-// WebAssembly core specification 2.0.
+// without results, structured control, atomics on a memory that threads share.
+// Instruction encodings follow the WebAssembly core specification 2.0 and the
+// threads proposal.
 package wasmasm
 
 import (
@@ -54,6 +55,8 @@ const MaxPages = 65535
 type Module struct {
 	funcs            []*Func
 	minPages, maxPgs uint32
+	shared           bool
+	importFrom       [2]string // module and name of a memory that is imported
 	err              error
 }
 
@@ -67,6 +70,19 @@ func (m *Module) Memory(minPages, maxPages uint32) {
 		m.fail(fmt.Errorf("wasmasm: memory of %d to %d pages; at most %d are allowed", minPages, maxPages, MaxPages))
 	}
 	m.minPages, m.maxPgs = minPages, maxPages
+}
+
+// SharedMemory is Memory of exactly so many pages, which threads may share.
+func (m *Module) SharedMemory(pages uint32) {
+	m.Memory(pages, pages)
+	m.shared = true
+}
+
+// ImportSharedMemory is SharedMemory, but the memory is another module's: it is
+// imported by the name of that module and its own there.
+func (m *Module) ImportSharedMemory(module, name string, pages uint32) {
+	m.SharedMemory(pages)
+	m.importFrom = [2]string{module, name}
 }
 
 // fail keeps the first misuse; Bytes reports it.
@@ -125,15 +141,23 @@ func (m *Module) Bytes() ([]byte, error) {
 		code = appendU32(code, uint32(len(body)))
 		code = append(code, body...)
 	}
-	memory := []byte{0x01, 0x01}
-	memory = appendU32(memory, m.minPages)
-	memory = appendU32(memory, m.maxPgs)
+	limits := []byte{0x01}
+	if m.shared {
+		limits[0] = 0x03
+	}
+	limits = appendU32(appendU32(limits, m.minPages), m.maxPgs)
 
 	out := []byte{0x00, 'a', 's', 'm', 0x01, 0x00, 0x00, 0x00}
 	n := uint32(len(m.funcs))
 	out = appendSection(out, 1, append(appendU32(nil, uint32(len(typeIndex))), types...))
+	if from := m.importFrom; from[0] != "" {
+		memory := appendName(appendName([]byte{0x01}, from[0]), from[1])
+		out = appendSection(out, 2, append(append(memory, 0x02), limits...))
+	}
 	out = appendSection(out, 3, append(appendU32(nil, n), decls...))
-	out = appendSection(out, 5, memory)
+	if m.importFrom[0] == "" {
+		out = appendSection(out, 5, append([]byte{0x01}, limits...))
+	}
 	out = appendSection(out, 7, append(appendU32(nil, uint32(len(exported))), exports...))
 	out = appendSection(out, 10, append(appendU32(nil, n), code...))
 	return out, nil
@@ -362,6 +386,9 @@ func (f *Func) MemoryFill(p, value, n I32) {
 	f.emit(value.code)
 	f.emit(n.code, 0xfc, 0x0b, 0x00)
 }
+
+// Unreachable traps.
+func (f *Func) Unreachable() { f.emit(code{}, 0x00) }
 
 func store(p I32Expr, op byte, align, offset uint32, x code) code {
 	opcode := []byte{op}

@@ -37,13 +37,13 @@ func assemble(t testing.TB, emit func(m *Module)) *machine {
 }
 
 // validate has wabt's validator judge a module.
-func validate(t testing.TB, wasm []byte) {
+func validate(t testing.TB, wasm []byte, flags ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "module.wasm")
 	if err := os.WriteFile(file, wasm, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("wasm-validate", file).CombinedOutput(); err != nil {
+	if out, err := exec.Command("wasm-validate", append(flags, file)...).CombinedOutput(); err != nil {
 		t.Fatalf("wasm-validate (Debian's wabt, installed by make test): %v\n%s", err, out)
 	}
 }
@@ -178,6 +178,7 @@ func TestMisuse(t *testing.T) {
 		}},
 		{"export of the memory's name", `"memory" is declared twice`, func(m *Module) { m.Func("memory") }},
 		{"memory too large", "memory of 1 to 65536 pages", func(m *Module) { m.Memory(1, 65536) }},
+		{"shared memory too large", "memory of 65536 to 65536 pages", func(m *Module) { m.SharedMemory(65536) }},
 		{"memory shrinks", "memory of 2 to 1 pages", func(m *Module) { m.Memory(2, 1) }},
 		{"branch to a closed loop", `"f" branches to a loop from outside`, func(m *Module) {
 			f := m.Func("f")

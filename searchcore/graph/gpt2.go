@@ -29,7 +29,7 @@ func (g *Graph) gpt2Layer(i int, x *Tensor) {
 	q := g.linear(name("attn.q"), i, h, g.tensor(name("attn.queries"), Activation, rows, heads))
 	o := g.op(Op{Kind: Attention, Layer: i, X: q, Keys: keys, Values: values,
 		Heads: l.Heads, Dim: g.Arch.HeadDim(i),
-		Scores: g.tensor(name("attn.scores"), Activation, Dense(AttentionRows), span),
+		Scores: g.tensor(name("attn.scores"), Activation, Dense(g.Workload.Threads*AttentionRows), span),
 		Y:      g.tensor(name("attn.out"), Activation, rows, heads)})
 	g.residual(name("attn.o"), i, o, x)
 

@@ -68,7 +68,7 @@ type Kind byte
 
 // The regions, in the order of their addresses.
 const (
-	IO         Kind = iota // tokens: written by the caller
+	IO         Kind = iota // tokens, written by the caller; what threads agree by
 	Weight                 // constant during a run
 	Scale                  // of quantised weights; part of them, not parameters of their own
 	Derived                // computed from the weights by Graph.Ready
@@ -180,12 +180,17 @@ type Op struct {
 	// X[i] and Keys[j], that with the distance i-j from RelQueries[i] and
 	// RelKeys[span-1-(i-j)]: rows in the order of j.
 	RelQueries, RelKeys *Tensor
-	Scores              *Tensor // scratch, [AttentionRows × span]; relative attention has a spare row before it
+	// Scores is a scratch of [AttentionRows × span], which in relative attention
+	// has a spare row before it, for each thread.
+	Scores *Tensor
 }
 
 // AttentionRows is how many query rows attention handles at a time: the height
 // of its score buffer.
 const AttentionRows = 16
+
+// SyncLines is how many cache lines Graph.Sync has.
+const SyncLines = 5
 
 // Graph is the forward pass of one architecture under one workload. The same
 // operations serve prefill (up to Workload.PromptLen rows) and decoding (one
@@ -201,6 +206,9 @@ type Graph struct {
 	// until the next run. If the embedding has several clusters, they are
 	// log-probabilities: the logarithms of an adaptive softmax.
 	Logits *Tensor
+	// Sync is where several threads agree on what they do: cache lines of 16
+	// integers, all zero at first. It is nil with one thread.
+	Sync   *Tensor
 	Memory Memory
 
 	parts     []*Tensor // the tensors that have a Base
@@ -221,6 +229,9 @@ func Build(a arch.Architecture, w trial.Workload) (*Graph, error) {
 		return nil, err
 	}
 	g := &Graph{Arch: a.Canonical(), Workload: w}
+	if w.Threads > 1 {
+		g.Sync = g.tensor("sync", IO, Dense(SyncLines), Dense(align/4))
+	}
 	switch g.Arch.Backbone {
 	case arch.GPT2:
 		g.gpt2()

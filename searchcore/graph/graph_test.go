@@ -157,7 +157,9 @@ func peakActivations(g *graph.Graph) (peak int64) {
 // account adds up.
 func TestPlan(t *testing.T) {
 	for i, a := range slices.Concat(architectures(t, 50), odd(50)) {
-		g := build(t, a, in(trial.Precisions()[i%2], workload(33, 100)))
+		w := in(trial.Precisions()[i%2], workload(33, 100))
+		w.Threads = 1 + i%3
+		g := build(t, a, w)
 		life := lifetimes(g)
 		var end int64
 		for i, x := range g.Tensors {
@@ -332,6 +334,28 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestThreadsMemory checks what each thread costs: lines to agree by, once, and a
+// scratch of scores for each.
+func TestThreadsMemory(t *testing.T) {
+	for _, a := range slices.Concat(architectures(t, 10), odd(10)) {
+		w := workload(17, 40)
+		one := build(t, a, w)
+		w.Threads = 3
+		g := build(t, a, w)
+		if one.Sync != nil || g.Sync == nil || g.Sync.Kind != graph.IO || g.Sync.Bytes() != 64*graph.SyncLines {
+			t.Errorf("%v: threads agree in %+v; one alone in %+v", a, g.Sync, one.Sync)
+		}
+		if more := g.Memory.IOBytes - one.Memory.IOBytes; more != 64*graph.SyncLines {
+			t.Errorf("%v: %d bytes more of input and output", a, more)
+		}
+		for i, o := range g.Ops {
+			if o.Scores != nil && o.Scores.Rows.Len != 3*one.Ops[i].Scores.Rows.Len {
+				t.Errorf("%v: three threads have %d rows of scores, one has %d", a, o.Scores.Rows.Len, one.Ops[i].Scores.Rows.Len)
+			}
+		}
+	}
+}
+
 func TestAxis(t *testing.T) {
 	x := graph.Heads(3, 5)
 	if x.Size() != 24 || x.Groups() != 3 || x.At(0) != 0 || x.At(4) != 4 || x.At(5) != 8 || x.At(14) != 20 {
@@ -354,6 +378,8 @@ func TestBuildRefuses(t *testing.T) {
 	}{
 		{"invalid", func(a *arch.Architecture, _ *trial.Workload) { a.Layers[0].Heads = 3 }, "n_head"},
 		{"precision", func(_ *arch.Architecture, w *trial.Workload) { w.Precision = "int4" }, `"int4" must be one of ["f32" "int8"]`},
+		{"no threads", func(_ *arch.Architecture, w *trial.Workload) { w.Threads = 0 }, "threads 0 must be between 1 and 64"},
+		{"too many threads", func(_ *arch.Architecture, w *trial.Workload) { w.Threads = 65 }, "threads 65"},
 		{"no prompt", func(_ *arch.Architecture, w *trial.Workload) { w.PromptLen = 0 }, "prompt_len"},
 		{"too long", func(_ *arch.Architecture, w *trial.Workload) { w.Context = 129 }, "max_sequence_length"},
 		{"backbone", func(a *arch.Architecture, _ *trial.Workload) { a.Backbone = "rnn" }, "transformer-xl"},

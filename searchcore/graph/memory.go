@@ -12,7 +12,7 @@ type Memory struct {
 	DerivedBytes int64 `json:"derived_bytes,omitempty"` // what is computed from the weights once: Transformer-XL's relative keys
 	KVBytes      int64 `json:"kv_bytes"`                // key and value cache for Arch.MemLen + Workload.Context tokens
 	ArenaBytes   int64 `json:"arena_bytes"`             // activations, placed by their lifetimes
-	IOBytes      int64 `json:"io_bytes"`                // tokens, and what alignment costs
+	IOBytes      int64 `json:"io_bytes"`                // tokens, what threads agree by, and what alignment costs
 	TotalBytes   int64 `json:"total_bytes"`             // whole WebAssembly pages: what memory.size reports
 }
 

@@ -63,7 +63,7 @@ func (g *Graph) transformerXLLayer(i int, x, relKeys *Tensor) {
 	shift("attn.content.bias", q, q)
 	o := g.op(Op{Kind: RelativeAttention, Layer: i, X: q, Y: q, Keys: keys, Values: values,
 		RelQueries: relQueries, RelKeys: relKeys, Heads: l.Heads, Dim: g.Arch.HeadDim(i),
-		Scores: g.tensor(name("attn.scores"), Activation, Dense(1+AttentionRows), span)})
+		Scores: g.tensor(name("attn.scores"), Activation, Dense(g.Workload.Threads*(1+AttentionRows)), span)})
 	g.op(Op{Kind: Linear, Layer: i, Residual: true, X: o, W: g.matrix(name("attn.o.weight"), x.Cols, heads), Y: x})
 	g.norm(name("ln_1"), i, x, x)
 

@@ -37,7 +37,7 @@ type Workload struct {
 	PromptLen int       `json:"prompt_len"` // tokens in the prefill
 	Context   int       `json:"context"`    // tokens the KV cache holds, at least PromptLen
 	Precision Precision `json:"precision"`
-	Threads   int       `json:"threads"`
+	Threads   int       `json:"threads"` // 1 to MaxThreads; they share the work of each operation
 }
 
 // DefaultWorkload is LTS's prompt of 192 tokens and room to decode 64 more, in
@@ -50,6 +50,10 @@ func DefaultWorkload() Workload {
 // an absurd plan.
 const MaxContext = 1 << 17
 
+// MaxThreads bounds Workload.Threads, as MaxContext does the context: every thread
+// has scratch memory of its own.
+const MaxThreads = 64
+
 // Validate reports the first field that is out of range.
 func (w Workload) Validate() error {
 	switch {
@@ -61,8 +65,8 @@ func (w Workload) Validate() error {
 		return fmt.Errorf("workload: context %d exceeds the limit of %d", w.Context, MaxContext)
 	case !slices.Contains(Precisions(), w.Precision):
 		return fmt.Errorf("workload: precision %q must be one of %q", w.Precision, Precisions())
-	case w.Threads != 1:
-		return fmt.Errorf("workload: threads %d is not supported; use 1", w.Threads)
+	case w.Threads < 1 || w.Threads > MaxThreads:
+		return fmt.Errorf("workload: threads %d must be between 1 and %d", w.Threads, MaxThreads)
 	}
 	return nil
 }

@@ -4,26 +4,66 @@
 'use strict';
 
 globalThis.litefrontEngine = (() => {
-  const programs = new Map(); // exports
+  const programs = new Map(); // exports, workers of further threads, why one failed
   let last = 0;
 
-  const exportsOf = (program) => {
-    const exports = programs.get(program);
-    if (!exports) throw new RangeError(`no program ${program} is prepared`);
-    return exports;
+  const programOf = (number) => {
+    const program = programs.get(number);
+    if (!program) throw new RangeError(`no program ${number} is prepared`);
+    return program;
+  };
+
+  // startThread starts a worker with an instance of its own, and waits until that
+  // is there: a worker starts only while this one does not compute.
+  const startThread = (program, module, memory, number) => new Promise((resolve, reject) => {
+    const worker = new Worker('thread.js');
+    program.workers.push(worker);
+    worker.onmessage = resolve;
+    worker.onerror = (event) => {
+      event.preventDefault(); // it ends this program, not the page's worker
+      program.failure = new Error(`thread ${number}: ${event.message || 'thread.js cannot be loaded'}`);
+      reject(program.failure);
+    };
+    worker.postMessage({ module, memory, number });
+  });
+
+  const end = ({ exports, workers }) => {
+    if (workers.length) exports.stop();
+    workers.forEach((worker) => worker.terminate());
   };
 
   return {
     // prepare compiles and instantiates a module, at once as only a worker may,
     // and returns its number.
     prepare(bytes) {
-      programs.set(++last, new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports);
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+      programs.set(++last, { exports, workers: [] });
+      return last;
+    },
+
+    // prepareThreads is prepare for a module that several threads run, over a
+    // memory of so many pages; it promises the number.
+    async prepareThreads(bytes, threads, pages) {
+      const module = new WebAssembly.Module(bytes);
+      const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+      const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+      const program = { exports, workers: [] };
+      try {
+        const numbers = Array.from({ length: threads - 1 }, (_, i) => i + 1);
+        await Promise.all(numbers.map((number) => startThread(program, module, memory, number)));
+      } catch (error) {
+        end(program);
+        throw error;
+      }
+      programs.set(++last, program);
       return last;
     },
 
     // run makes one call and returns how many milliseconds it took.
-    run(program, name, ...args) {
-      const f = exportsOf(program)[name];
+    run(number, name, ...args) {
+      const { exports, failure } = programOf(number);
+      if (failure) throw failure;
+      const f = exports[name];
       if (typeof f !== 'function') throw new TypeError(`the module does not export "${name}"`);
       if (f.length !== args.length) throw new TypeError(`"${name}" takes ${f.length} arguments, not ${args.length}`);
       const start = performance.now();
@@ -32,16 +72,17 @@ globalThis.litefrontEngine = (() => {
     },
 
     // memory returns the bytes of a program's linear memory.
-    memory(program) {
-      return exportsOf(program).memory.buffer.byteLength;
+    memory(number) {
+      return programOf(number).exports.memory.buffer.byteLength;
     },
 
-    // close drops a program. Browsers take their time to free its memory, and
-    // several large ones would pile up. As much again, which is never touched and
-    // so takes none, makes them look.
-    close(program) {
-      const bytes = this.memory(program);
-      programs.delete(program);
+    // close ends a program's threads and drops it. Browsers take their time to
+    // free its memory, and several large ones would pile up. As much again, which
+    // is never touched and so takes none, makes them look.
+    close(number) {
+      const bytes = this.memory(number);
+      end(programOf(number));
+      programs.delete(number);
       try {
         new ArrayBuffer(bytes);
       } catch {

@@ -20,6 +20,7 @@ const (
 	FieldPreset     = "preset"
 	FieldPrompt     = "prompt"
 	FieldPrecision  = "precision"
+	FieldThreads    = "threads"
 	FieldObjectives = "objectives"
 	FieldBudget     = "budget"
 	FieldStrategy   = "strategy"
@@ -31,6 +32,7 @@ type Form struct {
 	Preset     string
 	Prompt     string // tokens
 	Precision  string
+	Threads    string
 	Objectives []string
 	Budget     string
 	Strategy   string
@@ -56,6 +58,7 @@ func (s *Store) resetForm() {
 		Prompt:     strconv.Itoa(trial.DefaultWorkload().PromptLen),
 		Objectives: objective.Defaults(),
 		Precision:  string(trial.DefaultWorkload().Precision),
+		Threads:    strconv.Itoa(trial.DefaultWorkload().Threads),
 		Budget:     "60s",
 		Strategy:   study.Strategies()[0],
 		Seed:       "1",
@@ -70,6 +73,7 @@ func (s *Store) fillForm(e trial.Started) {
 		Preset:     e.Space.Name,
 		Prompt:     strconv.Itoa(e.Workload.PromptLen),
 		Precision:  string(e.Workload.Precision),
+		Threads:    strconv.Itoa(e.Workload.Threads),
 		Objectives: slices.Clone(e.Objectives),
 		Budget:     budget,
 		Strategy:   e.Strategy,
@@ -119,6 +123,8 @@ func (s *Store) SetField(name, value string) {
 		s.Form.Prompt = value
 	case FieldPrecision:
 		s.Form.Precision = value
+	case FieldThreads:
+		s.Form.Threads = value
 	case FieldBudget:
 		s.Form.Budget = value
 	case FieldStrategy:
@@ -154,6 +160,8 @@ func (s *Store) judge(name string) {
 		w := trial.DefaultWorkload()
 		w.Precision = trial.Precision(s.Form.Precision)
 		err = w.Validate()
+	case FieldThreads:
+		_, err = s.threads()
 	case FieldObjectives:
 		_, err = objective.ParseSet(s.Form.Objectives)
 	case FieldBudget:
@@ -185,6 +193,14 @@ func (s *Store) workload() (trial.Workload, error) {
 	return w, nil
 }
 
+func (s *Store) threads() (int, error) {
+	n, err := strconv.Atoi(s.Form.Threads)
+	if err != nil || n < 1 || n > trial.MaxThreads {
+		return 0, fmt.Errorf("threads %q must be a whole number from 1 to %d", s.Form.Threads, trial.MaxThreads)
+	}
+	return n, nil
+}
+
 func (s *Store) seed() (uint64, error) {
 	n, err := strconv.ParseUint(s.Form.Seed, 10, 64)
 	if err != nil {
@@ -214,7 +230,7 @@ func (s *Store) checkBudget() error {
 func (s *Store) request() (*search.Request, bool) {
 	fields := []string{FieldBudget}
 	if s.Study == nil {
-		fields = []string{FieldPreset, FieldPrompt, FieldPrecision, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
+		fields = []string{FieldPreset, FieldPrompt, FieldThreads, FieldPrecision, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
 	}
 	s.Invalid = make(map[string]string)
 	for _, name := range fields {
@@ -228,6 +244,7 @@ func (s *Store) request() (*search.Request, bool) {
 	}
 	sp, _ := space.Preset(s.Form.Preset) // judged above, as the others
 	w, _ := s.workload()
+	w.Threads, _ = s.threads()
 	seed, _ := s.seed()
 	q := &search.Request{
 		Name: fmt.Sprintf("%s seed %d", sp.Name, seed),

@@ -103,6 +103,7 @@ func (c *Setup) summary() []row {
 		{"search space", f.Preset},
 		{"prompt", f.Prompt + " tokens"},
 		{"precision", f.Precision},
+		{"threads", f.Threads},
 		{"objectives", strings.Join(names, ", ")},
 		{"budget", f.Budget},
 		{"strategy", f.Strategy},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hack-pad/safejs"
 
+	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
 	"litefront/wasm/worker/internal/browser"
 )
@@ -44,7 +45,7 @@ func (e *engine) describe(simd bool) (trial.Device, error) {
 	if ok, err := isolated.Truthy(); ok && err == nil {
 		d.Features = append(d.Features, "isolated")
 	} else {
-		d.Features = append(d.Features, "not-isolated")
+		d.Features = append(d.Features, measure.NotIsolated)
 	}
 	d.TimerStepNs = e.timerStep()
 	return d, nil

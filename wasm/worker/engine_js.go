@@ -2,11 +2,13 @@ package main
 
 import (
 	"math"
+	"slices"
 
 	"github.com/hack-pad/safejs"
 
 	"litefront/kernels"
 	"litefront/kernels/measure"
+	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 	"litefront/wasm/worker/internal/browser"
 )
@@ -40,6 +42,9 @@ func newEngine() (_ *engine, unfit, err error) {
 	e.features, unfit = browser.Features(e.valid)
 	if e.device, err = e.describe(unfit == nil); err != nil {
 		return nil, nil, err
+	}
+	if !slices.Contains(e.device.Features, measure.NotIsolated) { // it may share memory
+		e.features.Threads = e.device.Cores
 	}
 	return e, unfit, nil
 }
@@ -78,6 +83,17 @@ func (e *engine) Prepare(m *kernels.Module) (measure.Program, error) {
 	bytes, err := bytesOf(m.Bytes)
 	if err != nil {
 		return nil, thrown(err)
+	}
+	if m.Threads > 1 {
+		promise, err := e.programs.Call("prepareThreads", bytes, m.Threads, m.Memory.TotalBytes/graph.PageBytes)
+		if err != nil {
+			return nil, thrown(err)
+		}
+		number, err := await(promise)
+		if err != nil {
+			return nil, thrown(err)
+		}
+		return &program{e, number}, nil
 	}
 	number, err := e.programs.Call("prepare", bytes)
 	if err != nil {

@@ -38,6 +38,10 @@ func TestWorker(t *testing.T) {
 		{"search", isolated, "worker.js", searchOn(12, "simd128", "relaxed-simd", "isolated")},
 		{"search portable", isolated, "portable.js", searchOn(12, "simd128", "isolated")},
 		{"search not isolated", plain, "worker.js", searchOn(2, "simd128", "relaxed-simd", "not-isolated")},
+		{"search with threads", isolated, "worker.js", searchThreads},
+		{"threads not isolated", plain, "worker.js", threadsNotIsolated},
+		{"same logits with threads", isolated, "bare.js", sameLogits},
+		{"a thread fails", isolated, "bare.js", threadFails},
 		{"stop and continue", isolated, "worker.js", stopAndContinue},
 		{"export and import", isolated, "worker.js", exportAndImport},
 		{"memory refused", isolated, "little.js", memoryRefused},
@@ -86,6 +90,7 @@ func serve(t *testing.T, module string, isolated bool) (url string) {
 	for name, file := range map[string]string{
 		"worker.wasm":  module,
 		"worker.js":    filepath.Join("..", "..", "ui", "static", "worker.js"),
+		"thread.js":    filepath.Join("..", "..", "ui", "static", "thread.js"),
 		"engine.js":    filepath.Join("..", "..", "ui", "static", "engine.js"),
 		"wasm_exec.js": filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js"),
 	} {

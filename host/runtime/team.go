@@ -1,0 +1,126 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"litefront/kernels"
+	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
+)
+
+// team is what an instance with several threads has beside itself: the memory that
+// they share, and an instance over it for each further thread.
+type team struct {
+	memory  api.Module
+	workers []api.Module
+	running sync.WaitGroup
+	failed  chan error // why a thread ended before it was stopped
+}
+
+// instantiateTeam compiles m, and instantiates and starts it once for each thread.
+func (e *Engine) instantiateTeam(m *kernels.Module) (*Instance, error) {
+	if cores := runtime.NumCPU(); m.Threads > cores {
+		return nil, fmt.Errorf("threads %d exceed the %d cores of this machine", m.Threads, cores)
+	}
+	ctx := context.Background()
+	compiled, err := e.threads.CompileModule(ctx, m.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	t := &team{failed: make(chan error, m.Threads)}
+	module, err := t.start(ctx, e.threads, compiled, m)
+	if err != nil {
+		return nil, errors.Join(err, t.close(ctx), compiled.Close(ctx))
+	}
+	return &Instance{compiled, module, t}, nil
+}
+
+// start instantiates the memory and all threads, and has all but the first work.
+func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.CompiledModule, m *kernels.Module) (first api.Module, err error) {
+	provider := wasmasm.NewModule()
+	provider.SharedMemory(uint32(m.Memory.TotalBytes / graph.PageBytes))
+	code, err := provider.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	anonymous := wazero.NewModuleConfig().WithName("")
+	if t.memory, err = rt.InstantiateWithConfig(ctx, code, anonymous); err != nil {
+		return nil, err
+	}
+	ctx = experimental.WithImportResolver(ctx, func(name string) api.Module {
+		if name == kernels.MemoryModule {
+			return t.memory
+		}
+		return nil
+	})
+	if first, err = rt.InstantiateModule(ctx, compiled, anonymous); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"work", "stop"} {
+		if first.ExportedFunction(name) == nil {
+			return nil, errors.Join(fmt.Errorf("the module for %d threads does not export %q", m.Threads, name), first.Close(ctx))
+		}
+	}
+	for len(t.workers) < m.Threads-1 {
+		worker, err := rt.InstantiateModule(ctx, compiled, anonymous)
+		if err != nil {
+			return nil, errors.Join(err, first.Close(ctx))
+		}
+		t.workers = append(t.workers, worker)
+	}
+	for i, worker := range t.workers {
+		t.running.Go(func() { t.work(worker, i+1) })
+	}
+	return first, nil
+}
+
+// work is what thread number does until it is stopped. If it fails, so do the
+// others, who would wait for it for ever.
+func (t *team) work(worker api.Module, number int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if _, err := worker.ExportedFunction("work").Call(context.Background(), uint64(number)); err != nil {
+		t.failed <- fmt.Errorf("thread %d: %w", number, err)
+		_ = stop(worker) // it fails only where the program is lost anyway
+	}
+}
+
+// stop ends the threads that share a memory with module.
+func stop(module api.Module) error {
+	_, err := module.ExportedFunction("stop").Call(context.Background())
+	return err
+}
+
+// fault says why a call of the first thread failed with err. Without it the
+// others are of no use.
+func (t *team) fault(err error) error {
+	select {
+	case err = <-t.failed:
+		t.failed <- err // for the next call
+	default:
+	}
+	return errors.Join(err, stop(t.workers[0]))
+}
+
+// close ends all threads but the first, and frees them and the memory.
+func (t *team) close(ctx context.Context) (err error) {
+	if len(t.workers) > 0 {
+		err = stop(t.workers[0])
+	}
+	t.running.Wait()
+	for _, worker := range t.workers {
+		err = errors.Join(err, worker.Close(ctx))
+	}
+	if t.memory != nil {
+		err = errors.Join(err, t.memory.Close(ctx))
+	}
+	return err
+}

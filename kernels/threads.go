@@ -1,0 +1,145 @@
+package kernels
+
+import "litefront/kernels/wasmasm"
+
+// All threads run the same operations one after the other, each a share of every
+// one, and wait for each other where one needs what another does. Of several rows
+// a thread has consecutive pairs, of a single one consecutive columns, of attention
+// heads: what an element is computed from, and in which order, does not depend on
+// how many threads there are.
+
+// The cache lines of graph.Graph.Sync. What threads wait for and what they write
+// meanwhile lie apart.
+const (
+	jobLine     = 64 * iota // position and number of the rows to run
+	turnLine                // how many times all threads have met
+	arrivedLine             // how many of them are at the next meeting already
+	asleepLine              // how many of these have stopped spinning
+	endedLine               // not 0 after stop
+	syncBytes               // of all lines
+)
+
+// spins is how often a thread looks whether the others have come before it
+// sleeps: some 30 µs in wazero. Waking up takes about as long, and while threads
+// sleep the engine can do what it stops them for, such as collect garbage.
+const spins = 1 << 14
+
+// thread is a number of a thread while a function that it shares is emitted.
+type thread struct {
+	number   wasmasm.I32Var
+	of       int            // threads
+	first, n wasmasm.I32Var // of the latest share
+}
+
+// share is the thread's share of n things, in whole units but for the last: the
+// first one, and how many. It is valid until the next share.
+func (t *thread) share(n, unit int) (first, count wasmasm.I32) {
+	units := (n + unit - 1) / unit
+	t.divide(i32(n), i32((units+t.of-1)/t.of*unit))
+	return t.first.I32, t.n.I32
+}
+
+// divide gives every thread so many of n, the last ones what is left.
+func (t *thread) divide(n, each wasmasm.I32) {
+	t.first.Set(t.number.Mul(each).Min(n))
+	t.n.Set(each.Min(n.Sub(t.first.I32)))
+}
+
+// shared emits forward(pos, m) for several threads, and exports what these run:
+// work(thread) and stop().
+func (e *emitter) shared() *wasmasm.Func {
+	sync := at(e.g.Sync)
+	ended := sync.AtomicLoadI32(endedLine)
+	barrier := e.barrier()
+	rows, row := e.shares(barrier, false), e.shares(barrier, true)
+	run := func(f *wasmasm.Func, pos, m, number wasmasm.I32) {
+		f.IfElse(m.GtU(i32(1)), func() { f.Call(rows, pos, m, number) }, func() { f.Call(row, pos, m, number) })
+	}
+
+	work := e.m.Func("work")
+	number := work.ParamI32()
+	work.Loop(func(again wasmasm.Label) {
+		work.Call(barrier)
+		work.If(ended.Eq(i32(0)), func() {
+			run(work, sync.LoadI32(jobLine), sync.LoadI32(jobLine+4), number.I32)
+			again.BrIf(i32(1))
+		})
+	})
+
+	stop := e.m.Func("stop")
+	stop.AtomicStoreI32(sync, endedLine, i32(1))
+	stop.AtomicAddI32(stop.LocalI32(), sync, turnLine, i32(1))
+	stop.AtomicNotify(sync, turnLine)
+
+	forward := e.m.Func("")
+	pos, m := forward.ParamI32(), forward.ParamI32()
+	forward.StoreI32(sync, jobLine, pos.I32)
+	forward.StoreI32(sync, jobLine+4, m.I32)
+	forward.Call(barrier)
+	run(forward, pos.I32, m.I32, i32(0))
+	forward.If(ended, forward.Unreachable) // nobody knows what the others did
+	return forward
+}
+
+// barrier emits barrier(): it returns when all threads have called it, and at
+// once after stop.
+func (e *emitter) barrier() *wasmasm.Func {
+	f := e.m.Func("")
+	sync, threads := at(e.g.Sync), e.g.Workload.Threads
+	turn, old, left := f.LocalI32(), f.LocalI32(), f.LocalI32()
+	waiting := func() wasmasm.I32 { return sync.AtomicLoadI32(turnLine).Eq(turn.I32) }
+	turn.Set(sync.AtomicLoadI32(turnLine))
+	f.AtomicAddI32(old, sync, arrivedLine, i32(1))
+	f.IfElse(old.Eq(i32(threads-1)), func() {
+		f.AtomicStoreI32(sync, arrivedLine, i32(0))
+		f.AtomicAddI32(old, sync, turnLine, i32(1))
+		f.If(sync.AtomicLoadI32(asleepLine), func() { f.AtomicNotify(sync, turnLine) })
+	}, func() {
+		left.Set(i32(spins))
+		f.While(waiting().And(left.GtU(i32(0))), func() { left.Set(left.Sub(i32(1))) })
+		f.If(waiting(), func() {
+			f.AtomicAddI32(old, sync, asleepLine, i32(1))
+			f.While(waiting().And(sync.AtomicLoadI32(endedLine).Eq(i32(0))), func() {
+				f.AtomicWait32(sync, turnLine, turn.I32)
+			})
+			f.AtomicAddI32(old, sync, asleepLine, i32(-1))
+		})
+	})
+	return f
+}
+
+// shares emits shares(pos, m, thread), the thread's share of a forward pass over m
+// rows, or over a single one.
+func (e *emitter) shares(barrier *wasmasm.Func, single bool) *wasmasm.Func {
+	f := e.m.Func("")
+	pos, m, number := f.ParamI32(), f.ParamI32(), f.ParamI32()
+	t := &thread{number: number, of: e.g.Workload.Threads, first: f.LocalI32(), n: f.LocalI32()}
+	all := part{pos: pos.I32, m: m.I32}
+	mine := all
+	if single {
+		all.m = i32(1)
+	} else {
+		// Pairs of rows, as many as one thread would make.
+		t.divide(m.I32, m.Add(i32(2*t.of-1)).DivU(i32(2*t.of)).Shl(i32(1)))
+		first, n := f.LocalI32(), f.LocalI32()
+		first.Set(t.first.I32)
+		n.Set(t.n.I32)
+		mine = part{pos: pos.Add(first.I32), m: n.I32, first: &first}
+	}
+	before := barriers(e.g.Ops, single)
+	for i, o := range e.g.Ops {
+		if before[i] {
+			f.Call(barrier)
+		}
+		switch splitOf(o, single) {
+		case alone:
+			f.If(number.Eq(i32(0)), func() { e.op(f, o, all) })
+		case byRows:
+			e.op(f, o, mine)
+		default:
+			e.op(f, o, part{pos: all.pos, m: all.m, thread: t})
+		}
+	}
+	f.Call(barrier) // the results are there
+	return f
+}

@@ -1,0 +1,34 @@
+// The engine alone: it makes the calls of a message, and answers with what they
+// took and a part of the memory, or with the error.
+'use strict';
+
+const memories = [];
+WebAssembly.Memory = new Proxy(WebAssembly.Memory, {
+  construct(Memory, args) {
+    memories.push(new Memory(...args));
+    return memories.at(-1);
+  },
+});
+importScripts('engine.js');
+
+const run = async ({ module, threads, pages, tokens, at, calls, from, length }) => {
+  const bytes = Uint8Array.from(atob(module), (c) => c.charCodeAt(0));
+  const program = await litefrontEngine.prepareThreads(bytes, threads, pages);
+  try {
+    const memory = memories.at(-1).buffer;
+    new Int32Array(memory, at, tokens.length).set(tokens);
+    const ms = calls.map(([name, ...args]) => litefrontEngine.run(program, name, ...args));
+    const part = new Uint8Array(memory, from, length).slice();
+    return { ms, bytes: litefrontEngine.memory(program), part: btoa(Array.from(part, (b) => String.fromCharCode(b)).join('')) };
+  } finally {
+    litefrontEngine.close(program);
+  }
+};
+
+self.onmessage = async ({ data }) => {
+  try {
+    postMessage(JSON.stringify(await run(JSON.parse(data))));
+  } catch (error) {
+    postMessage(JSON.stringify({ error: String(error) }));
+  }
+};
