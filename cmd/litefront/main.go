@@ -64,7 +64,7 @@ func root() *cobra.Command {
 			return of.Help()
 		},
 	})
-	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand(), exportCommand(), generateCommand(), serveCommand())
+	cmd.AddCommand(searchCommand(), measureCommand(), inspectCommand(), exportCommand(), generateCommand(), proxyCommand(), serveCommand())
 	return cmd
 }
 

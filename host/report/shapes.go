@@ -6,24 +6,38 @@ import (
 	"litefront/searchcore/proxy"
 )
 
-// shapes says in one line how far the frontier leaves the shapes that proxies for
-// quality were tried on.
-func (v *view) shapes() string {
-	outside, worst := 0, proxy.Verdict{}
-	var trial int
-	for _, p := range v.frontier {
-		verdict := proxy.Outside(p.Arch)
-		if len(verdict.Departures) == 0 {
+// known is a model and how its shape relates to those that proxies for quality
+// were tried on.
+type known struct {
+	name string
+	proxy.Verdict
+}
+
+// unknownShapes says in one line how many shapes are unlike those that proxies
+// were validated on, and of the worst by how much.
+func unknownShapes(list []known) string {
+	outside, worst := 0, known{}
+	for _, k := range list {
+		if len(k.Departures) == 0 {
 			continue
 		}
 		outside++
-		if verdict.Factor() > worst.Factor() {
-			worst, trial = verdict, p.Number
+		if k.Factor() > worst.Factor() {
+			worst = k
 		}
 	}
 	if outside == 0 {
-		return "shapes: all on the frontier are like those that the proxies were validated on"
+		return "all are like those that the proxies were validated on"
 	}
-	return fmt.Sprintf("shapes: %d of %d on the frontier are unlike any that the proxies were validated on; most of all trial %d: %v",
-		outside, len(v.frontier), trial, worst)
+	return fmt.Sprintf("%d of %d are unlike any that the proxies were validated on; most of all %s: %v",
+		outside, len(list), worst.name, worst.Verdict)
+}
+
+// shapes tells of those on the frontier.
+func (v *view) shapes() string {
+	var list []known
+	for _, p := range v.frontier {
+		list = append(list, known{fmt.Sprintf("trial %d", p.Number), proxy.Outside(p.Arch)})
+	}
+	return "shapes on the frontier: " + unknownShapes(list)
 }

@@ -11,7 +11,7 @@ import (
 // The table tells how many shapes on the frontier are unknown, and of the worst
 // by how much.
 func TestTableTellsUnknownShapes(t *testing.T) {
-	const known = "shapes: all on the frontier are like those that the proxies were validated on\n"
+	const known = "shapes on the frontier: all are like those that the proxies were validated on\n"
 	s := sample(t)
 	worst, outside := proxy.Verdict{}, 0
 	for _, r := range s.Frontier() {

@@ -29,11 +29,17 @@ type Calibration struct {
 // Calibrations returns those of the published sets, fitted by package judge.
 func Calibrations() []Calibration { return slices.Clone(calibrations) }
 
+// The corpora of the published sets.
+const (
+	wikiText103 = "WikiText-103"
+	lm1b        = "LM1B"
+)
+
 var calibrations = []Calibration{
-	{"WikiText-103", arch.GPT2, 5.3706, 0.1331, 0.0510, 1846, 1.629e7},
-	{"WikiText-103", arch.TransformerXL, 5.4193, 0.1376, 0.0614, 8617, 8.461e6},
-	{"LM1B", arch.GPT2, 5.7464, 0.1057, 0.0284, 6.536e5, 4.696e7},
-	{"LM1B", arch.TransformerXL, 6.0997, 0.1469, 0.0511, 4.721e5, 4.946e7},
+	{wikiText103, arch.GPT2, 5.3706, 0.1331, 0.0510, 1846, 1.629e7},
+	{wikiText103, arch.TransformerXL, 5.4193, 0.1376, 0.0614, 8617, 8.461e6},
+	{lm1b, arch.GPT2, 5.7464, 0.1057, 0.0284, 6.536e5, 4.696e7},
+	{lm1b, arch.TransformerXL, 6.0997, 0.1469, 0.0511, 4.721e5, 4.946e7},
 }
 
 // Prediction is a perplexity on a corpus with its 90 % interval.
@@ -42,8 +48,9 @@ type Prediction struct {
 	Perplexity float64 `json:"perplexity"`
 	Low        float64 `json:"low"`
 	High       float64 `json:"high"`
-	// Extrapolated says that the architecture lies outside the calibrated range,
-	// by quality or by shape, where the interval promises nothing.
+	// Extrapolated says that the architecture lies outside the calibrated range, by
+	// quality or by shape: no set of the corpus has the like, and the interval
+	// promises nothing.
 	Extrapolated bool `json:"extrapolated"`
 }
 
@@ -76,6 +83,6 @@ func (c Calibration) Predict(form Form, a arch.Architecture) Prediction {
 		Perplexity:   math.Exp(log),
 		Low:          math.Exp(log - c.Margin),
 		High:         math.Exp(log + c.Margin),
-		Extrapolated: quality < c.MinQuality || quality > c.MaxQuality || len(Outside(a).Departures) > 0,
+		Extrapolated: quality < c.MinQuality || quality > c.MaxQuality || len(outside(a, c.Corpus).Departures) > 0,
 	}
 }

@@ -224,7 +224,7 @@ func TestFrozen(t *testing.T) {
 
 func TestPerplexities(t *testing.T) {
 	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 50264, DModel: 512, MaxLen: 192,
-		Layers: slices.Repeat([]arch.Layer{{Heads: 8, DInner: 1536}}, 8)}
+		Layers: slices.Repeat([]arch.Layer{{Heads: 8, DInner: 1536}}, 5)}
 	list := proxy.Perplexities(a)
 	if len(list) != 2 || list[0].Corpus != "WikiText-103" || list[1].Corpus != "LM1B" {
 		t.Fatalf("predictions %+v, want one for each corpus", list)
@@ -243,7 +243,7 @@ func TestPerplexities(t *testing.T) {
 	small := a
 	small.Layers = a.Layers[:2]
 	if p := proxy.Perplexities(small)[0]; p.Ties(list[0]) || p.Perplexity < list[0].Perplexity {
-		t.Errorf("a quarter of the layers: %+v, all: %+v", p, list[0])
+		t.Errorf("two of five layers: %+v, all: %+v", p, list[0])
 	}
 	// Too large, and an unseen shape of a size that was seen.
 	huge, flat := a, a
@@ -255,6 +255,12 @@ func TestPerplexities(t *testing.T) {
 				t.Errorf("%v: %+v is not called an extrapolation", a, p)
 			}
 		}
+	}
+	// Of a shape that was seen on one corpus only.
+	narrow := a
+	narrow.DModel, narrow.Layers = 128, slices.Repeat([]arch.Layer{{Heads: 8, DInner: 2048}}, 16)
+	if list := proxy.Perplexities(narrow); list[0].Extrapolated || !list[1].Extrapolated {
+		t.Errorf("%v: %+v; d_model 128 was seen on WikiText-103 alone", narrow, list)
 	}
 	if list := proxy.Perplexities(arch.Architecture{Backbone: "other"}); list != nil {
 		t.Errorf("another backbone has predictions %v", list)

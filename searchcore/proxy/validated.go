@@ -51,10 +51,13 @@ func (v Verdict) String() string {
 // Outside compares the shape of a valid architecture with the published sets of
 // its backbone, and reports the nearest: the one whose ranges it leaves by the
 // least factor. No departures mean that one set covers every quantity.
-func Outside(a arch.Architecture) Verdict {
+func Outside(a arch.Architecture) Verdict { return outside(a, "") }
+
+// outside is Outside for the sets of one corpus, or of all if it is empty.
+func outside(a arch.Architecture, corpus string) Verdict {
 	var nearest Verdict
 	for _, v := range validated {
-		if v.backbone != a.Backbone {
+		if v.backbone != a.Backbone || corpus != "" && v.corpus != corpus {
 			continue
 		}
 		verdict := Verdict{Set: v.set}
@@ -100,13 +103,14 @@ func shape(a arch.Architecture) []quantity {
 // in the order of shape.
 var validated = []struct {
 	set      string
+	corpus   string
 	backbone arch.Backbone
 	ranges   [5][2]float64
 }{
-	{"random_GPT2_wt103", arch.GPT2, [5][2]float64{{2, 16}, {64, 512}, {1.705, 32}, {4, 256}, {0.25, 8}}},
-	{"random_TransXL_wt103", arch.TransformerXL, [5][2]float64{{5, 8}, {64, 512}, {2, 31.97}, {8, 102.4}, {0.25, 8}}},
-	{"pareto_GPT2_lm1b_corei7", arch.GPT2, [5][2]float64{{2, 11}, {320, 960}, {1.733, 10}, {87.27, 480}, {1, 1}}},
-	{"pareto_GPT2_lm1b_titanxp", arch.GPT2, [5][2]float64{{2, 10}, {256, 960}, {1.866, 15.25}, {85.33, 480}, {1, 1}}},
-	{"pareto_TransXL_lm1b_corei7", arch.TransformerXL, [5][2]float64{{2, 13}, {384, 960}, {1.846, 7.334}, {59.07, 480}, {1, 1}}},
-	{"pareto_TransXL_lm1b_titanxp", arch.TransformerXL, [5][2]float64{{2, 12}, {384, 960}, {2, 6.715}, {69.33, 480}, {1, 1}}},
+	{"random_GPT2_wt103", wikiText103, arch.GPT2, [5][2]float64{{2, 16}, {64, 512}, {1.705, 32}, {4, 256}, {0.25, 8}}},
+	{"random_TransXL_wt103", wikiText103, arch.TransformerXL, [5][2]float64{{5, 8}, {64, 512}, {2, 31.97}, {8, 102.4}, {0.25, 8}}},
+	{"pareto_GPT2_lm1b_corei7", lm1b, arch.GPT2, [5][2]float64{{2, 11}, {320, 960}, {1.733, 10}, {87.27, 480}, {1, 1}}},
+	{"pareto_GPT2_lm1b_titanxp", lm1b, arch.GPT2, [5][2]float64{{2, 10}, {256, 960}, {1.866, 15.25}, {85.33, 480}, {1, 1}}},
+	{"pareto_TransXL_lm1b_corei7", lm1b, arch.TransformerXL, [5][2]float64{{2, 13}, {384, 960}, {1.846, 7.334}, {59.07, 480}, {1, 1}}},
+	{"pareto_TransXL_lm1b_titanxp", lm1b, arch.TransformerXL, [5][2]float64{{2, 12}, {384, 960}, {2, 6.715}, {69.33, 480}, {1, 1}}},
 }
