@@ -74,7 +74,7 @@ func (in inspection) print(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t, "quality (proxy)\t%s of %s decoder parameters count\n", quality.Format(in.Quality), quality.Format(float64(in.DecoderParams)))
+	fmt.Fprintf(t, "quality (proxy)\t%s: its decoder parameters, discounted for the shape\n", quality.Format(in.Quality))
 	for _, p := range in.Perplexity {
 		note := ""
 		if p.Extrapolated {

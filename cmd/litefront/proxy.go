@@ -90,6 +90,7 @@ func proxyEvalCommand() *cobra.Command {
 
 // held is a closed form and how it ranks sets that it was not fitted on.
 type held struct {
+	Group   string         `json:"group"` // a set or a corpus
 	HeldOut []string       `json:"held_out"`
 	Form    proxy.Form     `json:"form"`
 	Results []judge.Result `json:"results"`
@@ -124,7 +125,7 @@ func proxyFitCommand() *cobra.Command {
 		}
 		var list []held
 		for _, fold := range folds {
-			h := held{Form: fold.Fitted}
+			h := held{Group: fold.Group, Form: fold.Fitted}
 			for _, s := range fold.HeldOut {
 				h.HeldOut = append(h.HeldOut, s.Name)
 			}
@@ -150,10 +151,7 @@ func printFit(w io.Writer, form proxy.Form, list []held) error {
 	fmt.Fprintf(t, "held out\twidth\tdepth\theads\tset\tbest 30 %%\tgain\twithin 10 %%\tgain\n")
 	fmt.Fprintf(t, "nothing\t%.0f\t%.2f\t%.2f\n", form.Width, form.Depth, form.Heads)
 	for _, h := range list {
-		label := strings.Join(h.HeldOut, ", ")
-		if len(h.HeldOut) > 1 {
-			label = fmt.Sprintf("a corpus, %d sets", len(h.HeldOut))
-		}
+		label := h.Group
 		coefficients := fmt.Sprintf("%.0f\t%.2f\t%.2f", h.Form.Width, h.Form.Depth, h.Form.Heads)
 		for _, set := range h.HeldOut {
 			fmt.Fprintf(t, "%s\t%s\t%s%s\n", label, coefficients, set, choices(h.Results, set))

@@ -54,6 +54,7 @@ within 10 %: pairs whose decoder parameters differ by at most 10 % of the larger
 [low, high]: 95 % interval over bootstrap resamples of the set's models
 ~: the interval includes zero, so the gain may be chance
 -: not defined, as for a proxy that is the same for all
+"quality" was fitted on the published sets; "proxy fit" judges it on sets that it was not fitted on
 `)
 	_, err := w.Write(b.Bytes())
 	return err
@@ -61,7 +62,9 @@ within 10 %: pairs whose decoder parameters differ by at most 10 % of the larger
 
 func absolute(r judge.Result) *judge.Estimate { return r.Estimate }
 
-func estimate(e judge.Estimate) string { return fmt.Sprintf("%.3f [%.2f, %.2f]", e.Value, e.Low, e.High) }
+func estimate(e judge.Estimate) string {
+	return fmt.Sprintf("%.3f [%.2f, %.2f]", e.Value, e.Low, e.High)
+}
 
 // gain marks what may be chance.
 func gain(e judge.Estimate) string {

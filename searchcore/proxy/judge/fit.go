@@ -71,6 +71,7 @@ func logQuality(s Set, form proxy.Form) []float64 {
 
 // Fold is what was fitted without some sets, to be judged on those.
 type Fold[T any] struct {
+	Group   string // the name of what is held out
 	HeldOut []Set
 	Fitted  T // on all other sets
 }
@@ -89,7 +90,7 @@ func Folds[T any](sets []Set, group func(Set) string, fit func([]Set) (T, error)
 	}
 	var folds []Fold[T]
 	for _, name := range names {
-		var fold Fold[T]
+		fold := Fold[T]{Group: name}
 		var rest []Set
 		for _, s := range sets {
 			if group(s) == name {
