@@ -17,6 +17,9 @@ var strategies = []struct {
 	make func(sp space.Space, feasible feasibleFunc) Strategy
 }{
 	{"lts", func(sp space.Space, feasible feasibleFunc) Strategy { return evolve.New(sp, evolve.LTS(), feasible) }},
+	{"lts-block", func(sp space.Space, feasible feasibleFunc) Strategy {
+		return evolve.New(sp, evolve.LTSBlock(), feasible)
+	}},
 	{"archai", func(sp space.Space, feasible feasibleFunc) Strategy {
 		return evolve.New(sp, evolve.Archai(), feasible)
 	}},
