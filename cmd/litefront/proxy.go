@@ -51,6 +51,7 @@ func proxyEvalCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval TABLE.csv...",
 		Short: "Rank correlations of every proxy with perplexity, overall, among the best and at equal size",
+		Long:  evalHelp(),
 		Args:  tables,
 	}
 	f := cmd.Flags()
@@ -86,6 +87,23 @@ func proxyEvalCommand() *cobra.Command {
 		return report.Proxies(cmd.OutOrStdout(), sets, results)
 	}
 	return cmd
+}
+
+// evalHelp lists the proxies and the metrics.
+func evalHelp() string {
+	var b strings.Builder
+	b.WriteString("Rank correlations of every proxy with perplexity, overall, among the best and at equal size.\n\n")
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "proxy\tscore\tneeds\tsource\n")
+	for _, p := range proxy.All() {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", p.Name, p.Description, p.Needs, p.Source)
+	}
+	fmt.Fprintf(t, "\nmetric\n")
+	for _, m := range judge.Metrics() {
+		fmt.Fprintf(t, "%s\t%s\n", m.Name, m.Description)
+	}
+	t.Flush() // a Builder takes all
+	return b.String()
 }
 
 // held is a closed form and how it ranks sets that it was not fitted on.

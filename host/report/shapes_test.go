@@ -27,6 +27,10 @@ func TestTableTellsUnknownShapes(t *testing.T) {
 		t.Errorf("%d shapes are unknown, the worst by %v, and the table says\n%s", outside, worst, text)
 	}
 
+	if want := "\nties on the frontier: of 16 neighbours by predicted perplexity (WikiText-103), 90 % intervals of "; !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+
 	set := setup(t)
 	set.Space.NLayer, set.Space.DModel, set.Space.DInner = space.Choices{4, 5}, space.Choices{256}, space.Choices{768, 1024}
 	s = start(t, "plain", set)

@@ -17,8 +17,9 @@ import (
 // study's first objective, and below it the measured overlays as references. A
 // row has the trial, the architecture, the decoder parameters, the study's
 // objectives, those that were measured with their 95 % confidence interval, the
-// peak memory, and the verdict if that is not ok. Below it stands how far shapes
-// leave what the proxies were validated on. For a study without measured
+// peak memory, and the verdict if that is not ok. Below it stands how many models
+// are ties by predicted perplexity, and how far shapes leave what the proxies were
+// validated on. For a study without measured
 // trials it writes one line that says so. The error is that of w.
 func Table(w io.Writer, s *study.Study) error {
 	v, err := newView(s)
@@ -72,7 +73,7 @@ func (v *view) table(b *bytes.Buffer) error {
 	b.WriteString("\ndecoder parameters (proxy for quality; differences of a few percent are ties)\n")
 	b.WriteString("[low, high]: 95 % confidence interval of the median\n")
 	if len(v.frontier) > 0 {
-		b.WriteString(v.shapes() + "\n")
+		b.WriteString(v.ties() + v.shapes() + "\n")
 	}
 	return nil
 }

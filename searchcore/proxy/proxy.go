@@ -25,16 +25,16 @@ type Proxy struct {
 	Name        string
 	Description string // what the score is
 	Source      string // where it comes from
-	// Relative says that a score is a place among the architectures scored
-	// together, and means nothing beyond them.
-	Relative bool
+	// Needs says what a score is computed from. One that needs the models it is
+	// compared with is a place among them, and means nothing beyond.
+	Needs string
 
 	scores func([]arch.Architecture) []float64
 }
 
 // New returns a proxy that scores each architecture by itself.
 func New(name, description, source string, score func(arch.Architecture) float64) Proxy {
-	return Proxy{Name: name, Description: description, Source: source, scores: func(as []arch.Architecture) []float64 {
+	return Proxy{Name: name, Description: description, Source: source, Needs: "the architecture", scores: func(as []arch.Architecture) []float64 {
 		scores := make([]float64, len(as))
 		for i, a := range as {
 			scores[i] = score(a)
@@ -97,7 +97,7 @@ func Parse(name string) (Proxy, error) {
 // ranked combines proxies of different units by their ranks, 1 for the lowest
 // score, of which term makes what is added up.
 func ranked(name, description, source string, term func(rank, n float64) float64) Proxy {
-	return Proxy{Name: name, Description: description, Source: source, Relative: true, scores: func(as []arch.Architecture) []float64 {
+	return Proxy{Name: name, Description: description, Source: source, Needs: "the models it is compared with", scores: func(as []arch.Architecture) []float64 {
 		sum := make([]float64, len(as))
 		for _, p := range []Proxy{decoderParams, width, layers} {
 			for i, rank := range Ranks(p.Scores(as)) {

@@ -135,8 +135,8 @@ func TestScores(t *testing.T) {
 	wide := a
 	wide.DModel, wide.DEmbed = 128, 128
 	for _, p := range proxy.All() {
-		if p.Name == "" || p.Description == "" || p.Source == "" {
-			t.Errorf("proxy %q lacks a description or its source", p.Name)
+		if p.Name == "" || p.Description == "" || p.Source == "" || p.Needs == "" {
+			t.Errorf("proxy %q lacks a description, its source or what it needs", p.Name)
 		}
 		scores := p.Scores([]arch.Architecture{a, wide})
 		if p.Name == "n_layer" {

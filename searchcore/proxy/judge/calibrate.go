@@ -12,8 +12,8 @@ import (
 	"litefront/searchcore/proxy"
 )
 
-// Coverage is the share of perplexities that an interval is to contain.
-const Coverage = 0.9
+// coverage is the share of perplexities that an interval is to contain.
+const coverage = 0.9
 
 // Calibrate makes a calibration of each corpus and backbone by split conformal
 // prediction: on one half of the models, drawn with the seed, the power law is
@@ -83,6 +83,6 @@ func calibrate(form proxy.Form, g group, r *rand.Rand) (proxy.Calibration, error
 		errs = append(errs, math.Abs(y[i]-(intercept+slope*x[i])))
 	}
 	slices.Sort(errs)
-	c.Margin = errs[min(int(math.Ceil(Coverage*float64(len(errs)+1))), len(errs))-1]
+	c.Margin = errs[min(int(math.Ceil(coverage*float64(len(errs)+1))), len(errs))-1]
 	return c, nil
 }

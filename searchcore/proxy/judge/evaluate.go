@@ -18,9 +18,6 @@ type Estimate struct {
 	High  float64 `json:"high"`
 }
 
-// Above reports whether the whole interval lies above 0.
-func (e Estimate) Above() bool { return e.Low > 0 }
-
 // Result is one proxy on one set by one metric.
 type Result struct {
 	Set    string `json:"set"`
@@ -50,10 +47,11 @@ func Evaluate(sets []Set, proxies []proxy.Proxy, resamples int, seed uint64) ([]
 	}
 	var results []Result
 	for _, s := range sets {
-		scores := scored(s, append(slices.Clone(proxies), baseline))
+		all := append(slices.Clone(proxies), baseline)
+		scores := scored(s, all)
 		for p, list := range scores {
 			if i := slices.IndexFunc(list, func(x float64) bool { return !finite([]float64{x}) }); i >= 0 {
-				return nil, fmt.Errorf("proxy %.80s: its value %v for model %q of set %q is not finite", proxies[p].Name, list[i], s.Models[i].ID, s.Name)
+				return nil, fmt.Errorf("proxy %.80s: its value %v for model %q of set %q is not finite", all[p].Name, list[i], s.Models[i].ID, s.Name)
 			}
 		}
 		e := newExam(s)

@@ -49,7 +49,7 @@ const (
 )
 
 // pair is two models of a set, by index.
-type pair struct{ i, j int }
+type pair struct{ i, j int32 }
 
 // exam is a set with what metrics need, once for all proxies and resamples.
 type exam struct {
@@ -82,7 +82,7 @@ func newExam(s Set) *exam {
 		for i := range params {
 			for j := range i {
 				if math.Abs(params[i]-params[j]) <= m.near*max(params[i], params[j]) {
-					e.near[m.near] = append(e.near[m.near], pair{i, j})
+					e.near[m.near] = append(e.near[m.near], pair{int32(i), int32(j)})
 				}
 			}
 		}
@@ -103,22 +103,16 @@ func (e *exam) value(m Metric, scores, counts []float64) float64 {
 		return k.tau()
 	}
 	models, times := e.best(m.top, counts)
-	if m.rank {
-		var x, y []float64
-		for at, i := range models {
-			for range int(times[at]) {
-				x, y = append(x, scores[i]), append(y, e.quality[i])
-			}
+	var x, y []float64
+	for at, i := range models {
+		for range int(times[at]) {
+			x, y = append(x, scores[i]), append(y, e.quality[i])
 		}
+	}
+	if m.rank {
 		return spearman(x, y)
 	}
-	var k kendall
-	for a, i := range models {
-		for b, j := range models[:a] {
-			k.add(scores[i]-scores[j], e.quality[i]-e.quality[j], times[a]*times[b])
-		}
-	}
-	return k.tau()
+	return tau(x, y) // copies of a model are tied in both, and tell nothing
 }
 
 // best lists the models of the top share of the sample that counts says, and how
