@@ -260,3 +260,37 @@ func FuzzParseExpression(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDiscovery goes on with searches from outside.
+func FuzzDiscovery(f *testing.F) {
+	sets := []Set{toy("gpt2 a", 50, 40, 30), toy("gpt2 b", 20, 30, 10)}
+	d, err := NewDiscovery(sets, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := d.Step(sets); err != nil {
+		f.Fatal(err)
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(`{"seed":1,"searches":[{"held_out":"gpt2 a","generation":60},{"held_out":"gpt2 b"},{}]}`))
+	f.Add([]byte(`{"searches":[{"held_out":"gpt2 a","population":["1/0","log(0-1)"]},{"held_out":"gpt2 b"},{}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var d Discovery
+		if json.Unmarshal(data, &d) != nil {
+			return
+		}
+		if err := d.Validate(sets); err != nil {
+			if message := err.Error(); strings.ContainsAny(message, "\r\n") || len(message) > 500 {
+				t.Fatalf("error %q is not one short line", message)
+			}
+			return
+		}
+		if err := d.Step(sets); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
