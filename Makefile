@@ -13,7 +13,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/...
 
-.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers
+.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -100,6 +100,15 @@ fuzz: tools
 		[ "$$target" = FuzzForward ] && fuzztime=$(LONGFUZZTIME) || fuzztime=$(FUZZTIME); \
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$$fuzztime -timeout=0 -fuzzminimizetime=5x "$$package"; \
 	done
+
+# The tables of docs/quality.md, from the published sets of trained models.
+TRAINED := searchcore/arch/testdata/lts_random_wt103.csv searchcore/arch/testdata/lts_pareto_lm1b.csv
+
+reproduce:
+	mkdir -p docs/quality
+	go run ./cmd/litefront proxy eval $(TRAINED) --out docs/quality/perplexity.svg > docs/quality/eval.txt
+	go run ./cmd/litefront proxy fit $(TRAINED) > docs/quality/fit.txt
+	go run ./cmd/litefront proxy discover $(TRAINED) > docs/quality/discover.txt
 
 # Speeds, with a verdict per goal.
 bench-kernels:

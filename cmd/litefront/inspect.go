@@ -10,17 +10,21 @@ import (
 
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/trial"
 )
 
 // inspection is what is known of an architecture without running it.
 type inspection struct {
-	ID            string            `json:"id"`
-	Arch          arch.Architecture `json:"arch"`
-	DecoderParams int64             `json:"decoder_params"`
-	TotalParams   int64             `json:"total_params"` // unique tensors
-	Workload      trial.Workload    `json:"workload"`
-	Memory        graph.Memory      `json:"memory"` // the plan
+	ID            string             `json:"id"`
+	Arch          arch.Architecture  `json:"arch"`
+	DecoderParams int64              `json:"decoder_params"`
+	TotalParams   int64              `json:"total_params"` // unique tensors
+	Quality       float64            `json:"quality"`
+	Perplexity    []proxy.Prediction `json:"perplexity"` // if trained as the published sets were
+	Workload      trial.Workload     `json:"workload"`
+	Memory        graph.Memory       `json:"memory"` // the plan
 }
 
 // inspectCommand tells what is known of an architecture without running it.
@@ -39,7 +43,8 @@ func inspectCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		in := inspection{ID: a.ID(), Arch: a, DecoderParams: a.DecoderParams(), TotalParams: a.TotalParams()}
+		in := inspection{ID: a.ID(), Arch: a, DecoderParams: a.DecoderParams(), TotalParams: a.TotalParams(),
+			Quality: proxy.Quality(a), Perplexity: proxy.Perplexities(a)}
 		if in.Workload, err = w.fitting(a); err != nil {
 			return err
 		}
@@ -73,6 +78,21 @@ func (in inspection) print(w io.Writer) error {
 	fmt.Fprintf(t, "id\t%s\n", in.ID)
 	fmt.Fprintf(t, "decoder parameters\t%d\n", in.DecoderParams)
 	fmt.Fprintf(t, "total parameters\t%d\n", in.TotalParams)
+	quality, err := objective.Parse("quality")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t, "quality (proxy)\t%s: its decoder parameters, discounted for the shape\n", quality.Format(in.Quality))
+	for _, p := range in.Perplexity {
+		note := ""
+		if p.Extrapolated {
+			note = "; outside the calibrated range"
+		}
+		fmt.Fprintf(t, "  on %s\tperplexity %.1f, 90 %% [%.1f, %.1f]%s\n", p.Corpus, p.Perplexity, p.Low, p.High, note)
+	}
+	if v := proxy.Outside(in.Arch); len(v.Departures) > 0 {
+		fmt.Fprintf(t, "  shape\t%v\n", v)
+	}
 	fmt.Fprintf(t, "memory\t%d bytes for a prompt of %d and a context of %d tokens\n",
 		in.Memory.TotalBytes, in.Workload.PromptLen, in.Workload.Context)
 	fmt.Fprintf(t, "  weights\t%d\n", in.Memory.WeightBytes)

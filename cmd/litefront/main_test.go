@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"litefront/host/journal"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -277,9 +278,11 @@ func TestInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 	var in struct {
-		ID            string `json:"id"`
-		DecoderParams int64  `json:"decoder_params"`
-		TotalParams   int64  `json:"total_params"`
+		ID            string             `json:"id"`
+		DecoderParams int64              `json:"decoder_params"`
+		TotalParams   int64              `json:"total_params"`
+		Quality       float64            `json:"quality"`
+		Perplexity    []proxy.Prediction `json:"perplexity"`
 		Memory        struct {
 			TotalBytes int64 `json:"total_bytes"`
 		} `json:"memory"`
@@ -305,6 +308,17 @@ func TestInspect(t *testing.T) {
 	}
 	if n := int8.Memory.WeightBytes; n < in.TotalParams+3*64*48 || n > 2*in.TotalParams {
 		t.Errorf("in int8, %d parameters take %d bytes", in.TotalParams, n)
+	}
+	if !(in.Quality > 0 && in.Quality < decoder) || len(in.Perplexity) != 2 || !in.Perplexity[0].Extrapolated {
+		t.Errorf("quality %v and perplexities %+v of a model smaller than any that was trained", in.Quality, in.Perplexity)
+	}
+	s.write("plain.json", `{"arch_type":"gpt2","n_layer":5,"d_model":512,"d_inner":1536,"n_head":8,"vocab_size":50264,"max_sequence_length":1024}`)
+	if out := s.must("inspect", "plain.json"); !strings.Contains(out, "\n  on WikiText-103   perplexity ") ||
+		!strings.Contains(out, "\n  on LM1B           perplexity ") || strings.Contains(out, "outside") {
+		t.Errorf("inspect printed:\n%s", out)
+	}
+	if out := s.must("inspect", "tiny.json"); !strings.Contains(out, "]; outside the calibrated range\n  shape             d_model 48 (validated 64 to 512, off by 1.33×), d_inner/d_model ") {
+		t.Errorf("inspect printed:\n%s", out)
 	}
 	s.write("xl.json", `{"arch_type":"transformer-xl","n_layer":2,"d_model":64,"d_inner":128,"n_head":2,"vocab_size":300,"mem_len":16}`)
 	// Relative keys for 16 + 256 distances, 64 wide, in two layers.

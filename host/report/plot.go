@@ -62,16 +62,16 @@ func writeSVG(w io.Writer, p *plot.Plot, legend plot.Legend) error {
 }
 
 // axes chooses the objectives to show: the first minimised measured one against
-// the decoder parameters, or the first two where the study lacks one of these.
+// the first proxy for quality, or the first two where the study lacks one of these.
 func (v *view) axes() (x, y objective.Objective) {
-	params := slices.IndexFunc(v.objectives, func(o objective.Objective) bool { return o.Name == "decoder_params" })
+	proxy := slices.IndexFunc(v.objectives, func(o objective.Objective) bool { return o.Static() && o.Direction == objective.Maximize })
 	latency := slices.IndexFunc(v.objectives, func(o objective.Objective) bool {
 		return !o.Static() && o.Direction == objective.Minimize
 	})
-	if params < 0 || latency < 0 {
+	if proxy < 0 || latency < 0 {
 		return v.objectives[0], v.objectives[1]
 	}
-	return v.objectives[latency], v.objectives[params]
+	return v.objectives[latency], v.objectives[proxy]
 }
 
 func newPlot(title, x, y string) *plot.Plot {
@@ -98,6 +98,8 @@ func axisLabel(o objective.Objective) string {
 	switch {
 	case o.Name == "decoder_params":
 		return "decoder parameters (proxy)"
+	case o.Name == "quality":
+		return "quality (proxy)"
 	case o.Unit != "":
 		return label(o) + " (" + o.Unit + ")"
 	}

@@ -132,6 +132,7 @@ func TestPlotAxes(t *testing.T) {
 	}{
 		{[]string{"peak_mb", "decoder_params", "decode_ms", "prefill_ms"}, "decode (ms)", "decoder parameters (proxy)"},
 		{[]string{"prefill_ms", "decode_ms", "peak_mb"}, "prefill (ms)", "decode (ms)"},
+		{[]string{"quality", "decode_ms"}, "decode (ms)", "quality (proxy)"},
 		{[]string{"decoder_params", "peak_mb"}, "decoder parameters (proxy)", "peak memory (MiB)"},
 		{[]string{"kv_mb", "total_params"}, "kv memory (MiB)", "total params"},
 	} {

@@ -13,18 +13,23 @@ package arch
 // where Transformer-XL's fifth matrix projects the relative positions and 2s are
 // the layer's content and position biases.
 func (a Architecture) DecoderParams() int64 {
-	d := int64(a.DModel)
 	var sum int64
-	for i, l := range a.Layers {
-		inner := int64(l.DInner)
-		feedForward := 2*d*inner + inner + d
-		norms := 4 * d
-		sum += a.attentionParams(i) + feedForward + norms
+	for i := range a.Layers {
+		sum += a.LayerParams(i)
 	}
 	if a.Backbone == GPT2 {
-		sum += 2 * d // final norm
+		sum += 2 * int64(a.DModel) // final norm
 	}
 	return sum
+}
+
+// LayerParams counts the parameters of the given layer, counted from 0: its part
+// of [Architecture.DecoderParams].
+func (a Architecture) LayerParams(layer int) int64 {
+	d, inner := int64(a.DModel), int64(a.Layers[layer].DInner)
+	feedForward := 2*d*inner + inner + d
+	norms := 4 * d
+	return a.attentionParams(layer) + feedForward + norms
 }
 
 func (a Architecture) attentionParams(layer int) int64 {

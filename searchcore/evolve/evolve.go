@@ -1,6 +1,6 @@
 // Package evolve holds the strategies of a search: which architecture is worth
 // measuring next. [New] runs the evolutionary algorithms, whose published
-// hyper-parameters are [LTS] and [Archai]; [NewRandom] is the baseline.
+// hyper-parameters are [LTS], [LTSBlock] and [Archai]; [NewRandom] is the baseline.
 //
 // A strategy is driven by asking and telling. Propose names a candidate and
 // changes nothing; Asked records that a proposal was handed out, Told what its
@@ -41,6 +41,7 @@ type Options struct {
 	MaxChildren int
 
 	MutationProb float64 // probability that a gene mutates
+	Blocks       bool    // contiguous blocks of layers mutate together
 }
 
 // children is the size of a generation with that many parents.
@@ -164,7 +165,11 @@ func (e *Evolution) parents(r *rand.Rand, slot int, pool []string) []string {
 func (e *Evolution) breed(r *rand.Rand, parents []string) (child arch.Architecture, op string, err error) {
 	a := e.archive.seen[parents[0]]
 	if len(parents) == 1 {
-		child, err = e.archive.space.Mutate(r, a, e.options.MutationProb)
+		mutate := e.archive.space.Mutate
+		if e.options.Blocks {
+			mutate = e.archive.space.MutateBlocks
+		}
+		child, err = mutate(r, a, e.options.MutationProb)
 		return child, "mutation", err
 	}
 	child, err = e.archive.space.Crossover(r, a, e.archive.seen[parents[1]])

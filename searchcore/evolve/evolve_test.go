@@ -305,9 +305,11 @@ func TestExhaustion(t *testing.T) {
 	const want = 30
 	lts := LTS()
 	lts.Initial = 5
+	block := LTSBlock()
+	block.Initial = 5
 	archai := Archai()
 	for name, s := range map[string]strategy{
-		"lts": New(sp, lts, feasible), "archai": New(sp, archai, feasible), "random": NewRandom(sp, feasible),
+		"lts": New(sp, lts, feasible), "lts-block": New(sp, block, feasible), "archai": New(sp, archai, feasible), "random": NewRandom(sp, feasible),
 	} {
 		t.Run(name, func(t *testing.T) {
 			ids := map[string]bool{}
@@ -511,10 +513,13 @@ func simulate(t testing.TB, s strategy, workers int, r *rand.Rand, limit int) (j
 func TestReplayContinuesTheSearch(t *testing.T) {
 	archai := preset(t, "archai-gpt2")
 	small := Options{Initial: 6, Generations: 4, Parents: 4, Crossovers: 3, Mutants: 4, MutationProb: 0.3}
+	blocks := small
+	blocks.Blocks = true
 	every := Archai()
 	every.Initial, every.Generations, every.MaxChildren = 4, 3, 14
 	searches := map[string]func() strategy{
 		"lts":    func() strategy { return New(archai, small, nil) },
+		"blocks": func() strategy { return New(preset(t, "lts-gpt2"), blocks, nil) },
 		"archai": func() strategy { return New(archai, every, nil) },
 		"random": func() strategy { return NewRandom(archai, nil) },
 		"tiny":   func() strategy { return New(tiny(), small, nil) },

@@ -21,6 +21,13 @@ func LTS() Options {
 	}
 }
 
+// LTSBlock is [LTS] with blocks of layers that mutate together.
+func LTSBlock() Options {
+	o := LTS()
+	o.Blocks = true
+	return o
+}
+
 // drawParents draws n members of the frontier with replacement, each with a
 // weight of 1 / (1 + how often it was chosen for earlier generations), so that
 // newcomers breed sooner.

@@ -38,6 +38,11 @@ const decoderParams = 2*(4*64*64+4*64+64+4*64) + 2*64*(128+256) + 128 + 256 + 2*
 // totalParams adds the tied embedding and the positions.
 const totalParams = decoderParams + 1000*64 + 256*64
 
+// quality is the closed form by hand, of a model that its discounts leave little of.
+var quality = math.Exp(-227*math.Sqrt(2)/64-2.08/2) *
+	((4*64*64+4*64+64+4*64+2*64*128+128)*math.Exp(-0.63*(1.0/2+1.0/32)) +
+		(4*64*64+4*64+64+4*64+2*64*256+256)*math.Exp(-0.63*(1.0/4+1.0/16)))
+
 func TestValues(t *testing.T) {
 	tests := []struct {
 		name      string
@@ -47,6 +52,7 @@ func TestValues(t *testing.T) {
 		low, high float64
 	}{
 		{"decoder_params", true, decoderParams, decoderParams, decoderParams, decoderParams},
+		{"quality", true, quality, quality, quality, quality},
 		{"total_params", true, totalParams, totalParams, totalParams, totalParams},
 		{"flops", true, 123e9, 123e9, 123e9, 123e9},
 		{"prefill_ms", false, 100, 110, 98, 103},
@@ -70,10 +76,10 @@ func TestValues(t *testing.T) {
 			}
 			for protocol, want := range map[string]float64{"litefront": tt.value, "lts": tt.lts} {
 				c := candidate(protocol)
-				if got, err := o.Value(c); got != want || err != nil {
+				if got, err := o.Value(c); math.Abs(got-want) > 1e-12*want || err != nil {
 					t.Errorf("%s: Value = %v, %v, want %v", protocol, got, err, want)
 				}
-				if low, high, err := o.Interval(c); low != tt.low || high != tt.high || err != nil {
+				if low, high, err := o.Interval(c); math.Abs(low-tt.low) > 1e-12*tt.low || math.Abs(high-tt.high) > 1e-12*tt.high || err != nil {
 					t.Errorf("%s: Interval = %v, %v, %v, want %v, %v", protocol, low, high, err, tt.low, tt.high)
 				}
 			}
@@ -125,7 +131,7 @@ func TestTable(t *testing.T) {
 		if strings.Count(o.Description, ".") != 1 || !strings.HasSuffix(o.Description, ".") {
 			t.Errorf("%s: description %q is not one sentence", o.Name, o.Description)
 		}
-		if (o.Direction == Maximize) != (o.Name == "decoder_params") {
+		if (o.Direction == Maximize) != (o.Name == "decoder_params" || o.Name == "quality") {
 			t.Errorf("%s: direction %q", o.Name, o.Direction)
 		}
 	}
@@ -187,7 +193,7 @@ func TestParseSet(t *testing.T) {
 }
 
 func TestParseSetRefuses(t *testing.T) {
-	const allowed = "use one of decoder_params, total_params, flops, prefill_ms, decode_ms, response_ms, peak_mb, weight_mb, kv_mb"
+	const allowed = "use one of decoder_params, quality, total_params, flops, prefill_ms, decode_ms, response_ms, peak_mb, weight_mb, kv_mb"
 	tests := []struct {
 		names []string
 		want  string

@@ -3,6 +3,7 @@ package objective
 import (
 	"slices"
 
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/trial"
 )
 
@@ -13,6 +14,12 @@ var table = []Objective{
 		Direction:   Maximize,
 		Description: "Parameters of the decoder layers, the training-free proxy for quality.",
 		static:      func(c Candidate) float64 { return float64(c.Arch.DecoderParams()) },
+	},
+	{
+		Name:        "quality",
+		Direction:   Maximize,
+		Description: "Decoder parameters, discounted for narrow, shallow and few-headed shapes.",
+		static:      func(c Candidate) float64 { return proxy.Quality(c.Arch) },
 	},
 	{
 		Name:        "total_params",

@@ -500,6 +500,41 @@ func TestMutationAtProbabilityOneIsUniform(t *testing.T) {
 	chiSquare(t, "d_inner", inner, []int{16, 24, 32})
 }
 
+// TestBlocksMutateTogether counts the blocks of mutants whose every gene was drawn
+// anew. Lengths that are uniform in what is left make 1 + 1/2 + ... + 1/n blocks of
+// n layers on average.
+func TestBlocksMutateTogether(t *testing.T) {
+	s, err := Preset("lts-gpt2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = unbounded(s)
+	s.NLayer, s.DModel = Choices{12}, Choices{128} // 59 d_inner: neighbouring blocks hardly ever agree
+	r := newRand(11)
+	parent := mustSample(t, s, r)
+	const draws = 3000
+	blocks := 0
+	for range draws {
+		a, err := s.MutateBlocks(r, parent, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks++
+		for i := range a.Layers[1:] {
+			if a.Layers[i] != a.Layers[i+1] {
+				blocks++
+			}
+		}
+	}
+	want := 0.0
+	for n := 1; n <= 12; n++ {
+		want += 1 / float64(n)
+	}
+	if got := float64(blocks) / draws; math.Abs(got-want) > 0.1 {
+		t.Errorf("%.2f blocks on average, want %.2f", got, want)
+	}
+}
+
 // drawSpace draws a valid space: a preset, or one whose genes are random.
 func drawSpace(t *rapid.T) Space {
 	choices := func(name string, hi int) Choices {
@@ -581,11 +616,20 @@ func checkChildren(t rapid.TB, s Space, a, b arch.Architecture, p float64, r *ra
 	if err != nil || same.ID() != a.ID() {
 		t.Fatalf("Mutate(%v, 0) = %v, %v", a, same, err)
 	}
+	same, err = s.MutateBlocks(r, a, 0)
+	if err != nil || same.ID() != a.ID() {
+		t.Fatalf("MutateBlocks(%v, 0) = %v, %v", a, same, err)
+	}
+	mutant, err := s.MutateBlocks(r, a, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkMember(t, unbounded(s), mutant)
 	same, err = s.Crossover(r, a, a)
 	if err != nil || same.ID() != a.ID() {
 		t.Fatalf("Crossover(%v, itself) = %v, %v", a, same, err)
 	}
-	mutant, err := s.Mutate(r, a, p)
+	mutant, err = s.Mutate(r, a, p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,19 @@ import (
 // parameters, which [Space.Contains] tells. An error says that s does not
 // contain a.
 func (s Space) Mutate(r *rand.Rand, a arch.Architecture, p float64) (arch.Architecture, error) {
+	return s.mutate(r, a, p, func(int) int { return 1 })
+}
+
+// MutateBlocks is Mutate on contiguous blocks of layers instead of single ones:
+// where a gene of a block mutates, all its layers get the same new value. A block
+// is of any length, equally likely, that the layers left allow. This is the
+// block-wise mutation of TF-TAS and T-Razor (Zhou et al. 2022, 2024).
+func (s Space) MutateBlocks(r *rand.Rand, a arch.Architecture, p float64) (arch.Architecture, error) {
+	return s.mutate(r, a, p, func(left int) int { return 1 + r.IntN(left) })
+}
+
+// mutate takes layers in blocks of so many of those that are left.
+func (s Space) mutate(r *rand.Rand, a arch.Architecture, p float64, length func(left int) int) (arch.Architecture, error) {
 	ws, err := s.parents(a)
 	if err != nil {
 		return arch.Architecture{}, err
@@ -35,12 +48,20 @@ func (s Space) Mutate(r *rand.Rand, a arch.Architecture, p float64) (arch.Archit
 		g.divVal = pick(r, w.divVal)
 	}
 	g.layers = g.layers[:min(len(g.layers), s.layerGenes(g.nLayer))]
-	for i := range g.layers {
+	for rest := g.layers; len(rest) > 0; {
+		block := rest[:length(len(rest))]
+		rest = rest[len(block):]
 		if mutates() {
-			g.layers[i].DInner = pick(r, w.dInner)
+			inner := pick(r, w.dInner)
+			for i := range block {
+				block[i].DInner = inner
+			}
 		}
 		if mutates() {
-			g.layers[i].Heads = pick(r, w.nHead)
+			heads := pick(r, w.nHead)
+			for i := range block {
+				block[i].Heads = heads
+			}
 		}
 	}
 	for len(g.layers) < s.layerGenes(g.nLayer) {

@@ -19,6 +19,9 @@ var strategies = []struct {
 	{"lts", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
 		return evolve.New(setup.Space, evolve.LTS(), feasible), nil
 	}},
+	{"lts-block", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+		return evolve.New(setup.Space, evolve.LTSBlock(), feasible), nil
+	}},
 	{"archai", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
 		return evolve.New(setup.Space, evolve.Archai(), feasible), nil
 	}},

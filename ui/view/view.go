@@ -55,6 +55,7 @@ func label(o objective.Objective) string {
 
 var labels = map[string]string{
 	"decoder_params": "decoder parameters (proxy)",
+	"quality":        "quality (proxy)",
 	"total_params":   "total parameters",
 	"flops":          "operations per response",
 	"prefill_ms":     "prefill latency",
