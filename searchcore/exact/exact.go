@@ -1,0 +1,178 @@
+// Package exact solves a search problem whose costs add up over the layers: it
+// finds the whole Pareto frontier of a space, without leaving anything to chance.
+// Parameters and memory do add up, by the formulas of package arch and the plan of
+// package graph; latency does under a model such as package cost fits.
+//
+// Where costs add up, the order of the layers does not matter, so that a multiset
+// of layers stands for its architecture, and part of a best multiset is best among
+// the parts that could stand in its place. [Solve] uses both, frame by frame
+// (space.Frame): layer after layer it extends multisets that nothing covers. That
+// visits a few million of them where the space has 10³⁵ architectures.
+//
+// What is compared, and why the result is exact:
+//
+//   - Multisets are compared at equal depth and equal decoder parameters only. So
+//     any objective that depends on the frame, the depth and the decoder parameters
+//     may be asked for, in either direction, and bounded from both sides. The
+//     dimensions of a space make few different counts of parameters.
+//   - Times are integers of nanoseconds, each the largest of one or more sums over
+//     the layers ([Times]); a multiset is covered by one that is at most as high in
+//     all the sums that the objectives and constraints need.
+//   - Peak memory is what weights, relative keys and cache add up to, and an arena
+//     that depends on the widest layer; see arena.
+//   - An upper bound keeps whatever covers what it keeps. For a lower bound on a time or
+//     on memory, the sums it needs must be equal for one multiset to cover another;
+//     that is exact as well, but may need more than the limit of [Solve].
+package exact
+
+import (
+	"fmt"
+	"slices"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/pareto"
+	"litefront/searchcore/space"
+	"litefront/searchcore/trial"
+)
+
+// Problem is what to solve. Objectives and constraints may be all those of package
+// objective but such as do not add up; an error says so.
+type Problem struct {
+	Space       space.Space
+	Workload    trial.Workload
+	Objectives  objective.Set
+	Constraints []objective.Constraint
+	// MemoryLimit is how many bytes of linear memory an architecture may need, by
+	// graph.Memory.TotalBytes; at most graph.MaxBytes, which 0 stands for.
+	MemoryLimit int64
+	// Table tells the times of a frame's architectures. It may be nil when no
+	// objective and no constraint is measured.
+	Table func(space.Frame) (Table, error)
+}
+
+// Point is an architecture on the frontier.
+type Point struct {
+	Arch   arch.Architecture // canonical, the layers by d_inner, then n_head
+	Values []float64         // of Problem.Objectives, in their units; times as predicted
+}
+
+// Solve returns the Pareto frontier of p: for each combination of values that no
+// architecture of the space surpasses one architecture that has it, by ascending
+// costs of the first objective, then of the next. The same problem always gives the
+// same points.
+//
+// It returns no points when nothing in the space keeps the constraints. An error
+// says what of the problem is not valid, or that more than four million multisets
+// would have to be kept.
+func Solve(p Problem) ([]Point, error) {
+	frames, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	var points []Point
+	for _, f := range frames {
+		found, err := p.solveFrame(f)
+		if err != nil {
+			return nil, fmt.Errorf("exact: d_model %d, div_val %d: %w", f.DModel, f.DivVal, err)
+		}
+		points = append(points, found...)
+	}
+	return p.front(points), nil
+}
+
+// maxConstraints bounds Problem.Constraints.
+const maxConstraints = 64
+
+func (p *Problem) check() ([]space.Frame, error) {
+	frames, err := p.Space.Frames()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Workload.Validate(); err != nil {
+		return nil, err
+	}
+	if len(p.Constraints) > maxConstraints {
+		return nil, fmt.Errorf("exact: %d constraints; at most %d are allowed", len(p.Constraints), maxConstraints)
+	}
+	if p.MemoryLimit < 0 {
+		return nil, fmt.Errorf("exact: memory_limit %d must be a number of bytes, or 0 for no limit", p.MemoryLimit)
+	}
+	if p.MemoryLimit == 0 || p.MemoryLimit > graph.MaxBytes {
+		p.MemoryLimit = graph.MaxBytes
+	}
+	for _, n := range p.needs() {
+		if err := n.validate(p.Table != nil); err != nil {
+			return nil, err
+		}
+	}
+	return frames, nil
+}
+
+// solveFrame returns the frontier of one frame.
+func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
+	s, err := p.sums(f)
+	if err != nil {
+		return nil, err
+	}
+	multisets := repeated(len(f.Layers))
+	if !p.Space.Shared {
+		k := p.knapsack(s)
+		if err := k.fill(); err != nil {
+			return nil, err
+		}
+		multisets = k.multisets
+	}
+	var points []Point
+	for _, depth := range p.Space.NLayer {
+		best, err := p.best(s, multisets(depth))
+		if err != nil {
+			return nil, err
+		}
+		points = append(points, best...)
+	}
+	return p.front(points), nil
+}
+
+// repeated returns what lists the multisets, of a given depth, of one out of n layers.
+func repeated(n int) func(depth int) [][]int {
+	return func(depth int) [][]int {
+		list := make([][]int, n)
+		for i := range list {
+			list[i] = slices.Repeat([]int{i}, depth)
+		}
+		return list
+	}
+}
+
+// best returns the frontier of some architectures of a frame.
+func (p *Problem) best(s *sums, multisets [][]int) ([]Point, error) {
+	var points []Point
+	for _, layers := range multisets {
+		a := s.architecture(layers)
+		values, err := p.values(s, a, layers)
+		if err != nil {
+			return nil, err
+		}
+		if values != nil {
+			points = append(points, Point{a, values})
+		}
+	}
+	return p.front(points), nil
+}
+
+// front returns the points that none dominates, by their costs.
+func (p *Problem) front(points []Point) []Point {
+	costs := make([][]float64, len(points))
+	for i, point := range points {
+		costs[i] = p.Objectives.Costs(point.Values)
+	}
+	order := pareto.Front(costs)
+	slices.SortFunc(order, func(i, j int) int { return slices.Compare(costs[i], costs[j]) })
+	selected := make([]Point, len(order))
+	for i, o := range order {
+		selected[i] = points[o]
+	}
+	return selected
+}
