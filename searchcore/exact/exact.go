@@ -15,9 +15,8 @@
 //     any objective that depends on the frame, the depth and the decoder parameters
 //     may be asked for, in either direction, and bounded from both sides. The
 //     dimensions of a space make few different counts of parameters.
-//   - Times are integers of nanoseconds, each the largest of one or more sums over
-//     the layers ([Times]); a multiset is covered by one that is at most as high in
-//     all the sums that the objectives and constraints need.
+//   - Times are integers, sums over the layers and what depends on the former ([Times]); a multiset is covered by one that is at most as high in all
+//     the sums that the objectives and constraints need.
 //   - Peak memory is what weights, relative keys and cache add up to, and an arena
 //     that depends on the widest layer; see arena.
 //   - An upper bound keeps whatever covers what it keeps. For a lower bound on a time or
@@ -79,7 +78,11 @@ func Solve(p Problem) ([]Point, error) {
 		}
 		points = append(points, found...)
 	}
-	return p.front(points), nil
+	var frontier []Point
+	for _, i := range p.front(points) {
+		frontier = append(frontier, points[i])
+	}
+	return frontier, nil
 }
 
 // maxConstraints bounds Problem.Constraints.
@@ -116,63 +119,76 @@ func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 	if err != nil {
 		return nil, err
 	}
-	multisets := repeated(len(f.Layers))
+	var m multisets = repeated(len(f.Layers))
 	if !p.Space.Shared {
 		k := p.knapsack(s)
 		if err := k.fill(); err != nil {
 			return nil, err
 		}
-		multisets = k.multisets
+		m = k
 	}
 	var points []Point
 	for _, depth := range p.Space.NLayer {
-		best, err := p.best(s, multisets(depth))
+		best, err := p.best(s, m, depth)
 		if err != nil {
 			return nil, err
 		}
 		points = append(points, best...)
 	}
-	return p.front(points), nil
+	return points, nil
 }
 
-// repeated returns what lists the multisets, of a given depth, of one out of n layers.
-func repeated(n int) func(depth int) [][]int {
-	return func(depth int) [][]int {
-		list := make([][]int, n)
-		for i := range list {
-			list[i] = slices.Repeat([]int{i}, depth)
-		}
-		return list
+// multisets lists some of a frame's layers.
+type multisets interface {
+	count(depth int) int
+	// at returns the indices of the layers of one, in the memory of buf.
+	at(depth, i int, buf []int) []int
+}
+
+// repeated lists the multisets of one out of so many layers.
+type repeated int
+
+func (r repeated) count(int) int { return int(r) }
+
+func (r repeated) at(depth, i int, buf []int) []int {
+	buf = buf[:0]
+	for range depth {
+		buf = append(buf, i)
 	}
+	return buf
 }
 
-// best returns the frontier of some architectures of a frame.
-func (p *Problem) best(s *sums, multisets [][]int) ([]Point, error) {
+// best returns the frontier of the architectures of one frame and depth.
+func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 	var points []Point
-	for _, layers := range multisets {
-		a := s.architecture(layers)
+	var index, layers []int // of the points; of the multiset
+	a := s.base
+	for i := range m.count(depth) {
+		layers = m.at(depth, i, layers)
+		s.fill(&a, layers)
 		values, err := p.values(s, a, layers)
 		if err != nil {
 			return nil, err
 		}
 		if values != nil {
-			points = append(points, Point{a, values})
+			points, index = append(points, Point{Values: values}), append(index, i)
 		}
 	}
-	return p.front(points), nil
+	var best []Point
+	for _, i := range p.front(points) {
+		s.fill(&a, m.at(depth, index[i], layers))
+		best = append(best, Point{a.Canonical(), points[i].Values})
+	}
+	return best, nil
 }
 
-// front returns the points that none dominates, by their costs.
-func (p *Problem) front(points []Point) []Point {
+// front returns the indices of the points that none dominates, by their costs.
+func (p *Problem) front(points []Point) []int {
 	costs := make([][]float64, len(points))
 	for i, point := range points {
 		costs[i] = p.Objectives.Costs(point.Values)
 	}
 	order := pareto.Front(costs)
 	slices.SortFunc(order, func(i, j int) int { return slices.Compare(costs[i], costs[j]) })
-	selected := make([]Point, len(order))
-	for i, o := range order {
-		selected[i] = points[o]
-	}
-	return selected
+	return order
 }

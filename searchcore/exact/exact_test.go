@@ -43,18 +43,21 @@ func constraints(t testing.TB, texts ...string) (list []objective.Constraint) {
 // device is a table like those of real devices: time for multiply-adds, for the
 // bytes of weights, more for those beyond a cache, and a little for every head.
 func device(f space.Frame) (exact.Table, error) {
-	vocab := int64(50264 * f.DModel)
-	prefill := exact.Terms{Constant: 3e6 + vocab/10}
-	near := exact.Terms{Constant: 1e4 + vocab/9}
-	far := exact.Terms{Constant: near.Constant + vocab/12 - 32<<20/12}
+	d := int64(f.DModel)
+	vocab := 50264 * d
+	prefill := exact.Terms{Constant: 3e12 + 100e3*vocab}
+	decode := exact.Terms{Constant: 1e10 + 110e3*vocab}
 	for _, l := range f.Layers {
-		d := int64(f.DModel)
-		bytes := 4 * (4*d*d + 2*d*int64(l.DInner))
-		prefill.Layers = append(prefill.Layers, 192*bytes/4/40+192*d*30+1500*int64(l.Heads)*192)
-		near.Layers = append(near.Layers, bytes/36+3000+200*int64(l.Heads))
-		far.Layers = append(far.Layers, near.Layers[len(near.Layers)-1]+bytes/48)
+		weights := 4*d*d + 2*d*int64(l.DInner)
+		prefill.Layers = append(prefill.Layers, 192*weights*25e3+30e6*192*d+15e8*int64(l.Heads)*192)
+		decode.Layers = append(decode.Layers, 110e3*weights+3e9+2e8*int64(l.Heads))
 	}
-	return exact.Table{Prefill: exact.Times{prefill}, Decode: exact.Times{near, far}}, nil
+	return exact.Table{
+		Prefill: exact.Times{Terms: prefill},
+		Decode: exact.Times{Terms: decode, Excess: func(_ int, params int64) int64 {
+			return 80e3 * max(0, params+vocab-8<<20)
+		}},
+	}, nil
 }
 
 func BenchmarkSolve(b *testing.B) {

@@ -190,14 +190,14 @@ func (f *front) cut(kept, axes int) {
 	f.params, f.sums, f.rank, f.node = f.params[:kept], f.sums[:kept*axes], f.rank[:kept], f.node[:kept]
 }
 
-// multisets lists those of one depth as the indices of their layers, ascending.
-func (k *knapsack) multisets(depth int) [][]int {
-	list := make([][]int, len(k.fronts[depth].node))
-	for i, n := range k.fronts[depth].node {
-		for ; n != 0; n = k.nodes[n].rest {
-			list[i] = append(list[i], int(k.nodes[n].layer))
-		}
-		slices.Reverse(list[i])
+func (k *knapsack) count(depth int) int { return len(k.fronts[depth].node) }
+
+// at returns the indices of the layers of a multiset, ascending, in the memory of buf.
+func (k *knapsack) at(depth, i int, buf []int) []int {
+	buf = buf[:0]
+	for n := k.fronts[depth].node[i]; n != 0; n = k.nodes[n].rest {
+		buf = append(buf, int(k.nodes[n].layer))
 	}
-	return list
+	slices.Reverse(buf)
+	return buf
 }

@@ -13,25 +13,18 @@ import (
 // at a given frame, depth and count of decoder parameters.
 var additive = []struct {
 	name  string
-	sums  func(*Problem, *sums) Times
+	sums  func(*sums) []Terms
 	arena bool // it grows with the arena, too
 }{
-	{"decoder_params", none, false},
-	{"total_params", none, false},
-	{"prefill_ms", func(_ *Problem, s *sums) Times { return s.table.Prefill }, false},
-	{"decode_ms", func(_ *Problem, s *sums) Times { return s.table.Decode }, false},
-	{"response_ms", func(p *Problem, s *sums) Times {
-		return s.table.Prefill.plus(int64(p.Workload.Context-p.Workload.PromptLen), s.table.Decode)
-	}, false},
-	{"peak_mb", (*Problem).bytes, true},
-	{"weight_mb", func(_ *Problem, s *sums) Times { return Times{s.weights} }, false},
-	{"kv_mb", func(_ *Problem, s *sums) Times { return Times{s.kv} }, false},
+	{"decoder_params", func(*sums) []Terms { return nil }, false},
+	{"total_params", func(*sums) []Terms { return nil }, false},
+	{"prefill_ms", func(s *sums) []Terms { return []Terms{s.table.Prefill.Terms} }, false},
+	{"decode_ms", func(s *sums) []Terms { return []Terms{s.table.Decode.Terms} }, false},
+	{"response_ms", func(s *sums) []Terms { return []Terms{s.table.Prefill.Terms, s.table.Decode.Terms} }, false},
+	{"peak_mb", func(s *sums) []Terms { return []Terms{s.weights.plus(s.derived).plus(s.kv)} }, true},
+	{"weight_mb", func(s *sums) []Terms { return []Terms{s.weights} }, false},
+	{"kv_mb", func(s *sums) []Terms { return []Terms{s.kv} }, false},
 }
-
-func none(*Problem, *sums) Times { return nil }
-
-// bytes are weights, relative keys and cache together.
-func (p *Problem) bytes(s *sums) Times { return Times{s.weights.plus(1, s.derived).plus(1, s.kv)} }
 
 // need is an objective whose value must follow from what is compared.
 type need struct {
@@ -68,8 +61,7 @@ func (n need) validate(timed bool) error {
 
 // knapsack returns the problem of one frame.
 func (p *Problem) knapsack(s *sums) *knapsack {
-	depths := p.Space.NLayer
-	k := &knapsack{depth: depths[len(depths)-1], params: s.params.Layers, maxParams: math.MaxInt64}
+	k := &knapsack{depth: slices.Max(p.Space.NLayer), params: s.params.Layers, maxParams: math.MaxInt64}
 	if p.Space.MaxDecoderParams > 0 {
 		k.maxParams = p.Space.MaxDecoderParams - s.params.Constant
 	}
@@ -82,7 +74,7 @@ func (p *Problem) knapsack(s *sums) *knapsack {
 			if row.name != n.objective.Name {
 				continue
 			}
-			for _, terms := range row.sums(p, s).reached(depths[0], k.depth) {
+			for _, terms := range row.sums(s) {
 				k.compare(terms.Layers, n.equal)
 			}
 			if row.arena {

@@ -20,6 +20,8 @@ type sums struct {
 	io                   int64 // bytes
 	weights, derived, kv Terms // bytes
 	arena                arena
+
+	measurement *trial.Measurement // of the architecture whose values are asked for; nil without a table
 }
 
 // sums takes f's architectures apart. What a layer adds follows from an architecture
@@ -35,6 +37,7 @@ func (p *Problem) sums(f space.Frame) (*sums, error) {
 		if err := s.table.validate(f); err != nil {
 			return nil, err
 		}
+		s.measurement = &trial.Measurement{Protocol: trial.Litefront}
 	}
 	two, _, err := p.measure(s, f.Layers[0], f.Layers[0])
 	if err != nil {
@@ -96,14 +99,12 @@ func pages(bytes int64) int64 {
 	return (bytes + graph.PageBytes - 1) / graph.PageBytes * graph.PageBytes
 }
 
-// architecture is the architecture with these layers, in canonical form.
-func (s *sums) architecture(layers []int) arch.Architecture {
-	a := s.base
-	a.Layers = make([]arch.Layer, len(layers))
-	for i, l := range layers {
-		a.Layers[i] = s.frame.Layers[l]
+// fill makes a the architecture with these layers, in the memory of a.Layers.
+func (s *sums) fill(a *arch.Architecture, layers []int) {
+	a.Layers = a.Layers[:0]
+	for _, l := range layers {
+		a.Layers = append(a.Layers, s.frame.Layers[l])
 	}
-	return a
 }
 
 // values returns the objectives of a, which has these layers, or nil when
@@ -113,20 +114,13 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int) ([]float64,
 	if params < p.Space.MinDecoderParams || p.Space.MaxDecoderParams > 0 && params > p.Space.MaxDecoderParams {
 		return nil, nil
 	}
-	c := objective.Candidate{Arch: a, Workload: p.Workload, Memory: s.memory(layers)}
+	c := objective.Candidate{Arch: a, Workload: p.Workload, Memory: s.memory(layers), Measurement: s.measurement}
 	if c.Memory.TotalBytes > p.MemoryLimit {
 		return nil, nil
 	}
 	if p.Table != nil {
-		prefill, decode := s.table.Prefill.Ns(layers), s.table.Decode.Ns(layers)
-		if prefill < 0 || decode < 0 {
-			return nil, errNegative
-		}
-		c.Measurement = &trial.Measurement{
-			Protocol: trial.Litefront,
-			Prefill:  trial.Stat{MedianMs: float64(prefill) / 1e6},
-			Decode:   trial.Stat{MedianMs: float64(decode) / 1e6},
-		}
+		s.measurement.Prefill.MedianMs = s.table.Prefill.Ms(layers, params)
+		s.measurement.Decode.MedianMs = s.table.Decode.Ms(layers, params)
 	}
 	for _, constraint := range p.Constraints {
 		v, err := constraint.Objective.Value(c)

@@ -1,10 +1,8 @@
 package exact
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"litefront/searchcore/space"
 )
@@ -15,29 +13,7 @@ type Terms struct {
 	Layers   []int64 // what each layer of space.Frame.Layers adds, in that order
 }
 
-// Times is a time of a frame's architectures in nanoseconds: the largest of one or
-// more sums. So it may be any convex function of a sum, in pieces, such as that of a
-// device that slows down for what its cache does not hold.
-type Times []Terms
-
-// Table tells the times of a frame's architectures, at any depth.
-type Table struct {
-	Prefill, Decode Times
-}
-
-// Ns returns the time of the architecture with these layers, given by their indices
-// in space.Frame.Layers.
-func (t Times) Ns(layers []int) int64 {
-	var most int64
-	for i, terms := range t {
-		if n := terms.of(layers); i == 0 || n > most {
-			most = n
-		}
-	}
-	return most
-}
-
-// of returns the sum for layers.
+// of returns the sum for the layers with these indices.
 func (t Terms) of(layers []int) int64 {
 	sum := t.Constant
 	for _, l := range layers {
@@ -46,80 +22,58 @@ func (t Terms) of(layers []int) int64 {
 	return sum
 }
 
-// plus returns t + n·u.
-func (t Terms) plus(n int64, u Terms) Terms {
-	sum := Terms{t.Constant + n*u.Constant, make([]int64, len(t.Layers))}
+func (t Terms) plus(u Terms) Terms {
+	sum := Terms{t.Constant + u.Constant, make([]int64, len(t.Layers))}
 	for i := range sum.Layers {
-		sum.Layers[i] = t.Layers[i] + n*u.Layers[i]
+		sum.Layers[i] = t.Layers[i] + u.Layers[i]
 	}
 	return sum
 }
 
-// plus returns t + n·u for n of at least 0.
-func (t Times) plus(n int64, u Times) Times {
-	var sum Times
-	for _, x := range t {
-		for _, y := range u {
-			sum = append(sum, x.plus(n, y))
-		}
-	}
-	return sum
+// Times is a time of a frame's architectures, in femtoseconds (10⁻¹² ms). The unit
+// is that fine so that a table can be whole multiples of what one multiply-add or one
+// byte takes: architectures that take equally long then do so exactly, and are not
+// told apart by what rounding did to their layers.
+type Times struct {
+	Terms
+	// Excess, if not nil, is what comes on top for an architecture of so many layers
+	// and decoder parameters, such as for the weights that a cache does not hold.
+	Excess func(layers int, decoderParams int64) int64
 }
 
-// reached returns those of t that are the largest for some architecture of low to
-// high layers, or may be.
-func (t Times) reached(low, high int) Times {
-	var list Times
-	for i, x := range t {
-		exceeded := slices.ContainsFunc(t[i+1:], func(y Terms) bool { return y.exceeds(x, low, high) }) ||
-			slices.ContainsFunc(list, func(y Terms) bool { return y.exceeds(x, low, high) })
-		if !exceeded {
-			list = append(list, x)
-		}
+// Ms returns the time in milliseconds, rounded to nanoseconds, of the architecture
+// with these layers, given by their indices in space.Frame.Layers, and so many decoder
+// parameters.
+func (t Times) Ms(layers []int, decoderParams int64) float64 {
+	fs := t.of(layers)
+	if t.Excess != nil {
+		fs += t.Excess(len(layers), decoderParams)
 	}
-	return list
+	return math.Round(float64(fs)/1e6) / 1e6
 }
 
-// exceeds reports whether t is at least u for all architectures of low to high layers.
-func (t Terms) exceeds(u Terms, low, high int) bool {
-	least := int64(math.MaxInt64)
-	for i := range t.Layers {
-		least = min(least, t.Layers[i]-u.Layers[i])
-	}
-	for _, depth := range []int{low, high} {
-		if t.Constant-u.Constant+int64(depth)*least < 0 {
-			return false
-		}
-	}
-	return true
+// Table tells the times of a frame's architectures, at any depth.
+type Table struct {
+	Prefill, Decode Times
 }
 
-const (
-	maxNs    = 1e12 // bounds each term; sums and multiples of them stay in range
-	maxTerms = 8    // bounds the sums of one time
-)
+// maxFs bounds each term, 10 s: sums stay in range.
+const maxFs = 1e16
 
 // validate reports what of t does not fit frame f.
 func (t Table) validate(f space.Frame) error {
 	for _, of := range []struct {
 		name  string
-		times Times
-	}{{"prefill", t.Prefill}, {"decode", t.Decode}} {
-		if len(of.times) == 0 || len(of.times) > maxTerms {
-			return fmt.Errorf("table: %s is the largest of %d sums; allowed are 1 to %d", of.name, len(of.times), maxTerms)
+		terms Terms
+	}{{"prefill", t.Prefill.Terms}, {"decode", t.Decode.Terms}} {
+		if len(of.terms.Layers) != len(f.Layers) {
+			return fmt.Errorf("table: %s has terms for %d layers; the frame has %d", of.name, len(of.terms.Layers), len(f.Layers))
 		}
-		for _, terms := range of.times {
-			if len(terms.Layers) != len(f.Layers) {
-				return fmt.Errorf("table: %s has terms for %d layers; the frame has %d", of.name, len(terms.Layers), len(f.Layers))
-			}
-			for _, ns := range append([]int64{terms.Constant}, terms.Layers...) {
-				if ns < -maxNs || ns > maxNs {
-					return fmt.Errorf("table: %s has the term %d ns; allowed are -%d to %d", of.name, ns, int64(maxNs), int64(maxNs))
-				}
+		for _, fs := range append([]int64{of.terms.Constant}, of.terms.Layers...) {
+			if fs < -maxFs || fs > maxFs {
+				return fmt.Errorf("table: %s has the term %d fs; allowed are -%d to %d", of.name, fs, int64(maxFs), int64(maxFs))
 			}
 		}
 	}
 	return nil
 }
-
-var errNegative = errors.New("table: an architecture takes less than no time")
