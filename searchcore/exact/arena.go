@@ -12,17 +12,18 @@ import "litefront/searchcore/arch"
 // the residual stream. Ranks between which it never shrinks form a run. Of two in one
 // run the lower is as good whatever layers come; of two in different runs neither.
 //
-// It is exact where the plan pads the heads alike whatever their number, as it does
-// when d_model over it is a multiple of graph.Lane in all cases; else it is the
-// largest over the numbers of heads.
+// All this holds exactly where the plan pads the heads alike whatever their number, as
+// in the preset spaces: d_model over it is a multiple of graph.Lane. Else it is an
+// estimate: the largest over the numbers of heads.
 type arena struct {
+	exact bool
 	rank  []int   // of each layer
 	bytes []int64 // of each rank
 	run   []int   // of each rank
 }
 
 func newArena(layers []arch.Layer, shared bool) arena {
-	a := arena{rank: make([]int, len(layers))}
+	a := arena{exact: true, rank: make([]int, len(layers))}
 	for i := range layers {
 		// Where all layers are the same, each is the widest.
 		if i > 0 && (shared || layers[i].DInner > layers[i-1].DInner) {
@@ -38,7 +39,9 @@ func newArena(layers []arch.Layer, shared bool) arena {
 
 // add tells the arena of an architecture with layer i alone.
 func (a *arena) add(i int, bytes int64) {
-	a.bytes[a.rank[i]] = max(a.bytes[a.rank[i]], bytes)
+	b := &a.bytes[a.rank[i]]
+	a.exact = a.exact && (*b == 0 || *b == bytes)
+	*b = max(*b, bytes)
 }
 
 // finish finds the runs.

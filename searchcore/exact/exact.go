@@ -18,7 +18,9 @@
 //   - Times are integers, sums over the layers and what depends on the former ([Times]); a multiset is covered by one that is at most as high in all
 //     the sums that the objectives and constraints need.
 //   - Peak memory is what weights, relative keys and cache add up to, and an arena
-//     that depends on the widest layer; see arena.
+//     that the widest layer decides. Only where heads are padded unlike, their number
+//     dividing d_model into parts that are no multiples of graph.Lane, is it estimated,
+//     on the high side; the values of the points are the plan's all the same.
 //   - An upper bound keeps whatever covers what it keeps. For a lower bound on a time or
 //     on memory, the sums it needs must be equal for one multiset to cover another;
 //     that is exact as well, but may need more than the limit of [Solve].
@@ -63,8 +65,8 @@ type Point struct {
 // same points.
 //
 // It returns no points when nothing in the space keeps the constraints. An error
-// says what of the problem is not valid, or that more than four million multisets
-// would have to be kept.
+// says what of the problem is not valid, or that a frame has more combinations than can
+// be kept or compared.
 func Solve(p Problem) ([]Point, error) {
 	frames, err := p.check()
 	if err != nil {
@@ -166,7 +168,7 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 	for i := range m.count(depth) {
 		layers = m.at(depth, i, layers)
 		s.fill(&a, layers)
-		values, err := p.values(s, a, layers)
+		values, err := p.values(s, a, layers, s.memory(layers))
 		if err != nil {
 			return nil, err
 		}
@@ -176,8 +178,21 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 	}
 	var best []Point
 	for _, i := range p.front(points) {
-		s.fill(&a, m.at(depth, index[i], layers))
-		best = append(best, Point{a.Canonical(), points[i].Values})
+		layers = m.at(depth, index[i], layers)
+		s.fill(&a, layers)
+		point := Point{a.Canonical(), points[i].Values}
+		if !s.arena.exact {
+			g, err := graph.Build(a, p.Workload)
+			if err != nil {
+				return nil, err
+			}
+			if point.Values, err = p.values(s, a, layers, g.Memory); err != nil {
+				return nil, err
+			}
+		}
+		if point.Values != nil {
+			best = append(best, point)
+		}
 	}
 	return best, nil
 }

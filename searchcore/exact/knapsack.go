@@ -20,6 +20,8 @@ type knapsack struct {
 
 	fronts []front // by depth
 	nodes  []node
+
+	comparisons int
 }
 
 // axis is a sum in which multisets are compared.
@@ -39,8 +41,12 @@ type front struct {
 // node is a multiset: a layer and the node of the others. Node 0 is empty.
 type node struct{ layer, rest int32 }
 
-// maxNodes bounds how many multisets of one frame are kept on the way.
-const maxNodes = 1 << 22
+// The limits of one frame: multisets that are kept on the way, and how often one is
+// compared with another.
+const (
+	maxNodes       = 1 << 22
+	maxComparisons = 1 << 28
+)
 
 // fill finds the multisets of all depths.
 func (k *knapsack) fill() error {
@@ -55,8 +61,8 @@ func (k *knapsack) fill() error {
 		for d := 1; d <= k.depth; d++ {
 			// The front before has this layer already, so that it may come again.
 			spare, k.fronts[d] = k.fronts[d], k.merge(spare, k.fronts[d], k.fronts[d-1], layer)
-			if len(k.nodes) > maxNodes {
-				return fmt.Errorf("more than %d combinations of layers to keep; give the space fewer values of d_inner or n_head, or the search fewer objectives and constraints", maxNodes)
+			if k.exhausted() {
+				return errTooLarge
 			}
 		}
 	}
@@ -98,14 +104,14 @@ func (k *knapsack) merge(out, a, b front, layer int) front {
 		if j < len(b.params) {
 			params = min(params, b.params[j]+k.params[layer])
 		}
-		if params > k.maxParams {
+		if params > k.maxParams || k.exhausted() {
 			break
 		}
 		first := len(out.params)
 		for ; i < len(a.params) && a.params[i] == params; i++ {
 			out.add(params, a.sums[i*len(k.axes):(i+1)*len(k.axes)], a.rank[i], a.node[i])
 		}
-		for ; j < len(b.params) && b.params[j]+k.params[layer] == params; j++ {
+		for ; j < len(b.params) && b.params[j]+k.params[layer] == params && !k.exhausted(); j++ {
 			for n, axis := range k.axes {
 				extended[n] = b.sums[j*len(k.axes)+n] + axis.layers[layer]
 			}
@@ -118,11 +124,16 @@ func (k *knapsack) merge(out, a, b front, layer int) front {
 	return out
 }
 
+var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d comparisons; give the space fewer values of d_inner or n_head, or the search fewer objectives and constraints", maxNodes, maxComparisons)
+
+func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
+
 // offer adds the multiset that the next node will stand for, unless one of those from
 // first on, which have the same params, covers it; those that it covers go.
 func (k *knapsack) offer(f *front, first int, params int64, sums []int64, rank int32) bool {
 	n := len(k.axes)
 	kept := first
+	k.comparisons += len(f.params) - first
 	for i := first; i < len(f.params); i++ {
 		other := f.sums[i*n : (i+1)*n]
 		if k.covers(other, f.rank[i], sums, rank) {

@@ -107,14 +107,14 @@ func (s *sums) fill(a *arch.Architecture, layers []int) {
 	}
 }
 
-// values returns the objectives of a, which has these layers, or nil when
-// it breaks a bound.
-func (p *Problem) values(s *sums, a arch.Architecture, layers []int) ([]float64, error) {
+// values returns the objectives of a, which has these layers and needs this memory, or
+// nil when it breaks a bound.
+func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Memory) ([]float64, error) {
 	params := s.params.of(layers)
 	if params < p.Space.MinDecoderParams || p.Space.MaxDecoderParams > 0 && params > p.Space.MaxDecoderParams {
 		return nil, nil
 	}
-	c := objective.Candidate{Arch: a, Workload: p.Workload, Memory: s.memory(layers), Measurement: s.measurement}
+	c := objective.Candidate{Arch: a, Workload: p.Workload, Memory: m, Measurement: s.measurement}
 	if c.Memory.TotalBytes > p.MemoryLimit {
 		return nil, nil
 	}
