@@ -77,7 +77,7 @@ func randomProblem(t *testing.T, r *rand.Rand, size int) (exact.Problem, []arch.
 		{"decoder_params", "prefill_ms", "decode_ms", "peak_mb"},
 	}
 	workloads := []trial.Workload{
-		{PromptLen: 16, Context: 1024}, {PromptLen: 64, Context: 64}, {PromptLen: 1, Context: 40}, {PromptLen: 200, Context: 256},
+		{PromptLen: 16, Context: 1024}, {PromptLen: 64, Context: 64}, {PromptLen: 1, Context: 40}, {PromptLen: 1000, Context: 1024},
 	}
 	for {
 		p := exact.Problem{
@@ -93,7 +93,7 @@ func randomProblem(t *testing.T, r *rand.Rand, size int) (exact.Problem, []arch.
 		}
 		// Bounds at the values of architectures there are.
 		for range r.IntN(3) {
-			o := pick(r, objective.All())
+			o := pick(r, append(objective.All(), p.Objectives...))
 			v, err := o.Value(candidate(t, p, pick(r, all)))
 			if err != nil {
 				t.Fatal(err)
@@ -130,8 +130,8 @@ func randomSpace(r *rand.Rand) space.Space {
 			NHead:  choices(r, 1+r.IntN(2), 1, 2, 1),
 			Shared: r.IntN(5) == 0,
 		}
-		if r.IntN(2) == 0 {
-			s.DInner = choices(r, 1+r.IntN(6), 64, 640, 64)
+		if r.IntN(3) > 0 { // so that different layers add up to the same
+			s.DInner = choices(r, 2+r.IntN(5), 64, 640, 64)
 		}
 		if r.IntN(3) == 0 {
 			s.NHead = append(s.NHead, 4)
