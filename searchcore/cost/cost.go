@@ -1,0 +1,208 @@
+// Package cost predicts how long architectures take on a device from a few that were
+// measured there. A model belongs to one device, engine and workload. Its times add up
+// over the layers, as package exact needs them.
+//
+// Prefill and decode are fitted apart, each as a sum over a pass: so long for a
+// multiply-add of each kind, an element, a byte that is read, a layer, and the pass
+// itself. None takes less than no time, and relative errors count, so that small models
+// weigh as much as large ones.
+//
+// How long a byte takes depends on whether a cache still holds it from the pass before.
+// So bytes beyond a threshold may take longer. The threshold is fitted, too, and left
+// out where it explains too little. The footprint that is compared with it leaves the
+// padding of layers aside: it depends on the number of layers and the decoder
+// parameters only. So package exact solves for the model as it is, at every footprint.
+//
+// What is fitted is the shortest of a measurement's samples, which noise disturbs least,
+// over how much slower than usual the sentinels ran: the one bound by arithmetic for
+// prefill, the one bound by memory for decode. Memory is never fitted: the plan knows it.
+package cost
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/exact"
+	"litefront/searchcore/space"
+	"litefront/searchcore/trial"
+)
+
+// Observation is an architecture that was measured.
+type Observation struct {
+	Arch        arch.Architecture
+	Measurement trial.Measurement
+}
+
+// Model predicts times on one device.
+type Model struct {
+	Workload trial.Workload
+	Device   trial.Device
+
+	fits [2]fit // of prefill and decode
+}
+
+// Time is a prediction in milliseconds, and the bounds within which 95 % of
+// measurements should lie.
+type Time struct {
+	Ms, LowMs, HighMs float64
+}
+
+const (
+	minObservations = 8
+	maxObservations = 1 << 14
+	maxMs           = 1e7 // what a table can hold for package exact
+)
+
+// Fit returns the model of these observations. An error, in one line, says that there
+// are fewer than 8 or too many; that they are not all of one workload, device and
+// engine; that one is of another architecture; or that a time is not positive and
+// finite.
+func Fit(observations []Observation) (*Model, error) {
+	if n := len(observations); n < minObservations || n > maxObservations {
+		return nil, fmt.Errorf("cost: %d observations; allowed are %d to %d", n, minObservations, maxObservations)
+	}
+	first := observations[0].Measurement
+	m := &Model{Workload: first.Workload, Device: first.Device}
+	var samples [2][]sample
+	for i, o := range observations {
+		if err := m.check(o); err != nil {
+			return nil, fmt.Errorf("cost: observation %d: %w", i+1, err)
+		}
+		both, err := takeApart(o.Arch, m.Workload)
+		if err != nil {
+			return nil, fmt.Errorf("cost: observation %d: %w", i+1, err)
+		}
+		got := o.Measurement
+		samples[0] = append(samples[0], sample{both[0].total(), got.Prefill.MinMs, got.Compute.MedianMs})
+		samples[1] = append(samples[1], sample{both[1].total(), got.Decode.MinMs, got.Stream.MedianMs})
+	}
+	for i := range m.fits {
+		m.fits[i] = regress(quieten(samples[i]))
+	}
+	return m, nil
+}
+
+// check reports why o is no observation for m.
+func (m *Model) check(o Observation) error {
+	got := o.Measurement
+	if id := o.Arch.ID(); got.ArchID != id {
+		return fmt.Errorf("arch_id %.40q is not the architecture's %q", got.ArchID, id)
+	}
+	if got.Workload != m.Workload {
+		return fmt.Errorf("workload %+v is not the first one's %+v", got.Workload, m.Workload)
+	}
+	for _, field := range []struct{ name, got, want string }{
+		{"name", got.Device.Name, m.Device.Name},
+		{"os", got.Device.OS, m.Device.OS},
+		{"arch", got.Device.Arch, m.Device.Arch},
+		{"cpu", got.Device.CPU, m.Device.CPU},
+		{"engine", got.Device.Engine, m.Device.Engine},
+		{"features", fmt.Sprint(got.Device.Features), fmt.Sprint(m.Device.Features)},
+	} {
+		if field.got != field.want {
+			return fmt.Errorf("device: %s %.80q is not the first one's %.80q", field.name, field.got, field.want)
+		}
+	}
+	for _, time := range []struct {
+		name     string
+		ms       float64
+		optional bool
+	}{
+		{"prefill: min_ms", got.Prefill.MinMs, false},
+		{"decode: min_ms", got.Decode.MinMs, false},
+		{"compute_sentinel: median_ms", got.Compute.MedianMs, true}, // none under the protocol lts
+		{"stream_sentinel: median_ms", got.Stream.MedianMs, true},
+	} {
+		if !(time.ms > 0 && time.ms < maxMs || time.optional && time.ms == 0) {
+			return fmt.Errorf("%s %v must be above 0 and below %g", time.name, time.ms, maxMs)
+		}
+	}
+	return nil
+}
+
+// sample is what one pass consisted of and took.
+type sample struct {
+	work
+	ms         float64
+	sentinelMs float64 // 0 if none ran
+}
+
+// quieten divides times by how much slower than usual the sentinel ran: than in the
+// lower quartile, since disturbances only ever slow it down.
+func quieten(samples []sample) []sample {
+	var sentinels []float64
+	for _, s := range samples {
+		if s.sentinelMs > 0 {
+			sentinels = append(sentinels, s.sentinelMs)
+		}
+	}
+	slices.Sort(sentinels)
+	for i, s := range samples {
+		if s.sentinelMs > 0 {
+			samples[i].ms *= sentinels[len(sentinels)/4] / s.sentinelMs
+		}
+	}
+	return samples
+}
+
+// Predict returns what the model expects of a: the times of [Model.Table], with their
+// intervals. The errors are those of graph.Build, or that a is too large to tell.
+func (m *Model) Predict(a arch.Architecture) (prefill, decode Time, err error) {
+	both, err := takeApart(a, m.Workload)
+	if err != nil {
+		return Time{}, Time{}, err
+	}
+	var times [2]Time
+	for i, f := range m.fits {
+		w := both[i].total()
+		if !(f.ms(w) < maxMs/2) {
+			return Time{}, Time{}, fmt.Errorf("cost: architecture %s: %.3g ms are too many to predict; the limit is %g", a.ID(), f.ms(w), maxMs/2)
+		}
+		ms := exact.Times{Terms: exact.Terms{Constant: f.linearFs(w.counts) + f.excessFs(w.footprint)}}.Ms(nil, 0)
+		half := ms * f.halfWidth(w)
+		times[i] = Time{ms, max(0, ms-half), ms + half}
+	}
+	return times[0], times[1], nil
+}
+
+// Table returns the model's times for the architectures of f, for package exact. The
+// errors are those of graph.Build.
+func (m *Model) Table(f space.Frame) (exact.Table, error) {
+	var times [2]exact.Times
+	for n, l := range f.Layers {
+		both, err := takeApart(f.Architecture(l), m.Workload)
+		if err != nil {
+			return exact.Table{}, err
+		}
+		for i, fit := range m.fits {
+			if n == 0 {
+				times[i].Constant = fit.linearFs(both[i].outside)
+				times[i].Excess = func(layers int, decoderParams int64) int64 {
+					return fit.excessFs(both[i].footprint(layers, decoderParams))
+				}
+			}
+			times[i].Layers = append(times[i].Layers, fit.linearFs(both[i].layers[0]))
+		}
+	}
+	return exact.Table{Prefill: times[0], Decode: times[1]}, nil
+}
+
+// fsPerMs converts to the unit of package exact.
+const fsPerMs = 1e12
+
+// linearFs is the time of c in femtoseconds: a sum of whole multiples, so that it is
+// the same however it is split.
+func (f fit) linearFs(c counts) int64 {
+	var fs int64
+	for i, n := range c {
+		fs += n * int64(math.Round(f.perUnit[i]*fsPerMs))
+	}
+	return fs
+}
+
+// excessFs is what footprint takes beyond the threshold.
+func (f fit) excessFs(footprint int64) int64 {
+	return max(0, footprint-f.threshold) * int64(math.Round(f.perUnit[excess]*fsPerMs))
+}

@@ -1,0 +1,209 @@
+// Package exact solves a search problem whose costs add up over the layers: it
+// finds the whole Pareto frontier of a space, without leaving anything to chance.
+// Parameters and memory do add up, by the formulas of package arch and the plan of
+// package graph; latency does under a model such as package cost fits.
+//
+// Where costs add up, the order of the layers does not matter, so that a multiset
+// of layers stands for its architecture, and part of a best multiset is best among
+// the parts that could stand in its place. [Solve] uses both, frame by frame
+// (space.Frame): layer after layer it extends multisets that nothing covers. That
+// visits a few million of them where the space has 10³⁵ architectures.
+//
+// What is compared, and why the result is exact:
+//
+//   - Multisets are compared at equal depth and equal decoder parameters only. So
+//     any objective that depends on the frame, the depth and the decoder parameters
+//     may be asked for, in either direction, and bounded from both sides. The
+//     dimensions of a space make few different counts of parameters.
+//   - Times are integers, sums over the layers and what depends on the former ([Times]); a multiset is covered by one that is at most as high in all
+//     the sums that the objectives and constraints need.
+//   - Peak memory is what weights, relative keys and cache add up to, and an arena
+//     that the widest layer decides. Only where heads are padded unlike, their number
+//     dividing d_model into parts that are no multiples of graph.Lane, is it estimated,
+//     on the high side; the values of the points are the plan's all the same.
+//   - An upper bound keeps whatever covers what it keeps. For a lower bound on a time or
+//     on memory, the sums it needs must be equal for one multiset to cover another;
+//     that is exact as well, but may need more than the limit of [Solve].
+package exact
+
+import (
+	"fmt"
+	"slices"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/pareto"
+	"litefront/searchcore/space"
+	"litefront/searchcore/trial"
+)
+
+// Problem is what to solve. Objectives and constraints may be all those of package
+// objective but such as do not add up; an error says so.
+type Problem struct {
+	Space       space.Space
+	Workload    trial.Workload
+	Objectives  objective.Set
+	Constraints []objective.Constraint
+	// MemoryLimit is how many bytes of linear memory an architecture may need, by
+	// graph.Memory.TotalBytes; at most graph.MaxBytes, which 0 stands for.
+	MemoryLimit int64
+	// Table tells the times of a frame's architectures. It may be nil when no
+	// objective and no constraint is measured.
+	Table func(space.Frame) (Table, error)
+}
+
+// Point is an architecture on the frontier.
+type Point struct {
+	Arch   arch.Architecture // canonical, the layers by d_inner, then n_head
+	Values []float64         // of Problem.Objectives, in their units; times as predicted
+}
+
+// Solve returns the Pareto frontier of p: for each combination of values that no
+// architecture of the space surpasses one architecture that has it, by ascending
+// costs of the first objective, then of the next. The same problem always gives the
+// same points.
+//
+// It returns no points when nothing in the space keeps the constraints. An error
+// says what of the problem is not valid, or that a frame has more combinations than can
+// be kept or compared.
+func Solve(p Problem) ([]Point, error) {
+	frames, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	var points []Point
+	for _, f := range frames {
+		found, err := p.solveFrame(f)
+		if err != nil {
+			return nil, fmt.Errorf("exact: d_model %d, div_val %d: %w", f.DModel, f.DivVal, err)
+		}
+		points = append(points, found...)
+	}
+	var frontier []Point
+	for _, i := range p.front(points) {
+		frontier = append(frontier, points[i])
+	}
+	return frontier, nil
+}
+
+// maxConstraints bounds Problem.Constraints.
+const maxConstraints = 64
+
+func (p *Problem) check() ([]space.Frame, error) {
+	frames, err := p.Space.Frames()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Workload.Validate(); err != nil {
+		return nil, err
+	}
+	if len(p.Constraints) > maxConstraints {
+		return nil, fmt.Errorf("exact: %d constraints; at most %d are allowed", len(p.Constraints), maxConstraints)
+	}
+	if p.MemoryLimit < 0 {
+		return nil, fmt.Errorf("exact: memory_limit %d must be a number of bytes, or 0 for no limit", p.MemoryLimit)
+	}
+	if p.MemoryLimit == 0 || p.MemoryLimit > graph.MaxBytes {
+		p.MemoryLimit = graph.MaxBytes
+	}
+	for _, n := range p.needs() {
+		if err := n.validate(p.Table != nil); err != nil {
+			return nil, err
+		}
+	}
+	return frames, nil
+}
+
+// solveFrame returns the frontier of one frame.
+func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
+	s, err := p.sums(f)
+	if err != nil {
+		return nil, err
+	}
+	var m multisets = repeated(len(f.Layers))
+	if !p.Space.Shared {
+		k := p.knapsack(s)
+		if err := k.fill(); err != nil {
+			return nil, err
+		}
+		m = k
+	}
+	var points []Point
+	for _, depth := range p.Space.NLayer {
+		best, err := p.best(s, m, depth)
+		if err != nil {
+			return nil, err
+		}
+		points = append(points, best...)
+	}
+	return points, nil
+}
+
+// multisets lists some of a frame's layers.
+type multisets interface {
+	count(depth int) int
+	// at returns the indices of the layers of one, in the memory of buf.
+	at(depth, i int, buf []int) []int
+}
+
+// repeated lists the multisets of one out of so many layers.
+type repeated int
+
+func (r repeated) count(int) int { return int(r) }
+
+func (r repeated) at(depth, i int, buf []int) []int {
+	buf = buf[:0]
+	for range depth {
+		buf = append(buf, i)
+	}
+	return buf
+}
+
+// best returns the frontier of the architectures of one frame and depth.
+func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
+	var points []Point
+	var index, layers []int // of the points; of the multiset
+	a := s.base
+	for i := range m.count(depth) {
+		layers = m.at(depth, i, layers)
+		s.fill(&a, layers)
+		values, err := p.values(s, a, layers, s.memory(layers))
+		if err != nil {
+			return nil, err
+		}
+		if values != nil {
+			points, index = append(points, Point{Values: values}), append(index, i)
+		}
+	}
+	var best []Point
+	for _, i := range p.front(points) {
+		layers = m.at(depth, index[i], layers)
+		s.fill(&a, layers)
+		point := Point{a.Canonical(), points[i].Values}
+		if !s.arena.exact {
+			g, err := graph.Build(a, p.Workload)
+			if err != nil {
+				return nil, err
+			}
+			if point.Values, err = p.values(s, a, layers, g.Memory); err != nil {
+				return nil, err
+			}
+		}
+		if point.Values != nil {
+			best = append(best, point)
+		}
+	}
+	return best, nil
+}
+
+// front returns the indices of the points that none dominates, by their costs.
+func (p *Problem) front(points []Point) []int {
+	costs := make([][]float64, len(points))
+	for i, point := range points {
+		costs[i] = p.Objectives.Costs(point.Values)
+	}
+	order := pareto.Front(costs)
+	slices.SortFunc(order, func(i, j int) int { return slices.Compare(costs[i], costs[j]) })
+	return order
+}

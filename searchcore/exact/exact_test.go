@@ -1,0 +1,189 @@
+package exact_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"litefront/searchcore/exact"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/space"
+	"litefront/searchcore/trial"
+)
+
+func preset(t testing.TB, name string) space.Space {
+	t.Helper()
+	sp, err := space.Preset(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sp
+}
+
+func objectives(t testing.TB, names ...string) objective.Set {
+	t.Helper()
+	set, err := objective.ParseSet(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func constraints(t testing.TB, texts ...string) (list []objective.Constraint) {
+	t.Helper()
+	for _, text := range texts {
+		c, err := objective.ParseConstraint(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// device is a table like those of real devices: time for multiply-adds, for the
+// bytes of weights, more for those beyond a cache, and a little for every head.
+func device(f space.Frame) (exact.Table, error) {
+	d := int64(f.DModel)
+	vocab := 50264 * d
+	prefill := exact.Terms{Constant: 3e12 + 100e3*vocab}
+	decode := exact.Terms{Constant: 1e10 + 110e3*vocab}
+	for _, l := range f.Layers {
+		weights := 4*d*d + 2*d*int64(l.DInner)
+		prefill.Layers = append(prefill.Layers, 192*weights*25e3+30e6*192*d+15e8*int64(l.Heads)*192)
+		decode.Layers = append(decode.Layers, 110e3*weights+3e9+2e8*int64(l.Heads))
+	}
+	return exact.Table{
+		Prefill: exact.Times{Terms: prefill},
+		Decode: exact.Times{Terms: decode, Excess: func(_ int, params int64) int64 {
+			return 80e3 * max(0, params+vocab-8<<20)
+		}},
+	}, nil
+}
+
+func BenchmarkSolve(b *testing.B) {
+	for _, name := range space.Presets() {
+		for _, set := range [][]string{
+			{"decoder_params", "prefill_ms"},
+			{"decoder_params", "decode_ms"},
+			{"decoder_params", "decode_ms", "peak_mb"},
+			{"decoder_params", "prefill_ms", "decode_ms"},
+			{"decoder_params", "prefill_ms", "decode_ms", "peak_mb"},
+		} {
+			b.Run(fmt.Sprint(name, set), func(b *testing.B) {
+				p := exact.Problem{Space: preset(b, name), Workload: trial.DefaultWorkload(), Objectives: objectives(b, set...), Table: device}
+				for b.Loop() {
+					points, err := exact.Solve(p)
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(float64(len(points)), "points")
+				}
+			})
+		}
+	}
+}
+
+// TestPresets checks frontiers too large for brute force against random architectures:
+// they dominate no point, and a point is as good as each.
+func TestPresets(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	for _, name := range space.Presets() {
+		p := exact.Problem{Space: preset(t, name), Workload: trial.DefaultWorkload(), Table: device,
+			Objectives:  objectives(t, "decoder_params", "decode_ms"),
+			Constraints: constraints(t, "decode_ms<=20", "peak_mb<=400")}
+		points, err := exact.Solve(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(points) < 50 {
+			t.Errorf("%s: %d points", name, len(points))
+		}
+		for range 100 {
+			a, err := p.Space.Sample(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := candidate(t, p, a)
+			if c.Measurement.Decode.MedianMs > 20 || c.Memory.TotalBytes > 400<<20 {
+				continue
+			}
+			v := valuesOf(t, p, a)
+			if !slices.ContainsFunc(points, func(q exact.Point) bool { return q.Values[0] >= v[0] && q.Values[1] <= v[1] }) {
+				t.Errorf("%s: no point is as good as %v with %v", name, a, v)
+			}
+		}
+		again, err := exact.Solve(p)
+		if err != nil || !reflect.DeepEqual(again, points) {
+			t.Errorf("%s: another frontier the second time, %v", name, err)
+		}
+	}
+}
+
+func TestSolveRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		edit func(*exact.Problem)
+		want string
+	}{
+		{"space", func(p *exact.Problem) { p.Space.NHead = nil }, "n_head"},
+		{"workload", func(p *exact.Problem) { p.Workload.PromptLen = 0 }, "prompt_len"},
+		{"context", func(p *exact.Problem) { p.Workload.Context = 2000 }, "max_sequence_length"},
+		{"no table", func(p *exact.Problem) { p.Table = nil }, "decode_ms needs a table"},
+		{"memory limit", func(p *exact.Problem) { p.MemoryLimit = -1 }, "memory_limit"},
+		{"constraints", func(p *exact.Problem) {
+			p.Constraints = slices.Repeat(constraints(t, "peak_mb<=4"), 65)
+		}, "65 constraints"},
+		{"table", func(p *exact.Problem) {
+			p.Table = func(space.Frame) (exact.Table, error) { return exact.Table{}, nil }
+		}, "prefill has terms for 0 layers"},
+		{"term", func(p *exact.Problem) {
+			p.Table = func(f space.Frame) (exact.Table, error) {
+				t, err := device(f)
+				t.Decode.Layers[0] = math.MaxInt64
+				return t, err
+			}
+		}, "fs"},
+		{"table's error", func(p *exact.Problem) {
+			p.Table = func(space.Frame) (exact.Table, error) { return exact.Table{}, errors.New("no such device") }
+		}, "no such device"},
+		{"negative", func(p *exact.Problem) {
+			p.Table = func(f space.Frame) (exact.Table, error) {
+				t, err := device(f)
+				t.Decode.Constant = -1e16
+				return t, err
+			}
+		}, "decode_ms: value"},
+		{"too many", func(p *exact.Problem) {
+			p.Constraints = constraints(t, "decode_ms>=1")
+			p.Table = func(f space.Frame) (exact.Table, error) {
+				t, err := device(f)
+				for i := range t.Decode.Layers {
+					t.Decode.Layers[i] += int64(i * i * i * i)
+				}
+				return t, err
+			}
+		}, "more than 4194304 combinations"},
+	} {
+		p := exact.Problem{Space: preset(t, "lts-gpt2"), Workload: trial.DefaultWorkload(), Table: device, Objectives: objectives(t, "decoder_params", "decode_ms")}
+		p.Space.DModel = space.Choices{128}
+		c.edit(&p)
+		if _, err := exact.Solve(p); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %q does not say %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestNothingLeft checks that bounds which nothing keeps are no error.
+func TestNothingLeft(t *testing.T) {
+	p := exact.Problem{Space: preset(t, "archai-gpt2"), Workload: trial.DefaultWorkload(), Table: device,
+		Objectives: objectives(t, "decoder_params", "decode_ms"), Constraints: constraints(t, "decode_ms<=0.001")}
+	if points, err := exact.Solve(p); err != nil || len(points) > 0 {
+		t.Errorf("%d points, %v", len(points), err)
+	}
+}

@@ -1,0 +1,135 @@
+package exact
+
+import (
+	"slices"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/space"
+	"litefront/searchcore/trial"
+)
+
+// sums is all that a frame's architectures consist of.
+type sums struct {
+	frame  space.Frame
+	base   arch.Architecture // canonical but for its layers
+	params Terms             // decoder parameters
+	table  Table
+
+	io                   int64 // bytes
+	weights, derived, kv Terms // bytes
+	arena                arena
+
+	measurement *trial.Measurement // of the architecture whose values are asked for; nil without a table
+}
+
+// sums takes f's architectures apart. What a layer adds follows from an architecture
+// that has it alone and another that has it twice, so formulas and plan stay where
+// they are.
+func (p *Problem) sums(f space.Frame) (*sums, error) {
+	s := &sums{frame: f, base: f.Architecture(f.Layers[0])}
+	if p.Table != nil {
+		var err error
+		if s.table, err = p.Table(f); err != nil {
+			return nil, err
+		}
+		if err := s.table.validate(f); err != nil {
+			return nil, err
+		}
+		s.measurement = &trial.Measurement{Protocol: trial.Litefront}
+	}
+	two, _, err := p.measure(s, f.Layers[0], f.Layers[0])
+	if err != nil {
+		return nil, err
+	}
+	s.arena = newArena(f.Layers, p.Space.Shared)
+	terms := []*Terms{&s.params, &s.weights, &s.derived, &s.kv}
+	for i, l := range f.Layers {
+		one, m, err := p.measure(s, l)
+		if err != nil {
+			return nil, err
+		}
+		for j, t := range terms {
+			if i == 0 {
+				t.Constant = 2*one[j] - two[j]
+			}
+			t.Layers = append(t.Layers, one[j]-t.Constant)
+		}
+		s.io = m.IOBytes
+		s.arena.add(i, m.ArenaBytes)
+	}
+	s.arena.finish()
+	return s, nil
+}
+
+// measure returns what adds up, and the plan, of the architecture with layers.
+func (p *Problem) measure(s *sums, layers ...arch.Layer) (sums [4]int64, m graph.Memory, err error) {
+	a := s.base
+	a.Layers = layers
+	g, err := graph.Build(a, p.Workload)
+	if err != nil {
+		return sums, m, err
+	}
+	m = g.Memory
+	return [4]int64{a.DecoderParams(), m.WeightBytes, m.DerivedBytes, m.KVBytes}, m, nil
+}
+
+// memory is the plan of the architecture with these layers.
+func (s *sums) memory(layers []int) graph.Memory {
+	m := graph.Memory{
+		IOBytes: s.io, WeightBytes: s.weights.of(layers), DerivedBytes: s.derived.of(layers), KVBytes: s.kv.of(layers),
+		ArenaBytes: s.arena.bytes[s.arena.of(layers)],
+	}
+	m.TotalBytes = pages(m.IOBytes + m.WeightBytes + m.DerivedBytes + m.KVBytes + m.ArenaBytes)
+	return m
+}
+
+// mostBytes is what no architecture of at most this depth exceeds.
+func (s *sums) mostBytes(depth int) int64 {
+	most := s.io + slices.Max(s.arena.bytes)
+	for _, t := range []Terms{s.weights, s.derived, s.kv} {
+		most += t.Constant + int64(depth)*slices.Max(t.Layers)
+	}
+	return pages(most)
+}
+
+// pages rounds up to whole pages.
+func pages(bytes int64) int64 {
+	return (bytes + graph.PageBytes - 1) / graph.PageBytes * graph.PageBytes
+}
+
+// fill makes a the architecture with these layers, in the memory of a.Layers.
+func (s *sums) fill(a *arch.Architecture, layers []int) {
+	a.Layers = a.Layers[:0]
+	for _, l := range layers {
+		a.Layers = append(a.Layers, s.frame.Layers[l])
+	}
+}
+
+// values returns the objectives of a, which has these layers and needs this memory, or
+// nil when it breaks a bound.
+func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Memory) ([]float64, error) {
+	params := s.params.of(layers)
+	if params < p.Space.MinDecoderParams || p.Space.MaxDecoderParams > 0 && params > p.Space.MaxDecoderParams {
+		return nil, nil
+	}
+	c := objective.Candidate{Arch: a, Workload: p.Workload, Memory: m, Measurement: s.measurement}
+	if c.Memory.TotalBytes > p.MemoryLimit {
+		return nil, nil
+	}
+	if p.Table != nil {
+		s.measurement.Prefill.MedianMs = s.table.Prefill.Ms(layers, params)
+		s.measurement.Decode.MedianMs = s.table.Decode.Ms(layers, params)
+	}
+	for _, constraint := range p.Constraints {
+		v, err := constraint.Objective.Value(c)
+		if err != nil {
+			return nil, err
+		}
+		if !constraint.Satisfied(v) {
+			return nil, nil
+		}
+	}
+	return p.Objectives.Values(c)
+}
