@@ -22,7 +22,7 @@ import (
 func TestAgainstBruteForce(t *testing.T) {
 	problems, size := 300, 1300
 	if os.Getenv("LITEFRONT_LONG") != "" {
-		problems, size = 1000, 200_000
+		problems, size = 150, 200_000
 	}
 	r := rand.New(rand.NewPCG(11, 4))
 	var bounded, points int
