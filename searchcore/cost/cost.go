@@ -52,7 +52,7 @@ type Time struct {
 const (
 	minObservations = 8
 	maxObservations = 1 << 14
-	maxMs           = 1e7 // what a table can hold for package exact
+	maxMs           = 1e7 // femtoseconds stay in range
 )
 
 // Fit returns the model of these observations. An error, in one line, says that there
@@ -193,11 +193,17 @@ func (m *Model) Table(f space.Frame) (exact.Table, error) {
 const fsPerMs = 1e12
 
 // linearFs is the time of c in femtoseconds: a sum of whole multiples, so that it is
-// the same however it is split.
+// the same however it is split. What is out of range becomes a number that package
+// exact refuses.
 func (f fit) linearFs(c counts) int64 {
 	var fs int64
+	var ms float64
 	for i, n := range c {
 		fs += n * int64(math.Round(f.perUnit[i]*fsPerMs))
+		ms += float64(n) * f.perUnit[i]
+	}
+	if ms > maxMs/2 {
+		return math.MaxInt64
 	}
 	return fs
 }

@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"litefront/searchcore/arch"
+	"litefront/searchcore/exact"
+	"litefront/searchcore/objective"
 	"litefront/searchcore/space"
 	"litefront/searchcore/trial"
 )
@@ -211,6 +213,37 @@ func TestTableIsThePrediction(t *testing.T) {
 					t.Errorf("%v: the table says %v and %v, the prediction %v and %v", a, p, d, prefill.Ms, decode.Ms)
 				}
 			}
+		}
+	}
+}
+
+// TestFrontierOfAModel checks that package exact takes a model's table, and that its
+// points have the predicted times.
+func TestFrontierOfAModel(t *testing.T) {
+	d := laptop
+	d.noise, d.cache, d.far = 0.01, 60<<20, 2e-8
+	sp := preset(t, "lts-gpt2")
+	m := fitted(t, d, sp, 20, rand.New(rand.NewPCG(5, 6)))
+	set, err := objective.ParseSet([]string{"decoder_params", "prefill_ms", "decode_ms"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp.DModel = space.Choices{192, 512}
+	points, err := exact.Solve(exact.Problem{Space: sp, Workload: m.Workload, Objectives: set, Table: m.Table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(points) < 100 {
+		t.Errorf("%d points", len(points))
+	}
+	for i := 0; i < len(points); i += len(points)/50 + 1 {
+		prefill, decode, err := m.Predict(points[i].Arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []float64{float64(points[i].Arch.DecoderParams()), prefill.Ms, decode.Ms}
+		if !slices.Equal(points[i].Values, want) {
+			t.Errorf("%v: values %v, predicted are %v", points[i].Arch, points[i].Values, want)
 		}
 	}
 }

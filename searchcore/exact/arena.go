@@ -9,8 +9,9 @@ import "litefront/searchcore/arch"
 // ranked by d_inner, and the arena of a multiset is that of its highest rank.
 //
 // The arena need not grow with the rank: in a wider layer more tensors may fit below
-// the residual stream. Ranks between which it never shrinks form a run. Of two in one
-// run the lower is as good whatever layers come; of two in different runs neither.
+// the residual stream. But a knapsack adds layers by ascending rank. So once two
+// multisets are compared, whatever comes decides the arena of both, and only the one
+// they have counts.
 //
 // All this holds exactly where the plan pads the heads alike whatever their number, as
 // in the preset spaces: d_model over it is a multiple of graph.Lane. Else it is an
@@ -19,7 +20,6 @@ type arena struct {
 	exact bool
 	rank  []int   // of each layer
 	bytes []int64 // of each rank
-	run   []int   // of each rank
 }
 
 func newArena(layers []arch.Layer, shared bool) arena {
@@ -33,7 +33,6 @@ func newArena(layers []arch.Layer, shared bool) arena {
 		}
 	}
 	a.bytes = make([]int64, a.rank[len(layers)-1]+1)
-	a.run = make([]int, len(a.bytes))
 	return a
 }
 
@@ -44,16 +43,6 @@ func (a *arena) add(i int, bytes int64) {
 	*b = max(*b, bytes)
 }
 
-// finish finds the runs.
-func (a *arena) finish() {
-	for r := 1; r < len(a.run); r++ {
-		a.run[r] = a.run[r-1]
-		if a.bytes[r] < a.bytes[r-1] {
-			a.run[r]++
-		}
-	}
-}
-
 // of returns the rank of a multiset.
 func (a *arena) of(layers []int) int {
 	var rank int
@@ -61,10 +50,4 @@ func (a *arena) of(layers []int) int {
 		rank = max(rank, a.rank[l])
 	}
 	return rank
-}
-
-// covers reports whether a multiset of rank x needs no more than one of rank y,
-// whatever layers come to both.
-func (a *arena) covers(x, y int32) bool {
-	return a.run[x] == a.run[y] && a.bytes[x] <= a.bytes[y]
 }

@@ -20,9 +20,9 @@ import (
 // TestAgainstBruteForce solves random problems and compares with the frontier of all
 // architectures of the space, each built and valued by itself.
 func TestAgainstBruteForce(t *testing.T) {
-	problems, size := 300, 1000
+	problems, size := 300, 1300
 	if os.Getenv("LITEFRONT_LONG") != "" {
-		problems, size = 1000, 200_000
+		problems, size = 150, 200_000
 	}
 	r := rand.New(rand.NewPCG(11, 4))
 	var bounded, points int
@@ -86,6 +86,17 @@ func randomProblem(t *testing.T, r *rand.Rand, size int) (exact.Problem, []arch.
 			Objectives: objectives(t, pick(r, sets)...),
 			Table:      randomTable(r.Uint64()),
 		}
+		// In every other one, layers that differ add up to the same parameters, and the
+		// activations are large.
+		memory := r.IntN(2) == 0
+		if memory {
+			p.Space = space.Space{
+				Name: "activations", Backbone: arch.TransformerXL, Vocab: 10,
+				NLayer: space.Choices{2 + r.IntN(3)}, DModel: space.Choices{128}, DInner: choices(r, 6, 64, 352, 32), NHead: space.Choices{1},
+			}
+			p.Workload = trial.Workload{PromptLen: pick(r, []int{512, 1000}), Context: 1024}
+			p.Objectives = objectives(t, append([]string{"decoder_params", "prefill_ms"}, pick(r, [][]string{nil, {"peak_mb"}})...)...)
+		}
 		p.Workload.Precision, p.Workload.Threads = trial.F32, 1
 		all := enumerate(t, p.Space, size)
 		if len(all) < 2 {
@@ -94,13 +105,16 @@ func randomProblem(t *testing.T, r *rand.Rand, size int) (exact.Problem, []arch.
 		// Bounds at the values of architectures there are.
 		for range r.IntN(3) {
 			o := pick(r, append(objective.All(), p.Objectives...))
+			if memory {
+				o = pick(r, objectives(t, "peak_mb", "weight_mb"))
+			}
 			v, err := o.Value(candidate(t, p, pick(r, all)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.Constraints = append(p.Constraints, constraints(t, fmt.Sprintf("%s%s%v", o.Name, pick(r, []string{"<=", ">="}), v))...)
 		}
-		if r.IntN(4) == 0 {
+		if r.IntN(3) == 0 {
 			p.MemoryLimit = candidate(t, p, pick(r, all)).Memory.TotalBytes
 		}
 		return p, all

@@ -38,8 +38,8 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// Problem is what to solve. Objectives and constraints may be all those of package
-// objective but such as do not add up; an error says so.
+// Problem is what to solve. Objectives and constraints are those that package objective
+// has today: all of them add up. One that [Solve] does not know is an error.
 type Problem struct {
 	Space       space.Space
 	Workload    trial.Workload

@@ -8,8 +8,8 @@ import (
 
 // knapsack finds the multisets of a frame's layers that no other of the same depth
 // and the same decoder parameters covers. It is the unbounded knapsack problem: each
-// layer of the frame in turn is added any number of times to what the layers before
-// it make.
+// layer of the frame in turn, by ascending rank, is added any number of times to what
+// the layers before it make.
 type knapsack struct {
 	depth     int     // the largest
 	params    []int64 // of each layer
@@ -86,7 +86,7 @@ func (k *knapsack) standsIn(x, y int) bool {
 			return false
 		}
 	}
-	return k.coversRank(k.rank(x), k.rank(y))
+	return k.rank(x) == k.rank(y)
 }
 
 func (a axis) covers(x, y int64) bool { return x == y || x < y && !a.equal }
@@ -163,7 +163,7 @@ func (k *knapsack) covers(x []int64, xr int32, y []int64, yr int32) bool {
 }
 
 func (k *knapsack) coversRank(x, y int32) bool {
-	return x == y || !k.sameRank && k.arena.covers(x, y)
+	return x == y || !k.sameRank && k.arena.bytes[x] <= k.arena.bytes[y]
 }
 
 // rank returns the rank of a layer; they are all the same when the arena makes no

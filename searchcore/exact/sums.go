@@ -59,7 +59,6 @@ func (p *Problem) sums(f space.Frame) (*sums, error) {
 		s.io = m.IOBytes
 		s.arena.add(i, m.ArenaBytes)
 	}
-	s.arena.finish()
 	return s, nil
 }
 
