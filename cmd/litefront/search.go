@@ -61,8 +61,8 @@ func searchCommand() *cobra.Command {
 	s := &searchFlags{flags: f, workload: addWorkloadFlags(cmd), device: addDeviceFlags(cmd)}
 	s.workload.addThreads()
 	f.StringVar(&s.space, "space", "archai-gpt2", "search space: "+strings.Join(space.Presets(), ", ")+", or a TOML file")
-	f.StringVar(&s.budget, "budget", "60s", "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")
-	f.StringVar(&s.strategy, "strategy", "lts", "how to search: "+strings.Join(study.Strategies(), ", "))
+	f.StringVar(&s.budget, "budget", search.DefaultBudget, "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")
+	f.StringVar(&s.strategy, "strategy", study.Strategies()[0], "how to search: "+strings.Join(study.Strategies(), ", "))
 	f.StringSliceVar(&s.objectives, "objective", objective.Defaults(), "objectives: two or more of "+objectiveNames())
 	f.StringArrayVar(&s.constraints, "constraint", nil, "demand of every frontier member, such as 'decode_ms<=20'; may be repeated")
 	f.Uint64Var(&s.seed, "seed", 1, "seed of the search")

@@ -24,6 +24,10 @@ type Budget struct {
 	Trials int
 }
 
+// DefaultBudget is the budget that a search has unless told otherwise: enough for the
+// strategy exact on the spaces of the presets.
+const DefaultBudget = "3m"
+
 // ParseBudget reads "60s" (any duration of package time) or "200" (candidates).
 func ParseBudget(text string) (Budget, error) {
 	var b Budget

@@ -25,6 +25,7 @@ import (
 
 	"litefront/searchcore/arch"
 	"litefront/searchcore/exact"
+	"litefront/searchcore/objective"
 	"litefront/searchcore/space"
 	"litefront/searchcore/trial"
 )
@@ -40,7 +41,9 @@ type Model struct {
 	Workload trial.Workload
 	Device   trial.Device
 
-	fits [2]fit // of prefill and decode
+	// Of prefill and decode.
+	fits      [2]fit
+	latencies [2][]latency
 }
 
 // Time is a prediction in milliseconds, and the bounds within which 95 % of
@@ -49,8 +52,10 @@ type Time struct {
 	Ms, LowMs, HighMs float64
 }
 
+// MinObservations is how many a fit needs.
+const MinObservations = 8
+
 const (
-	minObservations = 8
 	maxObservations = 1 << 14
 	maxMs           = 1e7 // femtoseconds stay in range
 )
@@ -60,8 +65,8 @@ const (
 // engine; that one is of another architecture; or that a time is not positive and
 // finite.
 func Fit(observations []Observation) (*Model, error) {
-	if n := len(observations); n < minObservations || n > maxObservations {
-		return nil, fmt.Errorf("cost: %d observations; allowed are %d to %d", n, minObservations, maxObservations)
+	if n := len(observations); n < MinObservations || n > maxObservations {
+		return nil, fmt.Errorf("cost: %d observations; allowed are %d to %d", n, MinObservations, maxObservations)
 	}
 	first := observations[0].Measurement
 	m := &Model{Workload: first.Workload, Device: first.Device}
@@ -75,13 +80,32 @@ func Fit(observations []Observation) (*Model, error) {
 			return nil, fmt.Errorf("cost: observation %d: %w", i+1, err)
 		}
 		got := o.Measurement
-		samples[0] = append(samples[0], sample{both[0].total(), got.Prefill.MinMs, got.Compute.MedianMs})
-		samples[1] = append(samples[1], sample{both[1].total(), got.Decode.MinMs, got.Stream.MedianMs})
+		for i, s := range []struct{ program, sentinel trial.Stat }{{got.Prefill, got.Compute}, {got.Decode, got.Stream}} {
+			samples[i] = append(samples[i], sample{both[i].total(), s.program.MinMs, s.sentinel.MedianMs})
+			m.latencies[i] = append(m.latencies[i], latency{both[i].total(), objective.LatencyMs(got.Protocol, s.program)})
+		}
 	}
 	for i := range m.fits {
 		m.fits[i] = regress(quieten(samples[i]))
 	}
 	return m, nil
+}
+
+// latency is what a study takes for the time of a pass.
+type latency struct {
+	work
+	ms float64
+}
+
+// Latencies returns the model of what a study compares, objective.LatencyMs: that of m,
+// longer by as much as the median of the observations was. Its intervals are for these
+// latencies, too, and the wider the noisier they were.
+func (m *Model) Latencies() *Model {
+	l := *m
+	for i := range l.fits {
+		l.fits[i] = l.fits[i].calibrate(l.latencies[i])
+	}
+	return &l
 }
 
 // check reports why o is no observation for m.

@@ -42,8 +42,9 @@ type point struct {
 // First, however, it sees to it that the measured span the space: the deciles of depth
 // and of width among the candidates, and their largest footprints, as far as n allows.
 //
-// An error says that n is not 1 to 200, or that the space or the workload is not valid.
-func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured []arch.Architecture) ([]arch.Architecture, error) {
+// What feasible, if not nil, has an error for is not chosen. An error says that n is
+// not 1 to 200, or that the space or the workload is not valid.
+func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured []arch.Architecture, feasible func(arch.Architecture) error) ([]arch.Architecture, error) {
 	if n < 1 || n > maxDesign {
 		return nil, fmt.Errorf("cost: a design of %d architectures; allowed are 1 to %d", n, maxDesign)
 	}
@@ -57,7 +58,7 @@ func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured []ar
 		if err != nil {
 			return nil, err
 		}
-		if !seen[a.ID()] {
+		if !seen[a.ID()] && (feasible == nil || feasible(a) == nil) {
 			seen[a.ID()] = true
 			all = append(all, a)
 		}

@@ -14,7 +14,7 @@ import (
 
 func design(t *testing.T, sp space.Space, n int, seed uint64, measured []arch.Architecture) []arch.Architecture {
 	t.Helper()
-	list, err := Design(sp, trial.DefaultWorkload(), n, rand.New(rand.NewPCG(seed, 0)), measured)
+	list, err := Design(sp, trial.DefaultWorkload(), n, rand.New(rand.NewPCG(seed, 0)), measured, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestDesignRefuses(t *testing.T) {
 		{space.Space{}, w, 20, "name"},
 		{sp, long, 20, "max_sequence_length"},
 	} {
-		if _, err := Design(c.sp, c.w, c.n, r, nil); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := Design(c.sp, c.w, c.n, r, nil, nil); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %q does not say %q", err, c.want)
 		}
 	}

@@ -23,6 +23,31 @@ type fit struct {
 	rss     float64
 }
 
+// calibrate scales f to the median of observed over predicted times, and takes its
+// noise from what is left.
+func (f fit) calibrate(observed []latency) fit {
+	ratios := make([]float64, len(observed))
+	for i, o := range observed {
+		ratios[i] = o.ms / f.ms(o.work)
+	}
+	sorted := slices.Sorted(slices.Values(ratios))
+	usual := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+	for i := range f.perUnit {
+		f.perUnit[i] *= usual
+	}
+	if !f.inverse.IsEmpty() {
+		var inverse mat.Dense // f's own stays with the model that it came from
+		inverse.Scale(usual*usual, &f.inverse)
+		f.inverse = inverse
+	}
+	f.rss = 0
+	for _, r := range ratios {
+		f.rss += (r/usual - 1) * (r/usual - 1)
+	}
+	f.sigma = math.Sqrt(f.rss / float64(max(1, len(ratios)-len(f.used))))
+	return f
+}
+
 // regressors are the amounts of all terms in w.
 func (f fit) regressors(w work) [terms + 1]float64 {
 	var x [terms + 1]float64

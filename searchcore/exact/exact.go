@@ -87,6 +87,15 @@ func Solve(p Problem) ([]Point, error) {
 	return frontier, nil
 }
 
+// Check reports why [Solve] would refuse p, whatever times its table will tell.
+func (p Problem) Check() error {
+	if p.Table == nil {
+		p.Table = func(space.Frame) (Table, error) { return Table{}, nil }
+	}
+	_, err := p.check()
+	return err
+}
+
 // maxConstraints bounds Problem.Constraints.
 const maxConstraints = 64
 

@@ -6,6 +6,7 @@ import (
 
 	"litefront/searchcore/arch"
 	"litefront/searchcore/evolve"
+	"litefront/searchcore/surrogate"
 	"litefront/searchcore/trial"
 )
 
@@ -16,6 +17,9 @@ var strategies = []struct {
 	name string
 	make func(setup trial.Setup, feasible feasibleFunc) (Strategy, error)
 }{
+	{"exact", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+		return surrogate.New(setup, feasible)
+	}},
 	{"lts", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
 		return evolve.New(setup.Space, evolve.LTS(), feasible), nil
 	}},
@@ -30,7 +34,7 @@ var strategies = []struct {
 	}},
 }
 
-// Strategies returns the names that Setup.Strategy may have.
+// Strategies returns the names that Setup.Strategy may have, the default first.
 func Strategies() []string {
 	names := make([]string, len(strategies))
 	for i, s := range strategies {

@@ -25,7 +25,7 @@ func TestNewRefuses(t *testing.T) {
 		{"one objective", func(s *trial.Setup) { s.Objectives = s.Objectives[:1] }, "objectives"},
 		{"constraint", func(s *trial.Setup) { s.Constraints = []string{"decode_ms<20"} }, "decode_ms<20"},
 		{"too many constraints", func(s *trial.Setup) { s.Constraints = make([]string, 65) }, "65"},
-		{"strategy", func(s *trial.Setup) { s.Strategy = "luck" }, `"luck" is unknown; use one of lts, lts-block, archai, random`},
+		{"strategy", func(s *trial.Setup) { s.Strategy = "luck" }, `"luck" is unknown; use one of exact, lts, lts-block, archai, random`},
 		{"protocol", func(s *trial.Setup) { s.Protocol = "once" }, `protocol "once"`},
 		{"memory limit", func(s *trial.Setup) { s.MemoryLimit = 0 }, "memory_limit 0"},
 	} {

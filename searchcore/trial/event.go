@@ -54,7 +54,7 @@ type Setup struct {
 	Workload    Workload    `json:"workload"`
 	Objectives  []string    `json:"objectives"`            // names from package objective
 	Constraints []string    `json:"constraints,omitempty"` // e.g. "peak_mb<=512"
-	Strategy    string      `json:"strategy"`              // "lts", "archai", "random"
+	Strategy    string      `json:"strategy"`              // one of study.Strategies
 	Protocol    string      `json:"protocol"`              // Litefront or LTS
 	Seed        uint64      `json:"seed"`
 	MemoryLimit int64       `json:"memory_limit"` // bytes of linear memory a candidate may need

@@ -59,7 +59,7 @@ func (s *Store) resetForm() {
 		Objectives: objective.Defaults(),
 		Precision:  string(trial.DefaultWorkload().Precision),
 		Threads:    strconv.Itoa(trial.DefaultWorkload().Threads),
-		Budget:     "60s",
+		Budget:     search.DefaultBudget,
 		Strategy:   study.Strategies()[0],
 		Seed:       "1",
 	}

@@ -78,6 +78,7 @@ func (c *Setup) foreign() bool {
 }
 
 var strategyHelp = map[string]string{
+	"exact":  "Measures twenty designed candidates, fits a model of this device, and measures the frontier that is exact under it.",
 	"lts":    "Evolution as in LiteTransformerSearch: mutation and crossover of the frontier's members.",
 	"archai": "The smaller evolution of the authors' later rewrite.",
 	"random": "Uniform samples of the space, as a baseline.",

@@ -1,0 +1,388 @@
+// Package surrogate holds the strategy that understands the device before it
+// searches: it has a few designed candidates measured, fits a model of the
+// device's latency to them (package cost), solves the space's exact frontier under
+// the model (package exact), and has members of that frontier measured, those
+// farthest from all that were measured first, fitting and solving again as results
+// come in. It ends when the model and what was measured agree.
+//
+// Like all strategies it depends on the calls of Asked and Told alone, in their
+// order: models are fitted to the first results, by counts that are fixed, so that
+// a replayed journal leads to the same model and the same proposals.
+package surrogate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/cost"
+	"litefront/searchcore/exact"
+	"litefront/searchcore/objective"
+	"litefront/searchcore/trial"
+)
+
+const (
+	// designed is how many candidates are measured before the first model.
+	designed = 20
+	// batch is how many members of the frontier are measured between two models.
+	batch = 5
+	// settled is how many of the last results are compared with what was predicted of
+	// them, and agreement the share that must lie in the 95 % prediction intervals,
+	// for an end.
+	settled   = 2 * batch
+	agreement = 0.9
+	// near is how far, as a ratio less one, every member of the predicted frontier
+	// may be from a measured one in any objective for an end.
+	near = 0.04
+)
+
+// The values of trial.Origin.Op.
+const (
+	opDesign   = "design"
+	opFrontier = "frontier"
+	opRandom   = "random"
+)
+
+// Strategy is a search that fits, solves and measures. It is a study's strategy.
+type Strategy struct {
+	setup    trial.Setup
+	problem  exact.Problem
+	feasible func(arch.Architecture) error
+
+	design  []arch.Architecture // nil until it is made
+	asked   map[string]arch.Architecture
+	open    map[string]bool
+	results []result // in the order in which they were told
+
+	solution *solution // the last that was computed
+}
+
+// result is what became of an architecture.
+type result struct {
+	arch        arch.Architecture
+	measurement *trial.Measurement // nil if it failed
+	costs       []float64          // nil if it failed or broke a constraint
+}
+
+// solution is the frontier under a model.
+type solution struct {
+	fitted    int // results that the model was fitted to, failures counted
+	model     *cost.Model
+	points    []exact.Point
+	selection []arch.Architecture // to be measured next
+	farthest  float64             // distance of the first of them from what is measured
+}
+
+// New returns the strategy for a study's setup. feasible is as for package evolve.
+// It is an error if the objectives or constraints are not such as package exact
+// solves for.
+func New(setup trial.Setup, feasible func(arch.Architecture) error) (*Strategy, error) {
+	objectives, err := objective.ParseSet(setup.Objectives)
+	if err != nil {
+		return nil, err
+	}
+	s := &Strategy{
+		setup:    setup,
+		problem:  exact.Problem{Space: setup.Space, Workload: setup.Workload, Objectives: objectives, MemoryLimit: setup.MemoryLimit},
+		feasible: feasible,
+		asked:    map[string]arch.Architecture{},
+		open:     map[string]bool{},
+	}
+	if s.feasible == nil {
+		s.feasible = func(arch.Architecture) error { return nil }
+	}
+	for _, text := range setup.Constraints {
+		c, err := objective.ParseConstraint(text)
+		if err != nil {
+			return nil, err
+		}
+		s.problem.Constraints = append(s.problem.Constraints, c)
+	}
+	if err := s.problem.Check(); err != nil {
+		return nil, fmt.Errorf("strategy %q: %w", setup.Strategy, err)
+	}
+	return s, nil
+}
+
+// Propose names the next candidate: of the design, then of the frontier, and where a
+// model's whole frontier was asked, a random one to check the model elsewhere. The
+// errors are [trial.ErrWait] while results that the next model needs are
+// outstanding, [trial.ErrConverged], [trial.ErrExhausted] when nothing is left, and
+// those of the model.
+func (s *Strategy) Propose(r *rand.Rand) (trial.Proposal, error) {
+	if err := s.plan(); err != nil {
+		return trial.Proposal{}, err
+	}
+	if len(s.asked) < len(s.design) {
+		if a, ok := s.unasked(s.design); ok {
+			return proposal(a, opDesign), nil
+		}
+	}
+	n := s.due()
+	if len(s.results) < n {
+		return trial.Proposal{}, trial.ErrWait
+	}
+	solution, err := s.solve(n)
+	if errors.Is(err, errTooFew) { // too many of the design failed
+		return s.random(r)
+	}
+	if err != nil {
+		return trial.Proposal{}, err
+	}
+	if solution.farthest <= math.Log1p(near) && s.agrees(n) {
+		return trial.Proposal{}, trial.ErrConverged
+	}
+	if a, ok := s.unasked(solution.selection); ok {
+		return proposal(a, opFrontier), nil
+	}
+	return s.random(r)
+}
+
+func proposal(a arch.Architecture, op string) trial.Proposal {
+	return trial.Proposal{Arch: a, Origin: trial.Origin{Op: op}}
+}
+
+// maxTries is how many random candidates are tried until one is new and feasible.
+const maxTries = 1 << 12
+
+func (s *Strategy) random(r *rand.Rand) (trial.Proposal, error) {
+	for range maxTries {
+		a, err := s.setup.Space.Sample(r)
+		if err != nil {
+			return trial.Proposal{}, err
+		}
+		if _, known := s.asked[a.ID()]; !known && s.feasible(a) == nil {
+			return proposal(a, opRandom), nil
+		}
+	}
+	return trial.Proposal{}, trial.ErrExhausted
+}
+
+// Asked records that p was handed out.
+func (s *Strategy) Asked(p trial.Proposal) {
+	id := p.Arch.ID()
+	if _, known := s.asked[id]; !known {
+		s.asked[id], s.open[id] = p.Arch, true
+	}
+}
+
+// Told records what measuring an architecture gave.
+func (s *Strategy) Told(archID string, costs []float64, m *trial.Measurement) {
+	if s.open[archID] {
+		delete(s.open, archID)
+		s.results = append(s.results, result{s.asked[archID], m, slices.Clone(costs)})
+	}
+}
+
+// Predicted returns the frontier under the latest model, less what was asked:
+// members spread over it, those farthest from all that is measured first. It is nil
+// before there is a model.
+func (s *Strategy) Predicted() *trial.Predicted {
+	if s.plan() != nil {
+		return nil
+	}
+	n := s.due()
+	if len(s.results) < n {
+		n -= batch
+	}
+	if n < len(s.design) || len(s.results) < n {
+		return nil
+	}
+	solution, err := s.solve(n)
+	if err != nil {
+		return nil
+	}
+	p := &trial.Predicted{Total: len(solution.points), Fitted: n}
+	spread, _ := s.spread(solution.points, len(s.results), trial.MaxPredicted)
+	for _, point := range spread {
+		prediction, err := predict(solution.model, point.Arch)
+		if err != nil {
+			return nil
+		}
+		p.Points = append(p.Points, prediction)
+	}
+	return p
+}
+
+// plan makes the design, which depends on the setup alone.
+func (s *Strategy) plan() error {
+	if s.design != nil {
+		return nil
+	}
+	var err error
+	r := rand.New(rand.NewPCG(s.setup.Seed, 0))
+	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, designed, r, nil, s.feasible)
+	if err == nil && s.design == nil {
+		s.design = []arch.Architecture{} // none, for good
+	}
+	return err
+}
+
+// unasked returns the first of list that was not asked.
+func (s *Strategy) unasked(list []arch.Architecture) (arch.Architecture, bool) {
+	for _, a := range list {
+		if _, known := s.asked[a.ID()]; !known {
+			return a, true
+		}
+	}
+	return arch.Architecture{}, false
+}
+
+// due is how many results the model has that proposals come from now: as many as
+// the design asked for, and those of all full batches after them.
+func (s *Strategy) due() int { return s.round(len(s.asked)) }
+
+func (s *Strategy) round(n int) int {
+	first := len(s.design)
+	return first + max(n-first, 0)/batch*batch
+}
+
+var errTooFew = errors.New("too few results for a model")
+
+// fit returns the model of the first n results.
+func (s *Strategy) fit(n int) (*cost.Model, error) {
+	var observations []cost.Observation
+	for _, r := range slices.Backward(s.results[:n]) {
+		// A study may go on elsewhere: the model is that of the latest device.
+		if r.measurement != nil && (len(observations) == 0 || sameDevice(r.measurement.Device, observations[0].Measurement.Device)) {
+			observations = append(observations, cost.Observation{Arch: r.arch, Measurement: *r.measurement})
+		}
+	}
+	slices.Reverse(observations)
+	if len(observations) < cost.MinObservations {
+		return nil, errTooFew
+	}
+	model, err := cost.Fit(observations)
+	if err != nil {
+		return nil, err
+	}
+	return model.Latencies(), nil
+}
+
+func sameDevice(a, b trial.Device) bool {
+	a.TimerStepNs, b.TimerStepNs = 0, 0 // differs from start to start
+	return reflect.DeepEqual(a, b)
+}
+
+// predict returns what model expects of a.
+func predict(model *cost.Model, a arch.Architecture) (trial.Prediction, error) {
+	prefill, decode, err := model.Predict(a)
+	return trial.Prediction{Arch: a, Prefill: trial.Estimate(prefill), Decode: trial.Estimate(decode)}, err
+}
+
+// solve returns the frontier under the model of the first n results.
+func (s *Strategy) solve(n int) (*solution, error) {
+	if s.solution != nil && s.solution.fitted == n {
+		return s.solution, nil
+	}
+	model, err := s.fit(n)
+	if err != nil {
+		return nil, err
+	}
+	problem := s.problem
+	problem.Table = model.Table
+	points, err := exact.Solve(problem)
+	if err != nil {
+		return nil, err
+	}
+	spread, farthest := s.spread(points, n, batch)
+	solution := &solution{fitted: n, model: model, points: points, farthest: farthest}
+	for _, p := range spread {
+		solution.selection = append(solution.selection, p.Arch)
+	}
+	s.solution = solution
+	return solution, nil
+}
+
+// spread chooses up to n points, each the farthest from all chosen before it and
+// from the first results (Gonzalez 1985), and returns the distance of the first.
+// Distances are those of the logarithms of values, the largest over the objectives.
+// What was among these results is not chosen.
+func (s *Strategy) spread(points []exact.Point, results, n int) (chosen []exact.Point, farthest float64) {
+	known := map[string]bool{}
+	var measured [][]float64
+	for _, r := range s.results[:results] {
+		known[r.arch.ID()] = true
+		if r.costs != nil {
+			measured = append(measured, logs(r.costs))
+		}
+	}
+	var at [][]float64
+	var left []exact.Point
+	var distance []float64
+	for _, p := range points {
+		if known[p.Arch.ID()] {
+			continue
+		}
+		v, d := logs(p.Values), math.Inf(1)
+		for _, m := range measured {
+			d = min(d, chebyshev(v, m))
+		}
+		left, at, distance = append(left, p), append(at, v), append(distance, d)
+	}
+	for range min(n, len(left)) {
+		i := floats.MaxIdx(distance)
+		if len(chosen) == 0 {
+			farthest = distance[i]
+		}
+		chosen = append(chosen, left[i])
+		for j := range left {
+			distance[j] = min(distance[j], chebyshev(at[i], at[j]))
+		}
+		distance[i] = -1
+	}
+	return chosen, farthest
+}
+
+// agrees reports whether the last results before the first n lie in the intervals
+// in which the models that proposed them predicted them.
+func (s *Strategy) agrees(n int) bool {
+	if n-settled < len(s.design) {
+		return false
+	}
+	within, all := 0, 0
+	for i := n - settled; i < n; i += batch {
+		model, err := s.fit(i)
+		if err != nil {
+			return false
+		}
+		for _, r := range s.results[i : i+batch] {
+			if r.measurement == nil {
+				continue
+			}
+			p, err := predict(model, r.arch)
+			if err != nil {
+				return false
+			}
+			all += 2
+			within += in(objective.LatencyMs(r.measurement.Protocol, r.measurement.Prefill), p.Prefill)
+			within += in(objective.LatencyMs(r.measurement.Protocol, r.measurement.Decode), p.Decode)
+		}
+	}
+	return all > 0 && float64(within) >= agreement*float64(all)
+}
+
+func in(ms float64, e trial.Estimate) int {
+	if e.LowMs <= ms && ms <= e.HighMs {
+		return 1
+	}
+	return 0
+}
+
+// logs are the logarithms of values, or of costs, which differ in sign only.
+func logs(values []float64) []float64 {
+	v := make([]float64, len(values))
+	for i := range v {
+		v[i] = math.Log(max(math.Abs(values[i]), math.SmallestNonzeroFloat64))
+	}
+	return v
+}
+
+// chebyshev is the largest difference.
+func chebyshev(a, b []float64) float64 { return floats.Distance(a, b, math.Inf(1)) }
