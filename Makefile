@@ -11,7 +11,7 @@ LONGFUZZTIME ?= 10m
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
-js/wasm := $(wasip1/wasm) ./ui/...
+js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
 .PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers reproduce
 

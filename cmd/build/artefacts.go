@@ -115,7 +115,7 @@ func copyStatic(root string, built artefacts) error {
 // of all that decides what it measures.
 func stamp(built artefacts) error {
 	code := artefacts{}
-	for _, name := range []string{"engine.js", "page.wasm", "thread.js", "worker.js", "worker.wasm"} {
+	for _, name := range []string{"engine.js", "page.wasm", "thread.js", "worker.js"} {
 		code[name] = built[name]
 	}
 	const index, place = "index.html", `data-code=""`

@@ -77,8 +77,8 @@ func TestBuildIsReproducible(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"index.html", "style.css", "boot.js", "page.wasm", "worker.js", "worker.wasm", "wasm_exec.js", "chart.js", edgeGuest,
-		"page.wasm.br", "worker.wasm.gz", "LICENSES", sumsName,
+		"index.html", "style.css", "boot.js", "page.wasm", "worker.js", "wasm_exec.js", "chart.js", edgeGuest,
+		"page.wasm.br", "page.wasm.gz", "LICENSES", sumsName,
 	} {
 		if len(second[name]) == 0 {
 			t.Errorf("%s is missing", name)

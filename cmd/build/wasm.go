@@ -13,8 +13,7 @@ const edgeGuest = "edge.wasm"
 
 // programs are compiled to WebAssembly.
 var programs = []struct{ artefact, pkg, system string }{
-	{"page.wasm", "./ui/page", "js"},
-	{"worker.wasm", "./wasm/worker", "js"},
+	{"page.wasm", "./cmd/page", "js"},
 	{edgeGuest, "./wasm/edge", "wasip1"},
 }
 

@@ -243,7 +243,7 @@ func newerStudy(p faultyPage) {
 
 func workerNotServed(p faultyPage) {
 	p.state("dead")
-	p.wantMessages("worker.wasm cannot be loaded: 404 Not Found")
+	p.wantMessages("page.wasm cannot be loaded: 404 Not Found")
 	p.site.inject("")
 	p.click("restart")
 	p.state("idle")

@@ -49,6 +49,7 @@ func join(op []byte, operands ...code) code {
 	return out
 }
 
+//go:noinline
 func load(p code, align, offset uint32, op ...byte) code {
 	return join(appendU32(appendU32(op, align), offset), p)
 }
@@ -57,12 +58,16 @@ func load(p code, align, offset uint32, op ...byte) code {
 func simd(op uint32) []byte { return appendU32([]byte{0xfd}, op) }
 
 // ConstI32 is the constant x.
+//
+//go:noinline
 func ConstI32(x int32) I32 { return I32{code{bytes: appendS32([]byte{0x41}, x)}} }
 
 // ConstF32 is the constant x.
 func ConstF32(x float32) F32 { return F32{code{bytes: appendF32([]byte{0x43}, x)}} }
 
 // SplatF32 is the constant vector whose four lanes are x.
+//
+//go:noinline
 func SplatF32(x float32) V128 {
 	b := simd(0x0c)
 	for range 4 {
@@ -80,6 +85,10 @@ func ConstI32x4(a, b, c, d int32) V128 {
 	return V128{code{bytes: lanes}}
 }
 
+// Not inlined: generators are long chains of these, and a program with all of
+// them would be several hundred kilobytes larger.
+//
+//go:noinline
 func (x I32) op(op byte, y I32) I32 { return I32{join([]byte{op}, x.code, y.code)} }
 
 // Add is x + y modulo 2^32.
@@ -119,16 +128,24 @@ func (x I32) GtU(y I32) I32 { return x.op(0x4b, y) }
 func (x I32) GeU(y I32) I32 { return x.op(0x4f, y) }
 
 // Min is the smaller of x and y, both unsigned and evaluated twice.
+//
+//go:noinline
 func (x I32) Min(y I32) I32 { return I32{join([]byte{0x1b}, x.code, y.code, x.LtU(y).code)} }
 
 // LoadI32 is the integer at x+offset; like every load it reads little-endian
 // bytes at any alignment, and traps outside the memory.
+//
+//go:noinline
 func (x I32) LoadI32(offset uint32) I32 { return I32{load(x.code, 2, offset, 0x28)} }
 
 // LoadF32 is the float at x+offset.
+//
+//go:noinline
 func (x I32) LoadF32(offset uint32) F32 { return F32{load(x.code, 2, offset, 0x2a)} }
 
 // LoadV128 is the vector at x+offset.
+//
+//go:noinline
 func (x I32) LoadV128(offset uint32) V128 { return V128{load(x.code, 4, offset, 0xfd, 0x00)} }
 
 // Load8x8 is the vector of the eight signed bytes at x+offset, as integers of 16
@@ -136,11 +153,14 @@ func (x I32) LoadV128(offset uint32) V128 { return V128{load(x.code, 4, offset, 
 func (x I32) Load8x8(offset uint32) V128 { return V128{load(x.code, 3, offset, 0xfd, 0x01)} }
 
 // Splat is the vector whose four lanes are x.
+//
+//go:noinline
 func (x I32) Splat() V128 { return V128{join(simd(0x11), x.code)} }
 
 // ConvertF32 is x, signed, as the nearest float.
 func (x I32) ConvertF32() F32 { return F32{join([]byte{0xb2}, x.code)} }
 
+//go:noinline
 func (x F32) op(op byte, y F32) F32 { return F32{join([]byte{op}, x.code, y.code)} }
 
 // Add is x + y.
@@ -164,8 +184,10 @@ func (x F32) Sqrt() F32 { return F32{join([]byte{0x91}, x.code)} }
 // Splat is the vector whose four lanes are x.
 func (x F32) Splat() V128 { return V128{join(simd(0x13), x.code)} }
 
+//go:noinline
 func (x V128) op(op uint32, y V128) V128 { return V128{join(simd(op), x.code, y.code)} }
 
+//go:noinline
 func (x V128) unary(op uint32) V128 { return V128{join(simd(op), x.code)} }
 
 // F32x4Add is x + y, by lanes.
@@ -252,10 +274,14 @@ func (x V128) I32x4Shl(n I32) V128 { return V128{join(simd(0xab), x.code, n.code
 func (x V128) I32x4ShrU(n I32) V128 { return V128{join(simd(0xad), x.code, n.code)} }
 
 // F32x4Lane is lane i modulo 4 of x, a float.
+//
+//go:noinline
 func (x V128) F32x4Lane(i byte) F32 { return F32{join(append(simd(0x1f), i&3), x.code)} }
 
 // Shuffle is the vector of four 32-bit lanes, each by its number modulo 8: 0 to 3
 // are the lanes of x, 4 to 7 those of y.
+//
+//go:noinline
 func (x V128) Shuffle(y V128, a, b, c, d byte) V128 {
 	op := []byte{0xfd, 0x0d}
 	for _, lane := range []byte{a & 7, b & 7, c & 7, d & 7} {

@@ -208,10 +208,12 @@ type variable struct {
 	index uint32
 }
 
+//go:noinline
 func (v variable) get() code {
 	return code{bytes: appendU32([]byte{0x20}, v.index), of: v.f}
 }
 
+//go:noinline
 func (v variable) set(x code) { v.f.emit(x, appendU32([]byte{0x21}, v.index)...) }
 
 // I32Var is an i32 parameter or local; it is itself the expression of its value.
@@ -272,6 +274,8 @@ func (f *Func) LocalV128() V128Var {
 }
 
 // emit appends an expression and an opcode.
+//
+//go:noinline
 func (f *Func) emit(x code, op ...byte) {
 	if x.mixed || x.of != nil && x.of != f {
 		f.m.fail(fmt.Errorf("wasmasm: function %q uses a variable of another function", f.name))

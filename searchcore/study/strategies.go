@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"litefront/searchcore/arch"
@@ -10,44 +11,24 @@ import (
 	"litefront/searchcore/trial"
 )
 
-type feasibleFunc = func(arch.Architecture) error
+// Strategies returns the names that Setup.Strategy may have, the default first. It
+// names them without linking what they are made of, which a page does not need.
+func Strategies() []string { return []string{"exact", "lts", "lts-block", "archai", "random"} }
 
-// strategies are the values of Setup.Strategy.
-var strategies = []struct {
-	name string
-	make func(setup trial.Setup, feasible feasibleFunc) (Strategy, error)
-}{
-	{"exact", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
-		return surrogate.New(setup, feasible)
-	}},
-	{"lts", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+// newStrategy makes the strategy of a setup.
+func newStrategy(setup trial.Setup, feasible func(arch.Architecture) error) (Strategy, error) {
+	if !slices.Contains(Strategies(), setup.Strategy) {
+		return nil, fmt.Errorf("strategy %q is unknown; use one of %s", setup.Strategy, strings.Join(Strategies(), ", "))
+	}
+	switch setup.Strategy {
+	case "lts":
 		return evolve.New(setup.Space, evolve.LTS(), feasible), nil
-	}},
-	{"lts-block", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+	case "lts-block":
 		return evolve.New(setup.Space, evolve.LTSBlock(), feasible), nil
-	}},
-	{"archai", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+	case "archai":
 		return evolve.New(setup.Space, evolve.Archai(), feasible), nil
-	}},
-	{"random", func(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
+	case "random":
 		return evolve.NewRandom(setup.Space, feasible), nil
-	}},
-}
-
-// Strategies returns the names that Setup.Strategy may have, the default first.
-func Strategies() []string {
-	names := make([]string, len(strategies))
-	for i, s := range strategies {
-		names[i] = s.name
 	}
-	return names
-}
-
-func newStrategy(setup trial.Setup, feasible feasibleFunc) (Strategy, error) {
-	for _, s := range strategies {
-		if s.name == setup.Strategy {
-			return s.make(setup, feasible)
-		}
-	}
-	return nil, fmt.Errorf("strategy %q is unknown; use one of %s", setup.Strategy, strings.Join(Strategies(), ", "))
+	return surrogate.New(setup, feasible)
 }

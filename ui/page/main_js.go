@@ -1,10 +1,10 @@
-// Command page is the program of the page: package view drawn by vugu, the chart
+// Package page is what runs in the page: package view drawn by vugu, the chart
 // beside it, and the worker that searches. It decides nothing itself; see package
 // store.
 //
 // It builds for the browser only. Every touch of JavaScript but vugu's own goes
 // through safejs.
-package main
+package page
 
 import (
 	"fmt"
@@ -19,13 +19,13 @@ import (
 	"litefront/ui/view"
 )
 
-func main() {
+// Run draws until the browser goes away.
+func Run() {
 	if err := run(); err != nil {
 		fail(err)
 	}
 }
 
-// run draws until the browser goes away.
 func run() (err error) {
 	defer func() { // vugu reports what JavaScript throws by panicking
 		if r := recover(); r != nil {

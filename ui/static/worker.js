@@ -1,5 +1,6 @@
 // The worker of the page: it starts the search core, which is Go compiled to
-// WebAssembly (worker.wasm) and from then on receives the page's commands.
+// WebAssembly and from then on receives the page's commands. It is the program of
+// the page too (page.wasm), which the browser has therefore at hand.
 'use strict';
 
 (() => {
@@ -8,9 +9,9 @@
   self.onmessage = (event) => early.push(event);
 
   const fetchModule = async () => {
-    const response = await fetch('worker.wasm');
+    const response = await fetch('page.wasm');
     if (!response.ok) {
-      throw new Error(`worker.wasm cannot be loaded: ${response.status} ${response.statusText}`);
+      throw new Error(`page.wasm cannot be loaded: ${response.status} ${response.statusText}`);
     }
     return response;
   };

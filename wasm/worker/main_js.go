@@ -1,10 +1,10 @@
-// Command worker is the program of a page's Web Worker: the search core, and the
+// Package worker is what a page's Web Worker runs: the search core, and the
 // browser's own WebAssembly as the engine that candidates are measured on. The
 // page and the worker exchange JSON texts of search.Command and search.Message.
 //
 // What needs no JavaScript is in the packages below internal; every touch of
 // JavaScript is here and goes through safejs.
-package main
+package worker
 
 import (
 	"errors"
@@ -23,7 +23,9 @@ const (
 	maxWaiting = 64
 )
 
-func main() {
+// Run carries out commands until the browser goes away, in the global scope of a
+// worker that has loaded engine.js.
+func Run() {
 	commands := make(chan string, maxWaiting)
 	// The commands that came before this program was there are delivered as soon
 	// as it first waits, so listening comes first.

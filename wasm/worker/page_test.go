@@ -1,6 +1,6 @@
 //go:build !wasm
 
-package main_test
+package worker_test
 
 import (
 	"context"
@@ -67,11 +67,11 @@ func TestWorker(t *testing.T) {
 	}
 }
 
-// build compiles the worker and returns its file.
+// build compiles the program that the worker runs and returns its file.
 func build(t *testing.T) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "worker.wasm")
-	cmd := exec.Command("go", "build", "-o", file, ".")
+	file := filepath.Join(t.TempDir(), "page.wasm")
+	cmd := exec.Command("go", "build", "-o", file, "../../cmd/page")
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -88,7 +88,7 @@ func serve(t *testing.T, module string, isolated bool) (url string) {
 	}
 	mux := http.NewServeMux()
 	for name, file := range map[string]string{
-		"worker.wasm":  module,
+		"page.wasm":    module,
 		"worker.js":    filepath.Join("..", "..", "ui", "static", "worker.js"),
 		"thread.js":    filepath.Join("..", "..", "ui", "static", "thread.js"),
 		"engine.js":    filepath.Join("..", "..", "ui", "static", "engine.js"),

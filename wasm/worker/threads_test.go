@@ -1,6 +1,6 @@
 //go:build !wasm
 
-package main_test
+package worker_test
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 //go:build !wasm
 
-package main_test
+package worker_test
 
 import (
 	"context"
@@ -238,7 +238,7 @@ func notACommand(t *testing.T, p *page) {
 // The page hears in onerror, and only there, that there is no worker.
 func notLoaded(t *testing.T, p *page) {
 	messages := p.until(func(m search.Message) bool { return strings.HasPrefix(m.Error, "onerror: ") })
-	wantError(t, messages, "worker.wasm cannot be loaded: 404 Not Found")
+	wantError(t, messages, "page.wasm cannot be loaded: 404 Not Found")
 }
 
 // The pages of an origin search one after the other.
