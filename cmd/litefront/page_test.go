@@ -149,7 +149,7 @@ func TestPage(t *testing.T) {
 	p.fill("prompt", "16")
 	p.fill("budget", "nonsense")
 	p.until(`document.getElementById("budget-error").innerText.includes("nonsense")`)
-	p.fill("budget", "14")
+	p.fill("budget", "23")
 	p.click("start")
 	p.state("searching")
 	p.measured(4)
@@ -157,34 +157,39 @@ func TestPage(t *testing.T) {
 	p.state("paused")
 	paused := browsertest.Eval[int](t, p.ctx, `Number(document.documentElement.dataset.measured)`)
 	p.click("pause") // continues
-	p.measured(max(12, paused+1))
+	p.measured(max(21, paused+1))
 	p.state("idle") // the budget is spent
 	frontier := p.frontier()
 	if len(frontier) < 3 {
 		t.Errorf("the frontier has %d members", len(frontier))
 	}
+	// Twenty candidates make a model, and the model a frontier.
+	p.until(`/predicted in all/.test(document.getElementById("frontier-title").innerText)`)
+	if n := browsertest.Eval[int](t, p.ctx, `litefrontChart.data(1).predicted.length`); n < 3 {
+		t.Errorf("the chart shows %d predicted members", n)
+	}
 
 	// A click on a point of the chart shows its details.
-	first := browsertest.Eval[int](t, p.ctx, `Number(document.querySelector("#frontier [data-trial]").dataset.trial)`)
+	last := browsertest.Eval[int](t, p.ctx, `Number([...document.querySelectorAll("#frontier [data-trial]")].at(-1).dataset.trial)`)
 	browsertest.Eval[bool](t, p.ctx, `document.getElementById("chart").scrollIntoView({block: "center"}), true`)
 	p.do(chromedp.Sleep(300 * time.Millisecond))
-	at := browsertest.Eval[[]float64](t, p.ctx, fmt.Sprintf(`litefrontChart.locate(1, %d)`, first))
+	at := browsertest.Eval[[]float64](t, p.ctx, fmt.Sprintf(`litefrontChart.locate(1, %d)`, last))
 	p.do(chromedp.MouseClickXY(at[0], at[1]))
-	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, frontier[0]))
+	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, frontier[len(frontier)-1]))
 	p.screenshot("page.png", "app", 1440, 900)
 	p.screenshot("phone.png", "progress", 390, 844)
 	p.do(chromedp.EmulateViewport(1440, 900))
 
 	// A reload brings the study back, and a larger budget continues it.
 	p.do(chromedp.Reload())
-	p.measured(14)
+	p.measured(23)
 	p.state("idle")
 	if again := p.frontier(); !slices.Equal(again, frontier) {
 		t.Errorf("the frontier was %v before the reload and is %v after it", frontier, again)
 	}
-	p.fill("budget", "16")
+	p.fill("budget", "25")
 	p.click("start")
-	p.measured(16)
+	p.measured(25)
 	p.state("idle")
 
 	// The study goes to the command line,
@@ -195,7 +200,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.write("page.jsonl", string(data))
-	list := events(t, strings.NewReader(s.must("search", "--study", "page.jsonl", "--budget", "18", "--trial-time", "50ms", "--json")))
+	list := events(t, strings.NewReader(s.must("search", "--study", "page.jsonl", "--budget", "27", "--trial-time", "50ms", "--json")))
 	if n := count(list, trial.KindMeasured); n != 2 {
 		t.Errorf("two candidates more were asked for, the command line measured %d", n)
 	}
@@ -207,14 +212,14 @@ func TestPage(t *testing.T) {
 	}
 	// and comes back.
 	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{s.path("page.jsonl")}))
-	p.until(`!document.querySelector(".confirm").hidden || document.documentElement.dataset.measured === "18"`)
+	p.until(`!document.querySelector(".confirm").hidden || document.documentElement.dataset.measured === "27"`)
 	if browsertest.Eval[bool](t, p.ctx, `!document.querySelector(".confirm").hidden`) {
 		p.click("accept")
 	}
-	p.measured(18)
-	p.fill("budget", "19")
+	p.measured(27)
+	p.fill("budget", "28")
 	p.click("start")
-	p.measured(19)
+	p.measured(28)
 	p.state("idle")
 	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
 		t.Errorf("the page complains: %s", errs)
