@@ -318,6 +318,31 @@ func TestChecked(t *testing.T) {
 	}
 }
 
+// TestNoBounds has a device that claims an absurd median: nothing finite can be
+// predicted, and the search goes on.
+func TestNoBounds(t *testing.T) {
+	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
+	strategy, d := newStrategy(t, s), device{noise: 0.02}
+	list, err := run(t, strategy, s, d, 19)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := strategy.Propose(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strategy.Asked(p)
+	m := d.measure(p.Arch, s.Workload, s.Protocol)
+	m.Decode.MedianMs = 1e200
+	strategy.Told(p.Arch.ID(), list[0].costs, &m)
+	if p := strategy.Predicted(); p != nil {
+		t.Errorf("predicted %d points, the first %+v", len(p.Points), p.Points[0])
+	}
+	if _, err := strategy.Propose(nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestConverges ends by itself where the model is right.
 func TestConverges(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
