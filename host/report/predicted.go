@@ -57,7 +57,7 @@ func (v *view) fit() string {
 	text := fmt.Sprintf("predicted: by a model that was fitted to %d measurements; the frontier that it computes has %d members",
 		v.prediction.Fitted, v.prediction.Total)
 	if v.prediction.Checked > 0 {
-		text += fmt.Sprintf("; of the last %d latencies that it predicted before they were measured, %d lie in the intervals",
+		text += fmt.Sprintf("; of the last %d latencies that were predicted before they were measured, %d lie in their intervals",
 			v.prediction.Checked, v.prediction.Within)
 	}
 	return text

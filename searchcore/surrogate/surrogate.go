@@ -272,8 +272,7 @@ func sameDevice(a, b trial.Device) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// predict returns what model expects of a. It is an error if that has
-// no bounds.
+// predict returns what model expects of a. It is an error if that has no bounds.
 func predict(model *cost.Model, a arch.Architecture) (trial.Prediction, error) {
 	prefill, decode, err := model.Predict(a)
 	if high := prefill.HighMs + decode.HighMs; err == nil && !(high <= math.MaxFloat64) {
