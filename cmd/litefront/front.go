@@ -40,6 +40,7 @@ func frontCommand() *cobra.Command {
 	f.StringVar(&o.Sort, "sort", "", "objective to sort by, best first (default the first one)")
 	f.IntVar(&o.Limit, "limit", 0, "list so many trials only; 0 for all")
 	f.BoolVar(&o.All, "all", false, "list dominated and infeasible trials and references too, marked as such")
+	f.BoolVar(&o.Predicted, "predicted", false, "list the members that the strategy predicts and nobody measured too, marked as such, with their 95 % prediction intervals")
 	f.StringVar(&format, "format", "table", "table, csv or json")
 	f.StringVar(&configs, "config-dir", "", "directory for one configuration file of each listed member of the frontier")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -78,8 +79,8 @@ func readStudy(path string) (*study.Study, error) {
 	return st, nil
 }
 
-// writeConfigs writes trial-N.json for each member, and says which of them only
-// our own programs read.
+// writeConfigs writes trial-N.json for each member, or predicted-N.json, and says
+// which of them only our own programs read.
 func writeConfigs(cmd *cobra.Command, dir string, members []study.Record) error {
 	if err := writable(dir); err != nil {
 		return err
@@ -88,6 +89,9 @@ func writeConfigs(cmd *cobra.Command, dir string, members []study.Record) error 
 	why := ""
 	for _, r := range members {
 		name := fmt.Sprintf("trial-%d.json", r.Number)
+		if r.Number < 0 {
+			name = fmt.Sprintf("predicted-%d.json", -r.Number)
+		}
 		config, note, err := export.Config(r.Arch)
 		if err == nil {
 			err = wholefile.Write(filepath.Join(dir, name), func(w io.Writer) error {

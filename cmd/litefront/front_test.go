@@ -65,3 +65,84 @@ func TestFront(t *testing.T) {
 		t.Errorf("looking at the journal changed it (%v)", err)
 	}
 }
+
+// A search that reaches the strategy's model says what it predicts, everywhere.
+func TestPredicted(t *testing.T) {
+	s := newSandbox(t)
+	for _, text := range []string{
+		s.must(quick("--budget", "22", "--study", "s.journal", "--out", "results")...),
+		s.must("front", "s.journal"),
+	} {
+		for _, want := range []string{"\npredicted, not measured\np", "fitted to 20 measurements"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in\n%s", want, text)
+			}
+		}
+	}
+	list := func(name string) []map[string]string {
+		data, err := os.ReadFile(s.path(filepath.Join("results", name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return csvRows(t, string(data))
+	}
+	predicted := list("predicted.csv")
+	members := map[string]bool{}
+	for _, row := range append(list("frontier.csv"), predicted...) {
+		if row["on_frontier"] == "true" {
+			members[row["trial"]] = true
+		}
+	}
+	if len(predicted) == 0 {
+		t.Fatal("nothing is predicted")
+	}
+	args := []string{"front", "s.journal", "--predicted", "--format", "csv"}
+	text := s.must(append(args, "--config-dir", "configs")...)
+	if again := s.must(args...); again != text {
+		t.Error("the same journal is listed in two ways")
+	}
+	for _, row := range csvRows(t, text) {
+		number := row["trial"]
+		if !members[number] {
+			t.Errorf("trial %s is listed, but not among the results", number)
+		}
+		delete(members, number)
+		name := "trial-" + number
+		if rank, ok := strings.CutPrefix(number, "-"); ok {
+			name = "predicted-" + rank
+			if row["status"] != "predicted" || row["response_ms_low"] == "" || row["verdict"] != "" {
+				t.Errorf("predicted: %v", row)
+			}
+		}
+		config, err := os.ReadFile(s.path("configs/" + name + ".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := arch.Parse(config); err != nil || a.ID() != row["arch_id"] {
+			t.Errorf("%s is %v (%v)", name, a, err)
+		}
+	}
+	if len(members) > 0 {
+		t.Errorf("not listed: %v", members)
+	}
+	if rows := csvRows(t, s.must("front", "s.journal", "--predicted", "--objective", "total_params,decode_ms", "--constraint", "decoder_params>=40e3", "--limit", "3", "--sort", "decode_ms", "--format", "csv")); len(rows) != 3 {
+		t.Errorf("%d rows, want 3", len(rows))
+	}
+}
+
+// csvRows reads CSV as maps from column to text.
+func csvRows(t *testing.T, text string) (list []map[string]string) {
+	t.Helper()
+	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(records) == 0 {
+		t.Fatalf("%d rows of CSV (%v)", len(records), err)
+	}
+	for _, r := range records[1:] {
+		row := map[string]string{}
+		for i, name := range records[0] {
+			row[name] = r[i]
+		}
+		list = append(list, row)
+	}
+	return list
+}

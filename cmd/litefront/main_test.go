@@ -149,7 +149,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("the table does not mention %q:\n%s", want, table)
 		}
 	}
-	for _, name := range []string{"frontier.csv", "trials.csv", "study.json", "frontier.svg"} {
+	for _, name := range []string{"frontier.csv", "trials.csv", "predicted.csv", "study.json", "frontier.svg"} {
 		if info, err := os.Stat(s.path("results/" + name)); err != nil || info.Size() == 0 {
 			t.Errorf("results/%s: %v", name, err)
 		}

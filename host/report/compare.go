@@ -34,7 +34,8 @@ type CompareOptions struct {
 
 // Comparison sets studies side by side: strategies, devices or seeds. Its
 // hypervolumes are shares of that of the frontier of all studies together, from
-// one reference point, over the device time that measuring took. References
+// one reference point, over the device time that measuring took. They are those of
+// what was measured: what a strategy only predicts does not count. References
 // beside the searches do not count, and the time of trials that failed is not
 // known.
 type Comparison struct {

@@ -97,8 +97,9 @@ func measured(text func(*trial.Measurement) string) func(point) string {
 // number writes x so that reading it back gives x.
 func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
-func (v *view) trialsCSV(w io.Writer) error   { return v.csv(w, v.points) }
-func (v *view) frontierCSV(w io.Writer) error { return v.csv(w, v.frontier) }
+func (v *view) trialsCSV(w io.Writer) error    { return v.csv(w, v.points) }
+func (v *view) frontierCSV(w io.Writer) error  { return v.csv(w, v.frontier) }
+func (v *view) predictedCSV(w io.Writer) error { return v.csv(w, v.predicted) }
 
 func (v *view) csv(w io.Writer, points []point) error {
 	fields := v.fields()

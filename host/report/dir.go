@@ -15,12 +15,15 @@ import (
 //
 //	frontier.csv   the frontier, from worst to best by the first objective
 //	trials.csv     all trials, with the same columns
-//	study.json     setup, device, frontier, infeasible trials and overlays with all raw samples
+//	predicted.csv  what the strategy predicts of the frontier and nobody measured, with the same columns
+//	study.json     setup, device, frontier, infeasible trials and overlays with all raw samples; what is predicted
 //	frontier.svg   the first minimised latency against the decoder parameters
 //
 // In the CSV files latencies are milliseconds, memory is MiB where a name ends
 // in _mb, and d_inner and n_head list the layers separated by '|'. What a trial
-// does not have is empty.
+// does not have is empty. Predicted trials have the numbers -1, -2, ..., the farthest
+// from what was measured first, and _low and _high are the bounds of their 95 %
+// prediction intervals; on_frontier is false where a measured trial surpasses one.
 //
 // Each file replaces an older one only when it is complete. An error is one line
 // that names the file; the files before it have then been written.
@@ -29,9 +32,11 @@ func WriteDir(dir string, s *study.Study) error {
 	if err != nil {
 		return err
 	}
+	v.predict(s)
 	return writeFiles(dir, []file{
 		{"frontier.csv", v.frontierCSV},
 		{"trials.csv", v.trialsCSV},
+		{"predicted.csv", v.predictedCSV},
 		{"study.json", v.studyJSON},
 		{"frontier.svg", v.svg},
 	})

@@ -65,10 +65,10 @@ func rows(t testing.TB, data []byte) []map[string]string {
 func TestWriteDirFiles(t *testing.T) {
 	s := sample(t)
 	files, again := written(t, s), written(t, s)
-	if len(files) != 4 {
-		t.Errorf("got %d files, want 4", len(files))
+	if len(files) != 5 {
+		t.Errorf("got %d files, want 5", len(files))
 	}
-	for _, name := range []string{"frontier.csv", "trials.csv", "study.json", "frontier.svg"} {
+	for _, name := range []string{"frontier.csv", "trials.csv", "predicted.csv", "study.json", "frontier.svg"} {
 		if len(files[name]) == 0 {
 			t.Errorf("%s is missing or empty", name)
 		}
@@ -216,6 +216,7 @@ func TestStudyJSON(t *testing.T) {
 		Frontier   []result      `json:"frontier"`
 		Infeasible []result      `json:"infeasible"`
 		Overlays   []result      `json:"overlays"`
+		Predicted  any           `json:"predicted"` // TestPredictedFiles
 	}
 	dec := json.NewDecoder(bytes.NewReader(written(t, s)["study.json"]))
 	dec.DisallowUnknownFields()
@@ -251,7 +252,7 @@ func TestStudyJSON(t *testing.T) {
 
 func TestStudyJSONOfEmptyStudy(t *testing.T) {
 	text := string(written(t, start(t, "x", setup(t)))["study.json"])
-	for _, want := range []string{`"device": null`, `"frontier": []`, `"overlays": []`} {
+	for _, want := range []string{`"device": null`, `"frontier": []`, `"overlays": []`, `"predicted": null`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in %s", want, text)
 		}

@@ -18,6 +18,9 @@ type FrontOptions struct {
 	Sort  string // objective to sort by, best first; empty for the first one
 	Limit int    // trials to list, from the best; 0 for all
 	All   bool   // dominated, infeasible and reference trials too, marked as such
+	// Predicted lists what the study's strategy predicts as well, marked as such: what
+	// is surpassed, or breaks a constraint of the cut, only with All.
+	Predicted bool
 }
 
 // Front is the frontier of a study under a cut.
@@ -25,6 +28,7 @@ type Front struct {
 	view   *view
 	sort   objective.Objective
 	points []point
+	below  []point // predicted members that the table adds below
 }
 
 // NewFront returns the frontier of s. An error is one line that says what is
@@ -37,6 +41,7 @@ func NewFront(s *study.Study, o FrontOptions) (*Front, error) {
 	if o.Limit < 0 {
 		return nil, fmt.Errorf("limit %d must be at least 1, or 0 for all", o.Limit)
 	}
+	v.predict(s)
 	f := &Front{view: v, sort: v.objectives[0], points: slices.Clone(v.frontier)}
 	if o.Sort != "" {
 		if f.sort, err = objective.Parse(o.Sort); err != nil {
@@ -45,6 +50,14 @@ func NewFront(s *study.Study, o FrontOptions) (*Front, error) {
 	}
 	if o.All {
 		f.points = append(v.ended(), v.measured(true)...)
+	}
+	switch {
+	case !o.Predicted:
+		f.below = v.predictedMembers(maxPredicted)
+	case o.All:
+		f.points = append(f.points, v.predicted...)
+	default:
+		f.points = append(f.points, v.predictedMembers(len(v.predicted))...)
 	}
 	slices.SortStableFunc(f.points, func(a, b point) int { return cmp.Compare(f.cost(a), f.cost(b)) })
 	if o.Limit > 0 && o.Limit < len(f.points) {
@@ -62,11 +75,12 @@ func (f *Front) cost(p point) float64 {
 	return objective.Set{f.sort}.Costs([]float64{r.value})[0]
 }
 
-// Members returns the listed trials that are on the frontier.
+// Members returns the listed trials that are on the frontier, measured or predicted.
+// Predicted ones have negative numbers, and the status "predicted".
 func (f *Front) Members() []study.Record {
 	var members []study.Record
 	for _, p := range f.points {
-		if p.standing() == onFrontier {
+		if p.onFrontier {
 			members = append(members, p.Record)
 		}
 	}
@@ -75,7 +89,7 @@ func (f *Front) Members() []study.Record {
 
 // Table writes the list as [Table] does, with the objective that it is sorted by.
 func (f *Front) Table(w io.Writer) error {
-	return f.view.writeTable(w, f.points, &f.sort)
+	return f.view.writeTable(w, f.points, f.below, &f.sort)
 }
 
 // CSV writes the list with the columns of the files of [WriteDir].
@@ -91,8 +105,15 @@ type frontDocument struct {
 }
 
 type listed struct {
-	Standing string `json:"standing"` // frontier, dominated, infeasible, reference, or unknown by these objectives
+	Standing string `json:"standing"` // frontier, predicted, dominated, infeasible, reference, or unknown by these objectives
 	result
+	Prediction *times `json:"prediction,omitempty"` // of what was not measured
+}
+
+// times are those of a trial.Prediction.
+type times struct {
+	Prefill trial.Estimate `json:"prefill"`
+	Decode  trial.Estimate `json:"decode"`
 }
 
 // JSON writes the list as one object, with all raw samples.
@@ -105,7 +126,12 @@ func (f *Front) JSON(w io.Writer) error {
 		d.Constraints = append(d.Constraints, c.String())
 	}
 	for i, r := range results(f.points) {
-		d.Trials = append(d.Trials, listed{f.points[i].standing(), r})
+		l := listed{Standing: f.points[i].standing(), result: r}
+		if f.points[i].Status == predicted {
+			p := f.view.prediction.Points[-1-r.Number]
+			l.Prediction = &times{p.Prefill, p.Decode}
+		}
+		d.Trials = append(d.Trials, l)
 	}
 	return writeJSON(w, d)
 }

@@ -16,9 +16,12 @@ type document struct {
 	// Infeasible are the measured trials that break a constraint.
 	Infeasible []result `json:"infeasible"`
 	Overlays   []result `json:"overlays"` // those that were measured
+	// Predicted is what an event tells of the frontier that the strategy predicts;
+	// null if it predicts none.
+	Predicted *trial.Predicted `json:"predicted"`
 }
 
-// result is a measured trial, under the names that events use.
+// result is a measured trial, or a predicted one, under the names that events use.
 type result struct {
 	Number      int                `json:"trial"`
 	ArchID      string             `json:"arch_id"`
@@ -26,7 +29,7 @@ type result struct {
 	Origin      trial.Origin       `json:"origin"`
 	Values      []float64          `json:"values"` // in the order of the objectives
 	Violates    string             `json:"violates,omitempty"`
-	Measurement *trial.Measurement `json:"measurement"`
+	Measurement *trial.Measurement `json:"measurement"` // null if it is predicted
 }
 
 func (v *view) studyJSON(w io.Writer) error {
@@ -36,6 +39,7 @@ func (v *view) studyJSON(w io.Writer) error {
 		Frontier:   results(v.frontier),
 		Infeasible: results(v.infeasible()),
 		Overlays:   results(v.measured(true)),
+		Predicted:  v.prediction,
 	})
 }
 

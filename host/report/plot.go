@@ -28,7 +28,8 @@ const (
 )
 
 // svg draws the study in the plane of two objectives: dominated points small
-// and faded, the frontier solid with 95 % intervals, points that break a
+// and faded, the frontier solid and predicted members hollow, both with 95 %
+// intervals, points that break a
 // constraint as crosses or another open shape for each constraint, overlays as
 // labelled diamonds.
 func (v *view) svg(w io.Writer) error {
@@ -134,10 +135,10 @@ type mark struct {
 }
 
 // marks are a plot's points by how they are drawn.
-type marks struct{ frontier, dominated, infeasible, overlays []mark }
+type marks struct{ frontier, predicted, dominated, infeasible, overlays []mark }
 
 func (v *view) marks(x, y objective.Objective) (m marks) {
-	for _, p := range append(v.measured(false), v.measured(true)...) {
+	for _, p := range slices.Concat(v.measured(false), v.measured(true), v.predictedMembers(len(v.predicted))) {
 		rx, knownX := v.read(p, x)
 		ry, knownY := v.read(p, y)
 		if !knownX || !knownY {
@@ -151,6 +152,8 @@ func (v *view) marks(x, y objective.Objective) (m marks) {
 			list = &m.infeasible
 		case onFrontier:
 			list = &m.frontier
+		case predicted:
+			list = &m.predicted
 		}
 		*list = append(*list, mark{p, rx, ry})
 	}
@@ -164,15 +167,18 @@ var (
 	vermillion = color.NRGBA{R: 0xD5, G: 0x5E, B: 0x00, A: 0xFF}
 	green      = color.NRGBA{R: 0x00, G: 0x9E, B: 0x73, A: 0xFF}
 	faded      = color.NRGBA{R: 0x80, G: 0x80, B: 0x80, A: 0x80}
+	fadedBlue  = color.NRGBA{R: 0x00, G: 0x72, B: 0xB2, A: 0x60}
 )
 
 var (
 	frontierStyle   = draw.GlyphStyle{Color: blue, Radius: 4, Shape: draw.BoxGlyph{}}
+	predictedStyle  = draw.GlyphStyle{Color: blue, Radius: 3, Shape: draw.SquareGlyph{}}
 	dominatedStyle  = draw.GlyphStyle{Color: faded, Radius: 2, Shape: draw.CircleGlyph{}}
 	infeasibleStyle = draw.GlyphStyle{Color: vermillion, Radius: 4} // of infeasibleShapes
 	overlayStyle    = draw.GlyphStyle{Color: green, Radius: 5, Shape: diamond{}}
 	lineStyle       = draw.LineStyle{Color: blue, Width: 1}
 	whiskerStyle    = draw.LineStyle{Color: blue, Width: 0.75}
+	predictedBars   = draw.LineStyle{Color: fadedBlue, Width: 0.75}
 )
 
 // diamond is a filled square on its corner.
@@ -203,10 +209,16 @@ func (c *chart) draw(m marks) error {
 	if err := c.infeasible(m.infeasible); err != nil {
 		return err
 	}
+	if err := c.whiskers(m.predicted, predictedBars); err != nil {
+		return err
+	}
+	if err := c.scatter("predicted, 95 % interval", m.predicted, predictedStyle); err != nil {
+		return err
+	}
 	if err := c.staircase(m.frontier); err != nil {
 		return err
 	}
-	if err := c.whiskers(m.frontier); err != nil {
+	if err := c.whiskers(m.frontier, whiskerStyle); err != nil {
 		return err
 	}
 	if err := c.scatter("frontier, 95 % interval", m.frontier, frontierStyle); err != nil {
@@ -290,8 +302,8 @@ func (c *chart) staircase(frontier []mark) error {
 	return nil
 }
 
-// whiskers draws the intervals of measured objectives.
-func (c *chart) whiskers(list []mark) error {
+// whiskers draws the intervals of objectives that are not static.
+func (c *chart) whiskers(list []mark, style draw.LineStyle) error {
 	type bars struct {
 		plotter.XYs
 		plotter.XErrors
@@ -313,7 +325,7 @@ func (c *chart) whiskers(list []mark) error {
 		if err != nil {
 			return err
 		}
-		b.LineStyle = whiskerStyle
+		b.LineStyle = style
 		c.plot.Add(b)
 	}
 	if len(y.XYs) > 0 {
@@ -321,7 +333,7 @@ func (c *chart) whiskers(list []mark) error {
 		if err != nil {
 			return err
 		}
-		b.LineStyle = whiskerStyle
+		b.LineStyle = style
 		c.plot.Add(b)
 	}
 	return nil

@@ -6,7 +6,8 @@
 //
 // Everywhere the decoder parameters are called a proxy, and a measured objective
 // comes with its 95 % confidence interval, so that nobody takes a tie for a
-// difference.
+// difference. What the study's strategy predicts, and nobody measured, is marked as
+// predicted and comes with its 95 % prediction interval.
 package report
 
 import (
@@ -37,14 +38,18 @@ type view struct {
 	constraints []objective.Constraint // those of the cut
 	points      []point                // all trials by number
 	frontier    []point                // from worst to best by the first objective
+
+	// Both are empty before predict, or if the strategy predicts nothing.
+	prediction *trial.Predicted
+	predicted  []point // in the order of prediction.Points
 }
 
-// point is a trial with what its objectives are computed from.
+// point is a trial, or a predicted one, with what its objectives are computed from.
 type point struct {
-	study.Record // Violates is the first broken constraint, those of the cut included
-	candidate    objective.Candidate
-	planned      bool      // candidate.Memory is known
-	values       []float64 // by the view's objectives; nil if one is unknown
+	study.Record                     // Violates is the first broken constraint, those of the cut included
+	candidate    objective.Candidate // of a predicted point, with what measuring it would give
+	planned      bool                // candidate.Memory is known
+	values       []float64           // by the view's objectives; nil if one is unknown
 	onFrontier   bool
 }
 
@@ -78,10 +83,10 @@ func newView(s *study.Study, c Cut) (*view, error) {
 	return v, nil
 }
 
-// judge computes a measured point's values, and whether it keeps the
+// judge computes a measured or predicted point's values, and whether it keeps the
 // constraints of the cut.
 func (v *view) judge(p *point) {
-	if p.Status != study.Measured {
+	if p.candidate.Measurement == nil {
 		return
 	}
 	values := make([]float64, len(v.objectives))
@@ -126,11 +131,16 @@ func (v *view) front(points []point) []point {
 	for _, i := range pareto.Front(costs) {
 		front = append(front, feasible[i])
 	}
+	v.sort(front)
+	return front
+}
+
+// sort orders points from worst to best by the first objective.
+func (v *view) sort(points []point) {
 	first := v.objectives[:1]
-	slices.SortFunc(front, func(a, b point) int {
+	slices.SortFunc(points, func(a, b point) int {
 		return cmp.Or(cmp.Compare(first.Costs(b.values[:1])[0], first.Costs(a.values[:1])[0]), cmp.Compare(a.Number, b.Number))
 	})
-	return front
 }
 
 // feasible reports whether the point may be on a frontier.
@@ -147,7 +157,7 @@ func (v *view) infeasible() []point {
 	return points
 }
 
-// The standings of a measured trial.
+// The standings of a measured trial; [predicted] is one more.
 const (
 	onFrontier = "frontier"
 	dominated  = "dominated"
@@ -164,6 +174,8 @@ func (p point) standing() string {
 		return infeasible
 	case p.values == nil:
 		return unknown
+	case p.onFrontier && p.Status == predicted:
+		return predicted
 	case p.onFrontier:
 		return onFrontier
 	}

@@ -16,7 +16,8 @@ import (
 
 // Table writes the frontier of s for a terminal, from worst to best by the
 // study's first objective, and below it the measured trials that break a
-// constraint and the measured overlays as references. A row has the trial, the
+// constraint, some members of the frontier that the study's strategy predicts, and
+// the measured overlays as references. A row has the trial, the
 // architecture, the decoder parameters, the study's objectives, those that were
 // measured with their 95 % confidence interval, the peak memory, the constraint
 // that it breaks, and the verdict if that is not ok. Below it stands how many models
@@ -28,16 +29,17 @@ func Table(w io.Writer, s *study.Study) error {
 	if err != nil {
 		return err
 	}
-	return v.writeTable(w, v.frontier, nil)
+	v.predict(s)
+	return v.writeTable(w, v.frontier, v.predictedMembers(maxPredicted), nil)
 }
 
 // writeTable writes the table of points; see table.
-func (v *view) writeTable(w io.Writer, points []point, sorted *objective.Objective) error {
+func (v *view) writeTable(w io.Writer, points, below []point, sorted *objective.Objective) error {
 	var b bytes.Buffer
 	if v.count(study.Measured) == 0 {
 		fmt.Fprintf(&b, "study %q: nothing measured yet (trials asked: %d, failed: %d)\n",
 			printable(v.started.Study), len(v.points), v.count(study.Failed))
-	} else if err := v.table(&b, points, sorted); err != nil {
+	} else if err := v.table(&b, points, below, sorted); err != nil {
 		return err
 	}
 	_, err := w.Write(b.Bytes())
@@ -48,9 +50,13 @@ func (v *view) writeTable(w io.Writer, points []point, sorted *objective.Objecti
 // tight constraint have many.
 const maxInfeasible = 20
 
-// table writes points, and below them what is not among them: infeasible trials
-// and references. Of more than the usual columns, sorted is one.
-func (v *view) table(b *bytes.Buffer, points []point, sorted *objective.Objective) error {
+// maxPredicted bounds the predicted members of a table that was not asked for them.
+const maxPredicted = 10
+
+// table writes points, and below them predicted members, and what is not among the
+// points: infeasible trials and references. Of more than the usual columns, sorted is
+// one.
+func (v *view) table(b *bytes.Buffer, points, below []point, sorted *objective.Objective) error {
 	objectives, err := v.columns(sorted)
 	if err != nil {
 		return err
@@ -64,6 +70,7 @@ func (v *view) table(b *bytes.Buffer, points []point, sorted *objective.Objectiv
 		{"infeasible", len(v.infeasible())},
 		{"unknown by these objectives", len(v.unknown())},
 		{"references", len(v.measured(true))},
+		{"predicted, not measured", len(v.predictedMembers(len(v.predicted)))},
 	} {
 		if count.n > 0 {
 			fmt.Fprintf(b, "; %s: %d", count.what, count.n)
@@ -81,18 +88,17 @@ func (v *view) table(b *bytes.Buffer, points []point, sorted *objective.Objectiv
 		rows = append(rows, v.row(p, objectives))
 		shown[p.Number] = true
 	}
-	hidden := 0
+	hidden, unlisted := 0, len(v.predictedMembers(len(v.predicted)))-len(below)
 	for _, section := range []struct {
 		title  string
 		points []point
-	}{{infeasible, v.infeasible()}, {reference, v.measured(true)}} {
+	}{{"predicted, not measured", below}, {infeasible, v.infeasible()}, {reference, v.measured(true)}} {
 		section.points = slices.DeleteFunc(section.points, func(p point) bool { return shown[p.Number] })
 		if more := len(section.points) - maxInfeasible; section.title == infeasible && more > 0 {
 			section.points, hidden = section.points[:maxInfeasible], more
 		}
 		if len(section.points) > 0 {
-			blank := make([]string, len(heading)+1)
-			rows = append(rows, blank, append([]string{section.title}, blank[1:]...))
+			rows = append(rows, []string{""}, []string{section.title})
 		}
 		for _, p := range section.points {
 			rows = append(rows, v.row(p, objectives))
@@ -104,11 +110,17 @@ func (v *view) table(b *bytes.Buffer, points []point, sorted *objective.Objectiv
 	if hidden > 0 {
 		fmt.Fprintf(b, "\n%d more are infeasible; litefront front --all lists them\n", hidden)
 	}
+	if len(below) > 0 && unlisted > 0 {
+		fmt.Fprintf(b, "\n%d more are predicted; litefront front --predicted lists them\n", unlisted)
+	}
 	if len(v.frontier) == 0 {
 		b.WriteString("\nthe frontier is empty: no measured trial of the search keeps the constraints\n")
 	}
 	b.WriteString("\ndecoder parameters (proxy for quality; differences of a few percent are ties)\n")
 	b.WriteString("[low, high]: 95 % confidence interval of the median\n")
+	if v.prediction != nil {
+		b.WriteString("[low, high] of what is predicted: 95 % prediction interval of a measurement\n" + v.fit() + "\n")
+	}
 	if len(v.frontier) > 0 {
 		b.WriteString(v.ties() + v.shapes() + "\n")
 	}
@@ -147,23 +159,31 @@ func (v *view) columns(more *objective.Objective) ([]objective.Objective, error)
 }
 
 func (v *view) row(p point, objectives []objective.Objective) []string {
-	row := []string{strconv.Itoa(p.Number), p.Arch.String()}
+	number := strconv.Itoa(p.Number)
+	if p.Status == predicted {
+		number = fmt.Sprintf("p%d", -p.Number)
+	}
+	row := []string{number, p.Arch.String()}
 	for _, o := range objectives {
 		row = append(row, v.cell(p, o))
 	}
 	return append(row, p.remark())
 }
 
-// remark says what keeps p off the frontier, and the verdict if that is not ok.
+// remark says whether p is predicted, what keeps it off the frontier, and the verdict
+// if that is not ok.
 func (p point) remark() string {
 	var remarks []string
+	if p.Status == predicted {
+		remarks = append(remarks, predicted)
+	}
 	switch standing := p.standing(); {
 	case p.Violates != "":
 		remarks = append(remarks, "breaks "+p.Violates)
 	case standing == dominated || standing == unknown:
 		remarks = append(remarks, standing)
 	}
-	if p.Measurement.Verdict != trial.OK {
+	if p.Measurement != nil && p.Measurement.Verdict != trial.OK {
 		remarks = append(remarks, string(p.Measurement.Verdict))
 	}
 	return strings.Join(remarks, ", ")
@@ -182,18 +202,25 @@ func (v *view) cell(p point, o objective.Objective) string {
 	return fmt.Sprintf("%s [%s, %s]", o.Format(r.value), number(r.low), number(r.high))
 }
 
-// align writes rows of equally many cells as columns, without the blanks that
-// padding leaves at the ends of lines.
+// align writes rows of as many cells as the first as columns, without the blanks that
+// padding leaves at the ends of lines. A row of one cell is a line across them.
 func align(b *bytes.Buffer, rows [][]string) error {
 	var padded bytes.Buffer
 	tw := tabwriter.NewWriter(&padded, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		if len(row) == 1 {
+			row = make([]string, len(rows[0]))
+		}
 		fmt.Fprintln(tw, strings.Join(row, "\t"))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	for line := range strings.Lines(padded.String()) {
+		if len(rows[0]) == 1 {
+			line = rows[0][0]
+		}
+		rows = rows[1:]
 		b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
 	return nil

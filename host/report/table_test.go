@@ -51,7 +51,7 @@ func TestTableRows(t *testing.T) {
 	for _, want := range []string{
 		"decoder parameters (proxy for quality; differences of a few percent are ties)",
 		`study "nightly" on bench (Zen 4, wazero 1.12.0)`,
-		"\nreference\n1           gpt2 L2 d96 D200|100 h3|2 ",
+		"\nreference\n1      gpt2 L2 d96 D200|100 h3|2 ",
 		"; infeasible: 5; references: 1\n",
 	} {
 		if !strings.Contains(text, want) {

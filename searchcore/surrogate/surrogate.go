@@ -77,6 +77,8 @@ type solution struct {
 	points    []exact.Point
 	selection []arch.Architecture // to be measured next
 	farthest  float64             // distance of the first of them from what is measured
+
+	within, checked int // see check
 }
 
 // New returns the strategy for a study's setup. feasible is as for package evolve.
@@ -135,7 +137,7 @@ func (s *Strategy) Propose(r *rand.Rand) (trial.Proposal, error) {
 	if err != nil {
 		return trial.Proposal{}, err
 	}
-	if solution.farthest <= math.Log1p(near) && s.agrees(n) {
+	if solution.farthest <= math.Log1p(near) && s.agrees(solution) {
 		return trial.Proposal{}, trial.ErrConverged
 	}
 	if a, ok := s.unasked(solution.selection); ok {
@@ -198,7 +200,7 @@ func (s *Strategy) Predicted() *trial.Predicted {
 	if err != nil {
 		return nil
 	}
-	p := &trial.Predicted{Total: len(solution.points), Fitted: n}
+	p := &trial.Predicted{Total: len(solution.points), Fitted: n, Checked: solution.checked, Within: solution.within}
 	spread, _ := s.spread(solution.points, len(s.results), trial.MaxPredicted)
 	for _, point := range spread {
 		prediction, err := predict(solution.model, point.Arch)
@@ -270,9 +272,12 @@ func sameDevice(a, b trial.Device) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// predict returns what model expects of a.
+// predict returns what model expects of a. It is an error if that has no bounds.
 func predict(model *cost.Model, a arch.Architecture) (trial.Prediction, error) {
 	prefill, decode, err := model.Predict(a)
+	if high := prefill.HighMs + decode.HighMs; err == nil && !(high <= math.MaxFloat64) {
+		err = fmt.Errorf("architecture %s: the model bounds no time", a.ID())
+	}
 	return trial.Prediction{Arch: a, Prefill: trial.Estimate(prefill), Decode: trial.Estimate(decode)}, err
 }
 
@@ -296,6 +301,7 @@ func (s *Strategy) solve(n int) (*solution, error) {
 	for _, p := range spread {
 		solution.selection = append(solution.selection, p.Arch)
 	}
+	solution.within, solution.checked = s.check(n)
 	s.solution = solution
 	return solution, nil
 }
@@ -340,17 +346,20 @@ func (s *Strategy) spread(points []exact.Point, results, n int) (chosen []exact.
 	return chosen, farthest
 }
 
-// agrees reports whether the last results before the first n lie in the intervals
-// in which the models that proposed them predicted them.
-func (s *Strategy) agrees(n int) bool {
-	if n-settled < len(s.design) {
-		return false
-	}
-	within, all := 0, 0
-	for i := n - settled; i < n; i += batch {
+// agrees reports whether enough was checked of what models predict, and it agreed.
+func (s *Strategy) agrees(solution *solution) bool {
+	return solution.fitted-settled >= len(s.design) && solution.checked > 0 &&
+		float64(solution.within) >= agreement*float64(solution.checked)
+}
+
+// check counts the latencies of the last results among the first n, those of the
+// design left aside, and how many lie in the intervals in which the models that
+// proposed them predicted them.
+func (s *Strategy) check(n int) (within, all int) {
+	for i := max(n-settled, len(s.design)); i < n; i += batch {
 		model, err := s.fit(i)
 		if err != nil {
-			return false
+			return 0, 0
 		}
 		for _, r := range s.results[i : i+batch] {
 			if r.measurement == nil {
@@ -358,14 +367,14 @@ func (s *Strategy) agrees(n int) bool {
 			}
 			p, err := predict(model, r.arch)
 			if err != nil {
-				return false
+				return 0, 0
 			}
 			all += 2
 			within += in(objective.LatencyMs(r.measurement.Protocol, r.measurement.Prefill), p.Prefill)
 			within += in(objective.LatencyMs(r.measurement.Protocol, r.measurement.Decode), p.Decode)
 		}
 	}
-	return all > 0 && float64(within) >= agreement*float64(all)
+	return within, all
 }
 
 func in(ms float64, e trial.Estimate) int {

@@ -275,6 +275,74 @@ func TestPredicted(t *testing.T) {
 	}
 }
 
+// TestChecked compares what was measured after each model with what it had predicted.
+func TestChecked(t *testing.T) {
+	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
+	strategy, d := newStrategy(t, s), device{noise: 0.1}
+	if _, err := run(t, strategy, s, d, 20); err != nil {
+		t.Fatal(err)
+	}
+	var within []int // of each batch
+	for range 4 {
+		before := strategy.Predicted()
+		wantChecked, wantWithin := 0, 0
+		for _, n := range within[max(0, len(within)-2):] {
+			wantChecked, wantWithin = wantChecked+10, wantWithin+n
+		}
+		if before.Checked != wantChecked || before.Within != wantWithin {
+			t.Errorf("fitted to %d: %d of %d within, want %d of %d", before.Fitted, before.Within, before.Checked, wantWithin, wantChecked)
+		}
+		list, err := run(t, strategy, s, d, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := 0
+		for i, m := range list {
+			p := before.Points[i]
+			if p.Arch.ID() != m.Arch.ID() {
+				t.Fatalf("%v was measured, not %v, the farthest", m.Arch, p.Arch)
+			}
+			for _, pair := range []struct {
+				e trial.Estimate
+				s trial.Stat
+			}{{p.Prefill, m.m.Prefill}, {p.Decode, m.m.Decode}} {
+				if pair.e.LowMs <= pair.s.MedianMs && pair.s.MedianMs <= pair.e.HighMs {
+					in++
+				}
+			}
+		}
+		within = append(within, in)
+	}
+	if !slices.ContainsFunc(within, func(n int) bool { return n < 10 }) {
+		t.Errorf("all predictions came true (%v): a device this noisy should miss some", within)
+	}
+}
+
+// TestNoBounds has a device that claims an absurd median: nothing finite can be
+// predicted, and the search goes on.
+func TestNoBounds(t *testing.T) {
+	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
+	strategy, d := newStrategy(t, s), device{noise: 0.02}
+	list, err := run(t, strategy, s, d, 19)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := strategy.Propose(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strategy.Asked(p)
+	m := d.measure(p.Arch, s.Workload, s.Protocol)
+	m.Decode.MedianMs = 1e200
+	strategy.Told(p.Arch.ID(), list[0].costs, &m)
+	if p := strategy.Predicted(); p != nil {
+		t.Errorf("predicted %d points, the first %+v", len(p.Points), p.Points[0])
+	}
+	if _, err := strategy.Propose(nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestConverges ends by itself where the model is right.
 func TestConverges(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")

@@ -111,6 +111,10 @@ type Predicted struct {
 	Points []Prediction `json:"points"`
 	Total  int          `json:"total"`  // members of the computed frontier
 	Fitted int          `json:"fitted"` // measurements that the model was fitted to
+	// Checked counts the last latencies that were predicted before they were
+	// measured, and Within those of them that lie in their 95 % intervals.
+	Checked int `json:"checked"`
+	Within  int `json:"within"`
 }
 
 // MaxPredicted bounds Predicted.Points.
