@@ -217,6 +217,7 @@ func TestPage(t *testing.T) {
 		p.click("accept")
 	}
 	p.measured(27)
+	p.until(`!document.getElementById("start").disabled`)
 	p.fill("budget", "28")
 	p.click("start")
 	p.measured(28)

@@ -98,26 +98,41 @@ func (s *Session) open(search.Command) error {
 	device := s.Target.Device()
 	s.post(search.Message{Device: &device})
 	idle := search.Message{State: search.StateIdle, Kept: true} // also where nobody can tell
-	defer func() { s.post(idle) }()
+	var kept *study.Study
+	defer func() {
+		s.post(idle)
+		s.predict(kept) // last: it takes a while, and nobody need wait for it
+	}()
 	lines, err := s.Store.Load()
 	if err != nil {
 		s.report(unavailable(err))
 	} else if idle.Kept = len(lines) > 0; idle.Kept {
-		s.report(s.tell(lines))
+		kept, err = s.tell(lines)
+		s.report(err)
 	}
 	s.report(s.Unfit)
 	return nil
 }
 
+// predict tells the frontier that the kept study's strategy predicts, if any.
+func (s *Session) predict(kept *study.Study) {
+	if kept == nil {
+		return
+	}
+	if p := kept.Predicted(); p != nil {
+		s.post(search.Message{Replayed: true, Event: &trial.Event{V: trial.EventVersion, Kind: trial.KindPredicted, Predicted: p}})
+	}
+}
+
 // tell tells the kept study: its events, its frontier and how far it is.
-func (s *Session) tell(lines []string) error {
+func (s *Session) tell(lines []string) (*study.Study, error) {
 	events, err := decodeAll(lines)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	st, err := study.Replay(events, nil, nil)
 	if err != nil {
-		return unreadable(err)
+		return nil, unreadable(err)
 	}
 	replay := func(e trial.Event) { s.post(search.Message{Event: &e, Replayed: true}) }
 	for _, e := range events {
@@ -130,11 +145,8 @@ func (s *Session) tell(lines []string) error {
 	progress := st.Progress()
 	progress.ElapsedMs = float64(search.Spent(st)) / 1e6
 	replay(trial.Event{V: trial.EventVersion, Kind: trial.KindFrontier, Frontier: &frontier})
-	if p := st.Predicted(); p != nil {
-		replay(trial.Event{V: trial.EventVersion, Kind: trial.KindPredicted, Predicted: p})
-	}
 	replay(trial.Event{V: trial.EventVersion, Kind: trial.KindProgress, Progress: &progress})
-	return nil
+	return st, nil
 }
 
 // start begins a search and returns while it runs.
