@@ -11,12 +11,16 @@
 //
 // What is compared, and why the result is exact:
 //
-//   - Multisets are compared at equal depth and equal decoder parameters only. So
-//     any objective that depends on the frame, the depth and the decoder parameters
-//     may be asked for, in either direction, and bounded from both sides. The
-//     dimensions of a space make few different counts of parameters.
-//   - Times are integers, sums over the layers and what depends on the former ([Times]); a multiset is covered by one that is at most as high in all
-//     the sums that the objectives and constraints need.
+//   - Multisets of equal depth are compared by the sums that the objectives and
+//     constraints need: one is covered by another that is at most as high in all of
+//     them, or has the same where more is asked for as well, as of decoder parameters
+//     that are maximised. All sums are integers. Those of quality are in units of
+//     proxy.Resolution, so that none differ which the objective calls equal.
+//   - A bound on the decoder parameters counts only where it may decide: fewer are as
+//     good as more, except below the lower bound, and unless what may come still
+//     crosses the upper one.
+//   - Times are sums over the layers and what comes on top ([Times]), hence the larger
+//     of two sums, which are compared both.
 //   - Peak memory is what weights, relative keys and cache add up to, and an arena
 //     that the widest layer decides. Only where heads are padded unlike, their number
 //     dividing d_model into parts that are no multiples of graph.Lane, is it estimated,
