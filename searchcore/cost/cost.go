@@ -89,6 +89,16 @@ func Fit(observations []Observation) (*Model, error) {
 	return m, nil
 }
 
+// Typical returns a model for w with about the times of a laptop, for what needs times
+// before anything is measured. Its intervals mean nothing.
+func Typical(w trial.Workload) *Model {
+	m := &Model{Workload: w}
+	for i := range m.fits {
+		copy(m.fits[i].perUnit[:], typical[:])
+	}
+	return m
+}
+
 // latency is what a study takes for the time of a pass.
 type latency struct {
 	counts

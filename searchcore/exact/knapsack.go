@@ -127,7 +127,7 @@ func (k *knapsack) merge(out front, d, layer int) front {
 	return s.kept
 }
 
-var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d comparisons; give the space fewer values of d_inner or n_head, or the search fewer objectives and constraints", maxNodes, maxComparisons)
+var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d comparisons; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", maxNodes, maxComparisons)
 
 func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
 
