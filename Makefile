@@ -101,7 +101,8 @@ fuzz: tools
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$$fuzztime -timeout=0 -fuzzminimizetime=5x "$$package"; \
 	done
 
-# The tables of docs/quality.md, from the published sets of trained models.
+# The tables of docs/quality.md, from the published sets of trained models; the last one
+# from models that are measured here.
 TRAINED := searchcore/arch/testdata/lts_random_wt103.csv searchcore/arch/testdata/lts_pareto_lm1b.csv
 
 reproduce:
@@ -109,6 +110,10 @@ reproduce:
 	go run ./cmd/litefront proxy eval $(TRAINED) --out docs/quality/perplexity.svg > docs/quality/eval.txt
 	go run ./cmd/litefront proxy fit $(TRAINED) > docs/quality/fit.txt
 	go run ./cmd/litefront proxy discover $(TRAINED) > docs/quality/discover.txt
+	rm -f bin/quality.jsonl
+	mkdir -p bin
+	go run ./cmd/litefront search --space lts-gpt2 --budget 20 --study bin/quality.jsonl
+	go run ./cmd/litefront proxy frontier bin/quality.jsonl --out docs/quality/frontier.svg > docs/quality/frontier.txt
 
 # Speeds, with a verdict per goal.
 bench-kernels:

@@ -39,7 +39,7 @@ func proxyCommand() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(proxyEvalCommand(), proxyFitCommand(), proxyDiscoverCommand())
+	cmd.AddCommand(proxyEvalCommand(), proxyFitCommand(), proxyDiscoverCommand(), proxyFrontierCommand())
 	return cmd
 }
 

@@ -158,7 +158,7 @@ func TestProxyBadInput(t *testing.T) {
 		{[]string{"eval", "one.csv", "--expression", "params/(depth-2)"}, `proxy params/(depth-2): its value +Inf for model "b" of set "gpt2" is not finite`},
 		{[]string{"fit", "one.csv"}, "holding out needs at least 2 sets (column exp) of different name or corpus; the tables have 1"},
 		{[]string{"discover", "one.csv"}, "discovery needs at least 2 sets (column exp) to judge by leaving one out; the tables have 1"},
-		{[]string{"evil"}, `unknown command "evil"; the commands are discover, eval, fit`},
+		{[]string{"evil"}, `unknown command "evil"; the commands are discover, eval, fit, frontier`},
 	} {
 		_, stderr, code := s.run(append([]string{"proxy"}, tt.args...)...)
 		if code != 1 || stderr != "litefront: "+tt.want+"\n" {

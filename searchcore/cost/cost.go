@@ -9,9 +9,7 @@
 //
 // How long a byte takes depends on whether a cache still holds it from the pass before.
 // So bytes beyond a threshold may take longer. The threshold is fitted, too, and left
-// out where it explains too little. The footprint that is compared with it leaves the
-// padding of layers aside: it depends on the number of layers and the decoder
-// parameters only. So package exact solves for the model as it is, at every footprint.
+// out where it explains too little.
 //
 // What is fitted is the shortest of a measurement's samples, which noise disturbs least,
 // over how much slower than usual the sentinels ran: the one bound by arithmetic for
@@ -91,9 +89,19 @@ func Fit(observations []Observation) (*Model, error) {
 	return m, nil
 }
 
+// Typical returns a model for w with about the times of a laptop, for what needs times
+// before anything is measured. Its intervals mean nothing.
+func Typical(w trial.Workload) *Model {
+	m := &Model{Workload: w}
+	for i := range m.fits {
+		copy(m.fits[i].perUnit[:], typical[:])
+	}
+	return m
+}
+
 // latency is what a study takes for the time of a pass.
 type latency struct {
-	work
+	counts
 	ms float64
 }
 
@@ -148,7 +156,7 @@ func (m *Model) check(o Observation) error {
 
 // sample is what one pass consisted of and took.
 type sample struct {
-	work
+	counts
 	ms         float64
 	sentinelMs float64 // 0 if none ran
 }
@@ -184,7 +192,7 @@ func (m *Model) Predict(a arch.Architecture) (prefill, decode Time, err error) {
 		if !(f.ms(w) < maxMs/2) {
 			return Time{}, Time{}, fmt.Errorf("cost: architecture %s: %.3g ms are too many to predict; the limit is %g", a.ID(), f.ms(w), maxMs/2)
 		}
-		ms := exact.Times{Terms: exact.Terms{Constant: f.linearFs(w.counts) + f.excessFs(w.footprint)}}.Ms(nil, 0)
+		ms := exact.Times{Terms: exact.Terms{Constant: f.linearFs(w) + max(0, f.excessFs(w, f.threshold))}}.Ms(nil)
 		half := ms * f.halfWidth(w)
 		times[i] = Time{ms, max(0, ms-half), ms + half}
 	}
@@ -203,11 +211,12 @@ func (m *Model) Table(f space.Frame) (exact.Table, error) {
 		for i, fit := range m.fits {
 			if n == 0 {
 				times[i].Constant = fit.linearFs(both[i].outside)
-				times[i].Excess = func(layers int, decoderParams int64) int64 {
-					return fit.excessFs(both[i].footprint(layers, decoderParams))
-				}
 			}
 			times[i].Layers = append(times[i].Layers, fit.linearFs(both[i].layers[0]))
+			if fit.perUnit[excess] > 0 {
+				times[i].Excess.Constant = fit.excessFs(both[i].outside, fit.threshold)
+				times[i].Excess.Layers = append(times[i].Excess.Layers, fit.excessFs(both[i].layers[0], 0))
+			}
 		}
 	}
 	return exact.Table{Prefill: times[0], Decode: times[1]}, nil
@@ -232,7 +241,10 @@ func (f fit) linearFs(c counts) int64 {
 	return fs
 }
 
-// excessFs is what footprint takes beyond the threshold.
-func (f fit) excessFs(footprint int64) int64 {
-	return max(0, footprint-f.threshold) * int64(math.Round(f.perUnit[excess]*fsPerMs))
+// excessFs is what the bytes of c take beyond so many, below 0 if c has fewer.
+func (f fit) excessFs(c counts, beyond int64) int64 {
+	if f.perUnit[excess] == 0 {
+		return 0
+	}
+	return (c[bytes] - beyond) * int64(math.Round(f.perUnit[excess]*fsPerMs))
 }

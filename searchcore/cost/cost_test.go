@@ -59,11 +59,11 @@ func (d device) measure(t testing.TB, a arch.Architecture, w trial.Workload, r *
 	ms := func(p pass) trial.Stat {
 		total := p.total()
 		var sum float64
-		for i, n := range total.counts {
+		for i, n := range total {
 			sum += float64(n) * d.perUnit[i]
 		}
 		if d.cache > 0 {
-			sum += d.far * float64(max(0, total.counts[bytes]-d.cache))
+			sum += d.far * float64(max(0, total[bytes]-d.cache))
 		}
 		return trial.Stat{MinMs: sum * slower * (1 + d.noise*r.NormFloat64())}
 	}
@@ -209,7 +209,7 @@ func TestTableIsThePrediction(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if p, d := table.Prefill.Ms(indices, a.DecoderParams()), table.Decode.Ms(indices, a.DecoderParams()); p != prefill.Ms || d != decode.Ms {
+				if p, d := table.Prefill.Ms(indices), table.Decode.Ms(indices); p != prefill.Ms || d != decode.Ms {
 					t.Errorf("%v: the table says %v and %v, the prediction %v and %v", a, p, d, prefill.Ms, decode.Ms)
 				}
 			}
@@ -244,26 +244,6 @@ func TestFrontierOfAModel(t *testing.T) {
 		want := []float64{float64(points[i].Arch.DecoderParams()), prefill.Ms, decode.Ms}
 		if !slices.Equal(points[i].Values, want) {
 			t.Errorf("%v: values %v, predicted are %v", points[i].Arch, points[i].Values, want)
-		}
-	}
-}
-
-// TestFootprint compares with the bytes that a pass reads: within 2 %.
-func TestFootprint(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 8))
-	for _, name := range space.Presets() {
-		for range 20 {
-			a := draw(t, preset(t, name), r)
-			both, err := takeApart(a, trial.DefaultWorkload())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range both {
-				w := p.total()
-				if rel := float64(w.footprint)/float64(w.counts[bytes]) - 1; math.Abs(rel) > 0.02 {
-					t.Errorf("%v: a footprint of %d bytes where %d are read", a, w.footprint, w.counts[bytes])
-				}
-			}
 		}
 	}
 }

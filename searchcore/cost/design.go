@@ -40,7 +40,7 @@ type point struct {
 // same for all, since loading and warming up a small model takes time as well.
 //
 // First, however, it sees to it that the measured span the space: the deciles of depth
-// and of width among the candidates, and their largest footprints, as far as n allows.
+// and of width among the candidates, and the most bytes that one reads, as far as n allows.
 //
 // What feasible, if not nil, has an error for is not chosen. An error says that n is
 // not 1 to 200, or that the space or the workload is not valid.
@@ -145,7 +145,7 @@ const columns = terms + knots
 // of the others that no memory holds are left out.
 func describe(list []arch.Architecture, measured int, w trial.Workload) ([]point, error) {
 	var points []point
-	var passes [][2]work
+	var passes [][2]counts
 	var first error
 	for i, a := range list {
 		both, err := takeApart(a, w)
@@ -157,7 +157,7 @@ func describe(list []arch.Architecture, measured int, w trial.Workload) ([]point
 			continue
 		}
 		points = append(points, point{arch: a})
-		passes = append(passes, [2]work{both[0].total(), both[1].total()})
+		passes = append(passes, [2]counts{both[0].total(), both[1].total()})
 	}
 	if len(points) == measured {
 		return nil, first
@@ -171,9 +171,9 @@ func describe(list []arch.Architecture, measured int, w trial.Workload) ([]point
 	}
 	depths := quantile(func(i int) int64 { return int64(len(points[i].arch.Layers)) })
 	widths := quantile(func(i int) int64 { return int64(points[i].arch.DModel) })
-	var footprints [2][]int64
-	for k := range footprints {
-		footprints[k] = quantile(func(i int) int64 { return passes[i][k].footprint })
+	var read [2][]int64
+	for k := range read {
+		read[k] = quantile(func(i int) int64 { return passes[i][k][bytes] })
 	}
 	var total float64
 	for i := range points {
@@ -182,11 +182,11 @@ func describe(list []arch.Architecture, measured int, w trial.Workload) ([]point
 			stratum(depths, int64(len(p.arch.Layers))),
 			strata + stratum(widths, int64(p.arch.DModel)),
 		}
-		if passes[i][1].footprint >= footprints[1][len(points)*19/20] {
+		if passes[i][1][bytes] >= read[1][len(points)*19/20] {
 			p.strata = append(p.strata, 2*strata)
 		}
 		for k, work := range passes[i] {
-			row, ms := row(work, footprints[k])
+			row, ms := row(work, read[k])
 			p.rows[k] = row
 			p.cost += ms
 		}
@@ -205,16 +205,16 @@ func stratum(sorted []int64, v int64) int {
 }
 
 // row returns what share of a pass each term is likely to take, and the pass's likely
-// time. The thresholds are quantiles of the footprints.
-func row(w work, footprints []int64) (row []float64, ms float64) {
+// time. The thresholds are quantiles of the bytes read.
+func row(w counts, read []int64) (row []float64, ms float64) {
 	row = make([]float64, columns)
-	for i, n := range w.counts {
+	for i, n := range w {
 		row[i] = float64(n) * typical[i]
 		ms += row[i]
 	}
 	for k := range knots {
-		threshold := footprints[len(footprints)*(k+1)/(knots+1)]
-		row[terms+k] = float64(max(0, w.footprint-threshold)) * typical[bytes]
+		threshold := read[len(read)*(k+1)/(knots+1)]
+		row[terms+k] = float64(max(0, w[bytes]-threshold)) * typical[bytes]
 	}
 	for i := range row {
 		row[i] /= ms

@@ -25,7 +25,7 @@ func design(t *testing.T, sp space.Space, n int, seed uint64, measured []arch.Ar
 }
 
 // TestDesignSpansTheSpace checks that designs repeat, hold nothing twice, and reach
-// the ends of depth, width and footprint.
+// the ends of depth, width and bytes read.
 func TestDesignSpansTheSpace(t *testing.T) {
 	for _, name := range space.Presets() {
 		sp := preset(t, name)
@@ -43,7 +43,7 @@ func TestDesignSpansTheSpace(t *testing.T) {
 			if err := sp.Contains(a); err != nil {
 				t.Error(err)
 			}
-			most = max(most, footprint(t, a))
+			most = max(most, bytesRead(t, a))
 		}
 		if len(ids) != len(list) {
 			t.Errorf("%s: %d of %d architectures are different", name, len(ids), len(list))
@@ -54,7 +54,7 @@ func TestDesignSpansTheSpace(t *testing.T) {
 		larger := 0
 		r := rand.New(rand.NewPCG(99, 0))
 		for range 200 {
-			if footprint(t, draw(t, sp, r)) > most {
+			if bytesRead(t, draw(t, sp, r)) > most {
 				larger++
 			}
 		}
@@ -64,13 +64,13 @@ func TestDesignSpansTheSpace(t *testing.T) {
 	}
 }
 
-func footprint(t *testing.T, a arch.Architecture) int64 {
+func bytesRead(t *testing.T, a arch.Architecture) int64 {
 	t.Helper()
 	both, err := takeApart(a, trial.DefaultWorkload())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return both[1].total().footprint
+	return both[1].total()[bytes]
 }
 
 // TestDesignBeatsChance compares how uncertain predictions of fresh architectures are

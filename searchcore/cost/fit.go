@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// excess is the term of the bytes of the footprint beyond the threshold.
+// excess is the term of the bytes beyond the threshold.
 const excess = terms
 
 // fit is a sum of terms that was fitted to samples.
@@ -28,7 +28,7 @@ type fit struct {
 func (f fit) calibrate(observed []latency) fit {
 	ratios := make([]float64, len(observed))
 	for i, o := range observed {
-		ratios[i] = o.ms / f.ms(o.work)
+		ratios[i] = o.ms / f.ms(o.counts)
 	}
 	sorted := slices.Sorted(slices.Values(ratios))
 	usual := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
@@ -49,17 +49,17 @@ func (f fit) calibrate(observed []latency) fit {
 }
 
 // regressors are the amounts of all terms in w.
-func (f fit) regressors(w work) [terms + 1]float64 {
+func (f fit) regressors(w counts) [terms + 1]float64 {
 	var x [terms + 1]float64
-	for i, n := range w.counts {
+	for i, n := range w {
 		x[i] = float64(n)
 	}
-	x[excess] = float64(max(0, w.footprint-f.threshold))
+	x[excess] = float64(max(0, w[bytes]-f.threshold))
 	return x
 }
 
 // ms is about the time of w.
-func (f fit) ms(w work) (ms float64) {
+func (f fit) ms(w counts) (ms float64) {
 	for i, x := range f.regressors(w) {
 		ms += x * f.perUnit[i]
 	}
@@ -73,7 +73,7 @@ func regress(samples []sample) fit {
 	best := regressBeyond(samples, math.MaxInt64)
 	aicc := best.aicc(len(samples), 0)
 	for _, s := range samples {
-		f := regressBeyond(samples, s.footprint)
+		f := regressBeyond(samples, s.counts[bytes])
 		if a := f.aicc(len(samples), 1); f.perUnit[excess] > 0 && a < aicc {
 			best, aicc = f, a
 		}
@@ -97,7 +97,7 @@ func regressBeyond(samples []sample, threshold int64) fit {
 	n := len(samples)
 	a, ones := mat.NewDense(n, terms+1, nil), slices.Repeat([]float64{1}, n)
 	for i, s := range samples {
-		for j, x := range f.regressors(s.work) {
+		for j, x := range f.regressors(s.counts) {
 			a.Set(i, j, x/s.ms) // relative to the time, which becomes 1
 		}
 	}
@@ -116,7 +116,7 @@ func regressBeyond(samples []sample, threshold int64) fit {
 		}
 	}
 	for _, s := range samples {
-		r := f.ms(s.work)/s.ms - 1
+		r := f.ms(s.counts)/s.ms - 1
 		f.rss += r * r
 	}
 	freedom := float64(max(1, n-len(f.used)))
@@ -144,7 +144,7 @@ func (f *fit) invert(a *mat.Dense, scale [terms + 1]float64) {
 // halfWidth is half the width of the 95 % interval for a measurement of w, as a share
 // of its time: the noise of one more measurement, and what the coefficients' own
 // uncertainty makes of w.
-func (f fit) halfWidth(w work) float64 {
+func (f fit) halfWidth(w counts) float64 {
 	if len(f.used) == 0 {
 		return math.Inf(1)
 	}

@@ -1,7 +1,6 @@
 package cost
 
 import (
-	"math"
 	"strings"
 
 	"litefront/searchcore/arch"
@@ -31,35 +30,19 @@ func (c *counts) add(d counts) {
 	}
 }
 
-// work is what a pass consists of.
-type work struct {
-	counts
-	footprint int64 // in bytes; see pass.footprint
-}
-
 // pass is one forward pass, taken apart.
 type pass struct {
 	outside counts
 	layers  []counts
-	params  int64
-
-	// What the footprint grows by with layers and decoder parameters, in bytes.
-	base, perLayer, perParam float64
 }
 
 // total is the whole pass.
-func (p pass) total() work {
-	w := work{p.outside, p.footprint(len(p.layers), p.params)}
+func (p pass) total() counts {
+	sum := p.outside
 	for _, l := range p.layers {
-		w.add(l)
+		sum.add(l)
 	}
-	return w
-}
-
-// footprint is how many bytes a pass of so many layers and decoder parameters reads,
-// but for what the padding of its layers adds.
-func (p pass) footprint(layers int, params int64) int64 {
-	return int64(math.Round(p.base + p.perLayer*float64(layers) + p.perParam*float64(params)))
+	return sum
 }
 
 // A step is one of the two passes that are timed.
@@ -76,29 +59,8 @@ func takeApart(a arch.Architecture, w trial.Workload) (both [2]pass, err error) 
 	if err != nil {
 		return both, err
 	}
-	// Two layers without padding tell what a layer reads whatever is in it.
-	var probes [2]*graph.Graph
-	for i := range probes {
-		b := g.Arch
-		b.Layers = []arch.Layer{{Heads: 1, DInner: (i + 1) * graph.Panel * graph.Lane}}
-		if probes[i], err = graph.Build(b, w); err != nil {
-			return both, err
-		}
-	}
 	for i, s := range steps(w) {
-		p := &both[i]
-		p.outside, p.layers = s.count(g)
-		p.params = g.Arch.DecoderParams()
-
-		outside, small := s.count(probes[0])
-		_, large := s.count(probes[1])
-		params, more := probes[0].Arch.DecoderParams(), probes[1].Arch.DecoderParams()
-		p.perParam = float64(large[0][bytes]-small[0][bytes]) / float64(more-params)
-		two := probes[0].Arch
-		two.Layers = append(two.Layers, two.Layers[0])
-		layerParams := two.DecoderParams() - params
-		p.perLayer = float64(small[0][bytes]) - p.perParam*float64(layerParams)
-		p.base = float64(outside[bytes]) - p.perParam*float64(params-layerParams)
+		both[i].outside, both[i].layers = s.count(g)
 	}
 	return both, nil
 }

@@ -20,7 +20,7 @@ import (
 // TestAgainstBruteForce solves random problems and compares with the frontier of all
 // architectures of the space, each built and valued by itself.
 func TestAgainstBruteForce(t *testing.T) {
-	problems, size := 300, 1300
+	problems, size := 400, 1300
 	if os.Getenv("LITEFRONT_LONG") != "" {
 		problems, size = 150, 200_000
 	}
@@ -75,6 +75,13 @@ func randomProblem(t *testing.T, r *rand.Rand, size int) (exact.Problem, []arch.
 		{"total_params", "decoder_params", "prefill_ms"},
 		{"decode_ms", "peak_mb"},
 		{"decoder_params", "prefill_ms", "decode_ms", "peak_mb"},
+		{"quality", "prefill_ms"},
+		{"quality", "decode_ms"},
+		{"quality", "flops"},
+		{"quality", "prefill_ms", "decode_ms"},
+		{"quality", "response_ms", "peak_mb"},
+		{"quality", "decoder_params", "decode_ms"},
+		{"quality", "total_params", "flops"},
 	}
 	workloads := []trial.Workload{
 		{PromptLen: 16, Context: 1024}, {PromptLen: 64, Context: 64}, {PromptLen: 1, Context: 40}, {PromptLen: 1000, Context: 1024},
@@ -95,7 +102,7 @@ func randomProblem(t *testing.T, r *rand.Rand, size int) (exact.Problem, []arch.
 				NLayer: space.Choices{2 + r.IntN(3)}, DModel: space.Choices{128}, DInner: choices(r, 6, 64, 352, 32), NHead: space.Choices{1},
 			}
 			p.Workload = trial.Workload{PromptLen: pick(r, []int{512, 1000}), Context: 1024}
-			p.Objectives = objectives(t, append([]string{"decoder_params", "prefill_ms"}, pick(r, [][]string{nil, {"peak_mb"}})...)...)
+			p.Objectives = objectives(t, append([]string{pick(r, []string{"decoder_params", "quality"}), "prefill_ms"}, pick(r, [][]string{nil, {"peak_mb"}})...)...)
 		}
 		p.Workload.Precision, p.Workload.Threads = trial.F32, 1
 		all := enumerate(t, p.Space, size)
@@ -104,7 +111,7 @@ func randomProblem(t *testing.T, r *rand.Rand, size int) (exact.Problem, []arch.
 		}
 		// Bounds at the values of architectures there are.
 		for range r.IntN(3) {
-			o := pick(r, append(objective.All(), p.Objectives...))
+			o := pick(r, append(objectives(t, "quality", "flops"), append(objective.All(), p.Objectives...)...))
 			if memory {
 				o = pick(r, objectives(t, "peak_mb", "weight_mb"))
 			}
@@ -184,12 +191,11 @@ func randomTable(seed uint64) func(space.Frame) (exact.Table, error) {
 			}
 			return t
 		}
-		jump := r.Int64N(1_000_000)
+		excess := terms()
+		excess.Constant *= -5
 		return exact.Table{
 			Prefill: exact.Times{Terms: terms()},
-			Decode: exact.Times{Terms: terms(), Excess: func(layers int, params int64) int64 {
-				return unit * max(0, params-jump) / 100_000 * int64(layers)
-			}},
+			Decode:  exact.Times{Terms: terms(), Excess: excess},
 		}, nil
 	}
 }
@@ -263,18 +269,20 @@ func candidate(t *testing.T, p exact.Problem, a arch.Architecture) objective.Can
 		t.Fatal(err)
 	}
 	ms := func(times exact.Times) trial.Stat {
-		fs := times.Constant
+		fs, excess := times.Constant, times.Excess.Constant
 		for _, l := range a.Layers {
-			fs += times.Layers[slices.Index(f.Layers, l)]
+			i := slices.Index(f.Layers, l)
+			fs += times.Layers[i]
+			if times.Excess.Layers != nil {
+				excess += times.Excess.Layers[i]
+			}
 		}
-		if times.Excess != nil {
-			fs += times.Excess(len(a.Layers), a.DecoderParams())
-		}
+		fs += max(0, excess)
 		return trial.Stat{MedianMs: math.Round(float64(fs)/1e6) / 1e6}
 	}
-	return objective.Candidate{Arch: a, Workload: p.Workload, Memory: g.Memory, Measurement: &trial.Measurement{
+	return objective.NewCandidate(g, &trial.Measurement{
 		Protocol: trial.Litefront, Prefill: ms(table.Prefill), Decode: ms(table.Decode),
-	}}
+	})
 }
 
 // frameOf returns the frame of a, which tables look at.

@@ -11,12 +11,16 @@
 //
 // What is compared, and why the result is exact:
 //
-//   - Multisets are compared at equal depth and equal decoder parameters only. So
-//     any objective that depends on the frame, the depth and the decoder parameters
-//     may be asked for, in either direction, and bounded from both sides. The
-//     dimensions of a space make few different counts of parameters.
-//   - Times are integers, sums over the layers and what depends on the former ([Times]); a multiset is covered by one that is at most as high in all
-//     the sums that the objectives and constraints need.
+//   - Multisets of equal depth are compared by the sums that the objectives and
+//     constraints need: one is covered by another that is at most as high in all of
+//     them, or has the same where more is asked for as well, as of decoder parameters
+//     that are maximised. All sums are integers. Those of quality are in units of
+//     proxy.Resolution, so that none differ which the objective calls equal.
+//   - A bound on the decoder parameters counts only where it may decide: fewer are as
+//     good as more, except below the lower bound, and unless what may come still
+//     crosses the upper one.
+//   - Times are sums over the layers and what comes on top ([Times]), hence the larger
+//     of two sums, which are compared both.
 //   - Peak memory is what weights, relative keys and cache add up to, and an arena
 //     that the widest layer decides. Only where heads are padded unlike, their number
 //     dividing d_model into parts that are no multiples of graph.Lane, is it estimated,
@@ -76,7 +80,7 @@ func Solve(p Problem) ([]Point, error) {
 	for _, f := range frames {
 		found, err := p.solveFrame(f)
 		if err != nil {
-			return nil, fmt.Errorf("exact: d_model %d, div_val %d: %w", f.DModel, f.DivVal, err)
+			return nil, inFrame(f, err)
 		}
 		points = append(points, found...)
 	}
@@ -94,6 +98,27 @@ func (p Problem) Check() error {
 	}
 	_, err := p.check()
 	return err
+}
+
+// Rehearse reports why [Solve] would refuse p, as far as one frame tells: the first of
+// those with the most layers to choose from. It takes a fraction of the time, and
+// under a table of typical times warns of most that is too large.
+func (p Problem) Rehearse() error {
+	frames, err := p.check()
+	if err != nil {
+		return err
+	}
+	hardest := frames[0]
+	for _, f := range frames {
+		if len(f.Layers) > len(hardest.Layers) {
+			hardest = f
+		}
+	}
+	s, err := p.sums(hardest)
+	if err == nil {
+		_, err = p.multisets(s)
+	}
+	return inFrame(hardest, err)
 }
 
 // maxConstraints bounds Problem.Constraints.
@@ -124,19 +149,23 @@ func (p *Problem) check() ([]space.Frame, error) {
 	return frames, nil
 }
 
+// inFrame says which frame err is of, if it is any.
+func inFrame(f space.Frame, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("exact: d_model %d, div_val %d: %w", f.DModel, f.DivVal, err)
+}
+
 // solveFrame returns the frontier of one frame.
 func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 	s, err := p.sums(f)
 	if err != nil {
 		return nil, err
 	}
-	var m multisets = repeated(len(f.Layers))
-	if !p.Space.Shared {
-		k := p.knapsack(s)
-		if err := k.fill(); err != nil {
-			return nil, err
-		}
-		m = k
+	m, err := p.multisets(s)
+	if err != nil {
+		return nil, err
 	}
 	var points []Point
 	for _, depth := range p.Space.NLayer {
@@ -154,6 +183,15 @@ type multisets interface {
 	count(depth int) int
 	// at returns the indices of the layers of one, in the memory of buf.
 	at(depth, i int, buf []int) []int
+}
+
+// multisets returns those of one frame that may be on its frontier.
+func (p *Problem) multisets(s *sums) (multisets, error) {
+	if p.Space.Shared {
+		return repeated(len(s.frame.Layers)), nil
+	}
+	k := p.knapsack(s)
+	return k, k.fill()
 }
 
 // repeated lists the multisets of one out of so many layers.

@@ -53,16 +53,16 @@ func device(f space.Frame) (exact.Table, error) {
 	vocab := 50264 * d
 	prefill := exact.Terms{Constant: 3e12 + 100e3*vocab}
 	decode := exact.Terms{Constant: 1e10 + 110e3*vocab}
+	excess := exact.Terms{Constant: 80e3 * (vocab - 8<<20)}
 	for _, l := range f.Layers {
 		weights := 4*d*d + 2*d*int64(l.DInner)
 		prefill.Layers = append(prefill.Layers, 192*weights*25e3+30e6*192*d+15e8*int64(l.Heads)*192)
+		excess.Layers = append(excess.Layers, 80e3*weights)
 		decode.Layers = append(decode.Layers, 110e3*weights+3e9+2e8*int64(l.Heads))
 	}
 	return exact.Table{
 		Prefill: exact.Times{Terms: prefill},
-		Decode: exact.Times{Terms: decode, Excess: func(_ int, params int64) int64 {
-			return 80e3 * max(0, params+vocab-8<<20)
-		}},
+		Decode:  exact.Times{Terms: decode, Excess: excess},
 	}, nil
 }
 
@@ -74,6 +74,9 @@ func BenchmarkSolve(b *testing.B) {
 			{"decoder_params", "decode_ms", "peak_mb"},
 			{"decoder_params", "prefill_ms", "decode_ms"},
 			{"decoder_params", "prefill_ms", "decode_ms", "peak_mb"},
+			{"quality", "prefill_ms"},
+			{"quality", "decode_ms"},
+			{"quality", "prefill_ms", "decode_ms"},
 		} {
 			b.Run(fmt.Sprint(name, set), func(b *testing.B) {
 				p := exact.Problem{Space: preset(b, name), Workload: trial.DefaultWorkload(), Objectives: objectives(b, set...), Table: device}

@@ -2,21 +2,22 @@ package exact
 
 import (
 	"fmt"
-	"math"
+	"math/big"
 	"slices"
 )
 
 // knapsack finds the multisets of a frame's layers that no other of the same depth
-// and the same decoder parameters covers. It is the unbounded knapsack problem: each
-// layer of the frame in turn, by ascending rank, is added any number of times to what
-// the layers before it make.
+// covers. It is the unbounded knapsack problem: each layer of the frame in turn, by
+// ascending rank, is added any number of times to what the layers before it make.
 type knapsack struct {
-	depth     int     // the largest
-	params    []int64 // of each layer
-	maxParams int64   // of the layers together
-	axes      []axis
-	arena     *arena // nil when it makes no difference
-	sameRank  bool   // one covers another only when both have the same arena
+	depth    int     // the largest
+	params   []int64 // of each layer
+	limit    int64   // of the params of a multiset; 0 for none
+	bounds   bounds
+	axes     []axis // those with equal first
+	byParams bool   // the first axis orders as params do
+	arena    *arena // nil when it makes no difference
+	sameRank bool   // one covers another only when both have the same arena
 
 	fronts []front // by depth
 	nodes  []node
@@ -30,7 +31,11 @@ type axis struct {
 	equal  bool // one covers another only when it has the same sum
 }
 
-// front lists multisets of one depth by ascending params.
+// bounds are those of the params of a whole multiset that are to be compared, 0 for
+// none.
+type bounds struct{ low, high int64 }
+
+// front lists multisets of one depth in the order of compare.
 type front struct {
 	params []int64
 	sums   []int64 // by multiset, then axis
@@ -60,7 +65,7 @@ func (k *knapsack) fill() error {
 		}
 		for d := 1; d <= k.depth; d++ {
 			// The front before has this layer already, so that it may come again.
-			spare, k.fronts[d] = k.fronts[d], k.merge(spare, k.fronts[d], k.fronts[d-1], layer)
+			spare, k.fronts[d] = k.fronts[d], k.merge(spare, d, layer)
 			if k.exhausted() {
 				return errTooLarge
 			}
@@ -72,8 +77,7 @@ func (k *knapsack) fill() error {
 // superfluous reports whether another layer can stand in for this one everywhere.
 func (k *knapsack) superfluous(layer int) bool {
 	for other := range k.params {
-		if other != layer && k.params[other] == k.params[layer] && k.standsIn(other, layer) &&
-			(other < layer || !k.standsIn(layer, other)) {
+		if other != layer && k.standsIn(other, layer) && (other < layer || !k.standsIn(layer, other)) {
 			return true
 		}
 	}
@@ -86,85 +90,46 @@ func (k *knapsack) standsIn(x, y int) bool {
 			return false
 		}
 	}
-	return k.rank(x) == k.rank(y)
+	return k.rank(x) == k.rank(y) &&
+		(k.bounds.low == 0 || k.params[x] >= k.params[y]) && (k.bounds.high == 0 || k.params[x] <= k.params[y])
 }
 
 func (a axis) covers(x, y int64) bool { return x == y || x < y && !a.equal }
 
-// merge returns, in the memory of out, what nothing covers of a, and of b with one
-// more layer.
-func (k *knapsack) merge(out, a, b front, layer int) front {
-	out.cut(0, len(k.axes))
-	extended := make([]int64, len(k.axes))
-	for i, j := 0, 0; i < len(a.params) || j < len(b.params); {
-		params := int64(math.MaxInt64)
-		if i < len(a.params) {
-			params = a.params[i]
+// merge returns, in the memory of out, what nothing covers of the front of depth d, and
+// of that before with one more layer.
+func (k *knapsack) merge(out front, d, layer int) front {
+	n, old, rest := len(k.axes), k.fronts[d], k.fronts[d-1]
+	s := k.sweep(d, out)
+	i, extended := 0, make([]int64, n)
+	for j := range rest.params {
+		m := rest.at(j, n)
+		for a, axis := range k.axes {
+			extended[a] = m.sums[a] + axis.layers[layer]
 		}
-		if j < len(b.params) {
-			params = min(params, b.params[j]+k.params[layer])
-		}
-		if params > k.maxParams || k.exhausted() {
-			break
-		}
-		first := len(out.params)
-		for ; i < len(a.params) && a.params[i] == params; i++ {
-			out.add(params, a.sums[i*len(k.axes):(i+1)*len(k.axes)], a.rank[i], a.node[i])
-		}
-		for ; j < len(b.params) && b.params[j]+k.params[layer] == params && !k.exhausted(); j++ {
-			for n, axis := range k.axes {
-				extended[n] = b.sums[j*len(k.axes)+n] + axis.layers[layer]
-			}
-			rank := max(b.rank[j], k.rank(layer))
-			if k.offer(&out, first, params, extended, rank) {
-				k.nodes = append(k.nodes, node{int32(layer), b.node[j]})
-			}
-		}
-	}
-	return out
-}
-
-var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d comparisons; give the space fewer values of d_inner or n_head, or the search fewer objectives and constraints", maxNodes, maxComparisons)
-
-func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
-
-// offer adds the multiset that the next node will stand for, unless one of those from
-// first on, which have the same params, covers it; those that it covers go.
-func (k *knapsack) offer(f *front, first int, params int64, sums []int64, rank int32) bool {
-	n := len(k.axes)
-	kept := first
-	k.comparisons += len(f.params) - first
-	for i := first; i < len(f.params); i++ {
-		other := f.sums[i*n : (i+1)*n]
-		if k.covers(other, f.rank[i], sums, rank) {
-			return false // and covers nothing, so that kept is i
-		}
-		if k.covers(sums, rank, other, f.rank[i]) {
+		m = multiset{extended, m.params + k.params[layer], max(m.rank, k.rank(layer))}
+		if k.limit > 0 && m.params > k.limit {
 			continue
 		}
-		copy(f.sums[kept*n:], other)
-		f.rank[kept], f.node[kept] = f.rank[i], f.node[i]
-		kept++
-	}
-	f.cut(kept, n)
-	f.add(params, sums, rank, int32(len(k.nodes)))
-	return true
-}
-
-// covers reports whether the multiset with x and rank xr is as good as that with y and
-// yr, whatever layers come to both.
-func (k *knapsack) covers(x []int64, xr int32, y []int64, yr int32) bool {
-	for i, a := range k.axes {
-		if !a.covers(x[i], y[i]) {
-			return false
+		for ; i < len(old.params) && k.compare(old.at(i, n), m) <= 0; i++ {
+			s.offer(old.at(i, n), old.node[i])
+		}
+		if s.offer(m, int32(len(k.nodes))) {
+			k.nodes = append(k.nodes, node{int32(layer), rest.node[j]})
+		}
+		if k.exhausted() {
+			return s.kept
 		}
 	}
-	return k.coversRank(xr, yr)
+	for ; i < len(old.params); i++ {
+		s.offer(old.at(i, n), old.node[i])
+	}
+	return s.kept
 }
 
-func (k *knapsack) coversRank(x, y int32) bool {
-	return x == y || !k.sameRank && k.arena.bytes[x] <= k.arena.bytes[y]
-}
+var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d comparisons; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", maxNodes, maxComparisons)
+
+func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
 
 // rank returns the rank of a layer; they are all the same when the arena makes no
 // difference.
@@ -175,13 +140,13 @@ func (k *knapsack) rank(layer int) int32 {
 	return int32(k.arena.rank[layer])
 }
 
-// compare has multisets compared by the sum of terms, if it tells any apart.
-func (k *knapsack) compare(terms []int64, equal bool) {
+// distinguish has multisets compared by the sum of terms, if it tells any apart.
+func (k *knapsack) distinguish(terms []int64, equal bool) {
 	if slices.Min(terms) == slices.Max(terms) {
 		return
 	}
 	for i, a := range k.axes {
-		if slices.Equal(a.layers, terms) {
+		if alike(a.layers, terms) {
 			k.axes[i].equal = a.equal || equal
 			return
 		}
@@ -189,11 +154,52 @@ func (k *knapsack) compare(terms []int64, equal bool) {
 	k.axes = append(k.axes, axis{terms, equal})
 }
 
-func (f *front) add(params int64, sums []int64, rank, node int32) {
-	f.params = append(f.params, params)
-	f.sums = append(f.sums, sums...)
-	f.rank = append(f.rank, rank)
-	f.node = append(f.node, node)
+// alike reports whether sums of as many of a order as those of b do: one is the other,
+// scaled and shifted.
+func alike(a, b []int64) bool {
+	i := slices.IndexFunc(a, func(x int64) bool { return x != a[0] })
+	if i < 0 || (a[i] > a[0]) != (b[i] > b[0]) || b[i] == b[0] {
+		return false
+	}
+	product := func(x, y int64) *big.Int { return new(big.Int).Mul(big.NewInt(x), big.NewInt(y)) }
+	for j := range a {
+		if product(a[j]-a[0], b[i]-b[0]).Cmp(product(b[j]-b[0], a[i]-a[0])) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// arrange sets the order of the axes and the bounds to compare, the latter within low
+// and limit.
+func (k *knapsack) arrange(low int64) {
+	importance := func(a axis) int {
+		switch {
+		case a.equal && alike(a.layers, k.params):
+			return 0
+		case a.equal:
+			return 1
+		case alike(a.layers, k.params):
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(k.axes, func(a, b axis) int { return importance(a) - importance(b) })
+	k.bounds = bounds{low, k.limit}
+	for i, a := range k.axes {
+		switch importance(a) {
+		case 0: // what has the same params keeps the same bounds
+			k.bounds = bounds{}
+		case 2: // what has fewer keeps the upper one
+			k.bounds.high = 0
+			k.byParams = i == 0
+		}
+	}
+}
+
+// at returns a multiset, of axes sums.
+func (f *front) at(i, axes int) multiset {
+	return multiset{f.sums[i*axes : (i+1)*axes], f.params[i], f.rank[i]}
 }
 
 // cut keeps the first multisets, of axes sums each.

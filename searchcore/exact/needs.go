@@ -9,27 +9,32 @@ import (
 	"litefront/searchcore/objective"
 )
 
-// additive lists the objectives that [Solve] knows, with the sums that each grows with
-// at a given frame, depth and count of decoder parameters.
+// additive lists the objectives that [Solve] knows, with the sums that each follows
+// at a given frame and depth: it grows with them, or falls.
 var additive = []struct {
 	name  string
 	sums  func(*sums) []Terms
+	falls bool
 	arena bool // it grows with the arena, too
 }{
-	{"decoder_params", func(*sums) []Terms { return nil }, false},
-	{"total_params", func(*sums) []Terms { return nil }, false},
-	{"prefill_ms", func(s *sums) []Terms { return []Terms{s.table.Prefill.Terms} }, false},
-	{"decode_ms", func(s *sums) []Terms { return []Terms{s.table.Decode.Terms} }, false},
-	{"response_ms", func(s *sums) []Terms { return []Terms{s.table.Prefill.Terms, s.table.Decode.Terms} }, false},
-	{"peak_mb", func(s *sums) []Terms { return []Terms{s.weights.plus(s.derived).plus(s.kv)} }, true},
-	{"weight_mb", func(s *sums) []Terms { return []Terms{s.weights} }, false},
-	{"kv_mb", func(s *sums) []Terms { return []Terms{s.kv} }, false},
+	{name: "decoder_params", sums: func(s *sums) []Terms { return []Terms{s.params} }},
+	{name: "quality", sums: func(s *sums) []Terms { return []Terms{s.lack} }, falls: true},
+	{name: "total_params", sums: func(s *sums) []Terms { return []Terms{s.params} }},
+	{name: "flops", sums: func(s *sums) []Terms { return []Terms{s.flops} }},
+	{name: "prefill_ms", sums: func(s *sums) []Terms { return s.table.Prefill.sums() }},
+	{name: "decode_ms", sums: func(s *sums) []Terms { return s.table.Decode.sums() }},
+	{name: "response_ms", sums: func(s *sums) []Terms {
+		return append(s.table.Prefill.sums(), s.table.Decode.sums()...)
+	}},
+	{name: "peak_mb", sums: func(s *sums) []Terms { return []Terms{s.weights.plus(s.derived).plus(s.kv)} }, arena: true},
+	{name: "weight_mb", sums: func(s *sums) []Terms { return []Terms{s.weights} }},
+	{name: "kv_mb", sums: func(s *sums) []Terms { return []Terms{s.kv} }},
 }
 
 // need is an objective whose value must follow from what is compared.
 type need struct {
 	objective objective.Objective
-	equal     bool // less of it may break a bound that more of it keeps
+	more      bool // less of it may be worse, or break a bound that more of it keeps
 }
 
 // needs lists what objectives and constraints need.
@@ -61,10 +66,7 @@ func (n need) validate(timed bool) error {
 
 // knapsack returns the problem of one frame.
 func (p *Problem) knapsack(s *sums) *knapsack {
-	k := &knapsack{depth: slices.Max(p.Space.NLayer), params: s.params.Layers, maxParams: math.MaxInt64}
-	if p.Space.MaxDecoderParams > 0 {
-		k.maxParams = p.Space.MaxDecoderParams - s.params.Constant
-	}
+	k := &knapsack{depth: slices.Max(p.Space.NLayer), params: s.params.Layers}
 	needs := p.needs()
 	if s.mostBytes(k.depth) > p.MemoryLimit {
 		needs = append(needs, need{peak, false})
@@ -74,14 +76,20 @@ func (p *Problem) knapsack(s *sums) *knapsack {
 			if row.name != n.objective.Name {
 				continue
 			}
+			// Lower sums are better, unless the objective should rise with them.
+			equal := n.more != row.falls
 			for _, terms := range row.sums(s) {
-				k.compare(terms.Layers, n.equal)
+				k.distinguish(terms.Layers, equal)
 			}
 			if row.arena {
-				k.arena, k.sameRank = &s.arena, k.sameRank || n.equal
+				k.arena, k.sameRank = &s.arena, k.sameRank || equal
 			}
 		}
 	}
+	if most := int64(k.depth) * slices.Max(k.params); p.Space.MaxDecoderParams > 0 && most > p.Space.MaxDecoderParams-s.params.Constant {
+		k.limit = max(1, p.Space.MaxDecoderParams-s.params.Constant) // no layer is that small
+	}
+	k.arrange(max(0, p.Space.MinDecoderParams-s.params.Constant))
 	return k
 }
 

@@ -6,6 +6,7 @@ import (
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/space"
 	"litefront/searchcore/trial"
 )
@@ -15,6 +16,8 @@ type sums struct {
 	frame  space.Frame
 	base   arch.Architecture // canonical but for its layers
 	params Terms             // decoder parameters
+	flops  Terms
+	lack   Terms // of quality: less its sum over the layers, in units of proxy.Resolution
 	table  Table
 
 	io                   int64 // bytes
@@ -44,7 +47,7 @@ func (p *Problem) sums(f space.Frame) (*sums, error) {
 		return nil, err
 	}
 	s.arena = newArena(f.Layers, p.Space.Shared)
-	terms := []*Terms{&s.params, &s.weights, &s.derived, &s.kv}
+	terms := []*Terms{&s.params, &s.flops, &s.lack, &s.weights, &s.derived, &s.kv}
 	for i, l := range f.Layers {
 		one, m, err := p.measure(s, l)
 		if err != nil {
@@ -63,7 +66,7 @@ func (p *Problem) sums(f space.Frame) (*sums, error) {
 }
 
 // measure returns what adds up, and the plan, of the architecture with layers.
-func (p *Problem) measure(s *sums, layers ...arch.Layer) (sums [4]int64, m graph.Memory, err error) {
+func (p *Problem) measure(s *sums, layers ...arch.Layer) (sums [6]int64, m graph.Memory, err error) {
 	a := s.base
 	a.Layers = layers
 	g, err := graph.Build(a, p.Workload)
@@ -71,7 +74,11 @@ func (p *Problem) measure(s *sums, layers ...arch.Layer) (sums [4]int64, m graph
 		return sums, m, err
 	}
 	m = g.Memory
-	return [4]int64{a.DecoderParams(), m.WeightBytes, m.DerivedBytes, m.KVBytes}, m, nil
+	var lack int64
+	for i := range layers {
+		lack -= int64(proxy.Fitted().Layer(a, i) / proxy.Resolution)
+	}
+	return [6]int64{a.DecoderParams(), g.ResponseWork().FLOPs(), lack, m.WeightBytes, m.DerivedBytes, m.KVBytes}, m, nil
 }
 
 // memory is the plan of the architecture with these layers.
@@ -113,13 +120,13 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Mem
 	if params < p.Space.MinDecoderParams || p.Space.MaxDecoderParams > 0 && params > p.Space.MaxDecoderParams {
 		return nil, nil
 	}
-	c := objective.Candidate{Arch: a, Workload: p.Workload, Memory: m, Measurement: s.measurement}
+	c := objective.Candidate{Arch: a, Workload: p.Workload, Memory: m, FLOPs: s.flops.of(layers), Measurement: s.measurement}
 	if c.Memory.TotalBytes > p.MemoryLimit {
 		return nil, nil
 	}
 	if p.Table != nil {
-		s.measurement.Prefill.MedianMs = s.table.Prefill.Ms(layers, params)
-		s.measurement.Decode.MedianMs = s.table.Decode.Ms(layers, params)
+		s.measurement.Prefill.MedianMs = s.table.Prefill.Ms(layers)
+		s.measurement.Decode.MedianMs = s.table.Decode.Ms(layers)
 	}
 	for _, constraint := range p.Constraints {
 		v, err := constraint.Objective.Value(c)

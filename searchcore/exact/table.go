@@ -36,20 +36,27 @@ func (t Terms) plus(u Terms) Terms {
 // told apart by what rounding did to their layers.
 type Times struct {
 	Terms
-	// Excess, if not nil, is what comes on top for an architecture of so many layers
-	// and decoder parameters, such as for the weights that a cache does not hold.
-	Excess func(layers int, decoderParams int64) int64
+	// Excess comes on top where its sum is above 0, such as for the weights that a
+	// cache does not hold. Without layers there is none.
+	Excess Terms
 }
 
 // Ms returns the time in milliseconds, rounded to nanoseconds, of the architecture
-// with these layers, given by their indices in space.Frame.Layers, and so many decoder
-// parameters.
-func (t Times) Ms(layers []int, decoderParams int64) float64 {
+// with these layers, given by their indices in space.Frame.Layers.
+func (t Times) Ms(layers []int) float64 {
 	fs := t.of(layers)
-	if t.Excess != nil {
-		fs += t.Excess(len(layers), decoderParams)
+	if len(t.Excess.Layers) > 0 {
+		fs += max(0, t.Excess.of(layers))
 	}
 	return math.Round(float64(fs)/1e6) / 1e6
+}
+
+// sums lists what the time grows with: it is the larger of the two.
+func (t Times) sums() []Terms {
+	if len(t.Excess.Layers) == 0 {
+		return []Terms{t.Terms}
+	}
+	return []Terms{t.Terms, t.Terms.plus(t.Excess)}
 }
 
 // Table tells the times of a frame's architectures, at any depth.
@@ -63,9 +70,16 @@ const maxFs = 1e16
 // validate reports what of t does not fit frame f.
 func (t Table) validate(f space.Frame) error {
 	for _, of := range []struct {
-		name  string
-		terms Terms
-	}{{"prefill", t.Prefill.Terms}, {"decode", t.Decode.Terms}} {
+		name     string
+		terms    Terms
+		optional bool
+	}{
+		{"prefill", t.Prefill.Terms, false}, {"prefill excess", t.Prefill.Excess, true},
+		{"decode", t.Decode.Terms, false}, {"decode excess", t.Decode.Excess, true},
+	} {
+		if of.optional && len(of.terms.Layers) == 0 {
+			continue
+		}
 		if len(of.terms.Layers) != len(f.Layers) {
 			return fmt.Errorf("table: %s has terms for %d layers; the frame has %d", of.name, len(of.terms.Layers), len(f.Layers))
 		}

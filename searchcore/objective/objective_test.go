@@ -40,8 +40,12 @@ const totalParams = decoderParams + 1000*64 + 256*64
 
 // quality is the closed form by hand, of a model that its discounts leave little of.
 var quality = math.Exp(-227*math.Sqrt(2)/64-2.08/2) *
-	((4*64*64+4*64+64+4*64+2*64*128+128)*math.Exp(-0.63*(1.0/2+1.0/32)) +
-		(4*64*64+4*64+64+4*64+2*64*256+256)*math.Exp(-0.63*(1.0/4+1.0/16)))
+	((4*64*64+4*64+64+4*64+2*64*128+128)*discount(2, 32) + (4*64*64+4*64+64+4*64+2*64*256+256)*discount(4, 16))
+
+// discount is that of a layer, of whole multiples of proxy.Resolution.
+func discount(heads, dim float64) float64 {
+	return math.Round(math.Exp(-0.63*(1/heads+1/dim))*(1<<20)) / (1 << 20)
+}
 
 func TestValues(t *testing.T) {
 	tests := []struct {

@@ -33,7 +33,7 @@ func Fitted() Form { return Form{Width: 227, Depth: 2.08, Heads: 0.63} }
 func Quality(a arch.Architecture) float64 { return Fitted().Quality(a) }
 
 // Quality is the form's value for a valid architecture: Global times the sum of
-// Layer over the layers.
+// Layer over the layers. The order of the layers makes no difference.
 func (f Form) Quality(a arch.Architecture) float64 {
 	sum := 0.0
 	for i := range a.Layers {
@@ -42,11 +42,16 @@ func (f Form) Quality(a arch.Architecture) float64 {
 	return f.Global(a) * sum
 }
 
+// Resolution is what the discounts of layers are whole multiples of. So are the values
+// of [Form.Layer], whose sums up to 2³³ parameters are therefore exact, whatever is
+// added first: architectures that are equally good are so to the last bit.
+const Resolution = 0x1p-20
+
 // Layer is what layer i of a contributes, which depends on the layer, the
 // backbone and d_model alone. So solvers that choose layer by layer can add it up.
 func (f Form) Layer(a arch.Architecture, i int) float64 {
-	discount := f.Heads * (1/float64(a.Layers[i].Heads) + 1/float64(a.HeadDim(i)))
-	return float64(a.LayerParams(i)) * math.Exp(-discount)
+	discount := math.Exp(-f.Heads * (1/float64(a.Layers[i].Heads) + 1/float64(a.HeadDim(i))))
+	return float64(a.LayerParams(i)) * math.Round(discount/Resolution) * Resolution
 }
 
 // Global is the factor, above 0 and at most 1, that the number of layers and the

@@ -130,6 +130,24 @@ func TestSetConstraintsOnEvolution(t *testing.T) {
 	}
 }
 
+// Operations count too, though no objective asks for them.
+func TestSetConstraintsOnOperations(t *testing.T) {
+	st, _ := start(t, setup(t, "random"), nil)
+	for range 5 {
+		step(t, st)
+	}
+	for text, violated := range map[string]string{"flops>=1": "", "flops<=1": "flops<=1"} {
+		if err := st.Set(study.SettingConstraints, study.ConstraintsValue([]string{text})); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range st.Trials() {
+			if r.Violates != violated {
+				t.Errorf("%s: trial %d violates %q", text, r.Number, r.Violates)
+			}
+		}
+	}
+}
+
 func TestSetConstraintsRefuses(t *testing.T) {
 	st, j := start(t, setup(t, "random"), nil)
 	for _, value := range []string{"decode_ms<20", "latency<=1", "decode_ms<=1,,", strings.Repeat("decode_ms<=1,", 65) + "decode_ms<=1"} {

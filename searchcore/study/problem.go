@@ -139,7 +139,7 @@ func (p *problem) violated(a arch.Architecture, values []float64, m *trial.Measu
 			if err != nil {
 				return "", err
 			}
-			c.Memory, planned = g.Memory, true
+			c, planned = objective.NewCandidate(g, m), true
 		}
 		v, err := constraint.Objective.Value(c)
 		if err != nil {

@@ -54,6 +54,13 @@ type Predictor interface {
 	Predicted() *trial.Predicted
 }
 
+// Prober is a Strategy that can tell before a study starts that it will not get far.
+type Prober interface {
+	Strategy
+	// Probe reports why, in one line. It may take a second.
+	Probe() error
+}
+
 // OpOverlay is the Origin.Op of architectures that were enqueued: references,
 // measured beside the search, that neither guide it nor enter its frontier.
 const OpOverlay = "overlay"
@@ -105,6 +112,11 @@ func New(name, code string, setup trial.Setup, j Journal, watch func(trial.Event
 	}
 	if err := s.problem.probe(); err != nil {
 		return nil, err
+	}
+	if p, ok := s.strategy.(Prober); ok {
+		if err := p.Probe(); err != nil {
+			return nil, err
+		}
 	}
 	s.journal, s.watch = j, watch
 	if err := s.record(trial.Event{Kind: trial.KindStarted, Started: &started}); err != nil {

@@ -50,6 +50,28 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// What is too large to be solved is refused before anything is measured, but not when
+// a journal has it.
+func TestNewRehearses(t *testing.T) {
+	s := setup(t, "lts")
+	s.Space, s.Objectives = preset(t, "lts-gpt2"), []string{"quality", "response_ms", "peak_mb"}
+	_, j := start(t, s, nil)
+	s.Strategy = "exact"
+	if _, err := study.New("test", "v0", s, nil, nil); err == nil || !strings.Contains(err.Error(), "fewer values of d_inner") ||
+		!strings.Contains(err.Error(), `the strategy "lts"`) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v does not say in one line what to do", err)
+	}
+	events := j.events(t)
+	events[0].Started.Setup.Strategy = "exact"
+	if _, err := study.Replay(events, nil, nil); err != nil {
+		t.Error(err)
+	}
+	s.Space.MinDecoderParams, s.Objectives = 0, s.Objectives[:2]
+	if _, err := study.New("test", "v0", s, nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // A space is refused by New exactly if its architectures cannot be built.
 func TestNewProbesTheSpace(t *testing.T) {
 	for _, test := range []struct {

@@ -112,6 +112,17 @@ func New(setup trial.Setup, feasible func(arch.Architecture) error) (*Strategy, 
 	return s, nil
 }
 
+// Probe reports why the space is too large to be solved for the objectives and
+// constraints, as far as typical times tell.
+func (s *Strategy) Probe() error {
+	problem := s.problem
+	problem.Table = cost.Typical(s.setup.Workload).Table
+	if err := problem.Rehearse(); err != nil {
+		return fmt.Errorf("strategy %q: %w; or use the strategy \"lts\"", s.setup.Strategy, err)
+	}
+	return nil
+}
+
 // Propose names the next candidate: of the design, then of the frontier, and where a
 // model's whole frontier was asked, a random one to check the model elsewhere. The
 // errors are [trial.ErrWait] while results that the next model needs are

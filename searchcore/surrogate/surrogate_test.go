@@ -137,9 +137,12 @@ func hypervolume(costs, all [][]float64) float64 {
 // TestFindsTheFrontier compares what is measured after eighty candidates with the
 // exact frontier of the device, which the strategy does not know.
 func TestFindsTheFrontier(t *testing.T) {
-	for _, objectives := range [][]string{{"decoder_params", "response_ms"}, {"decoder_params", "decode_ms", "peak_mb"}} {
+	for _, objectives := range [][]string{{"decoder_params", "response_ms"}, {"decoder_params", "decode_ms", "peak_mb"}, {"quality", "prefill_ms"}} {
 		s := setup(t, "lts-gpt2", objectives...)
 		s.Space.NLayer = s.Space.NLayer[:5] // quicker to solve
+		if objectives[0] == "quality" {
+			s.Space.MinDecoderParams = 0
+		}
 		d := device{noise: 0.02}
 		list, err := run(t, newStrategy(t, s), s, d, 80)
 		if err != nil && !errors.Is(err, trial.ErrConverged) {
