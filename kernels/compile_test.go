@@ -312,14 +312,16 @@ func TestFullSize(t *testing.T) {
 	} {
 		t.Run(a.String(), func(t *testing.T) {
 			p := compile(t, a, trial.DefaultWorkload())
-			tokens := randomTokens(r, 193, a.Vocab)
+			tokens := randomTokens(r, 192, a.Vocab)
 			p.setTokens(tokens)
+			want := p.lastReference(tokens)
 			p.call("prefill", 192)
-			if e := maxError(p.logits(), p.lastReference(tokens[:192])); e > 1e-4 {
+			if e := maxError(p.logits(), want); e > 1e-4 {
 				t.Errorf("prefill: error %.2g of scale", e)
 			}
-			p.call("decode", 192)
-			if e := maxError(p.logits(), p.lastReference(tokens)); e > 1e-4 {
+			p.call("prefill", 191)
+			p.call("decode", 191)
+			if e := maxError(p.logits(), want); e > 1e-4 {
 				t.Errorf("decode: error %.2g of scale", e)
 			}
 		})
@@ -432,16 +434,17 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// TestMemorySize runs architectures of the search spaces and compares what
-// memory.size reports then with the plan.
+// TestMemorySize runs an architecture of each search space and compares what
+// memory.size reports then with the plan. With LITEFRONT_LONG it runs ten of each.
 func TestMemorySize(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
-	n := 50
-	if testing.Short() {
-		n = 5
+	presets := space.Presets()
+	n := len(presets)
+	if os.Getenv("LITEFRONT_LONG") != "" {
+		n *= 10
 	}
 	for i := range n {
-		sp, err := space.Preset(space.Presets()[i%len(space.Presets())])
+		sp, err := space.Preset(presets[i%len(presets)])
 		if err != nil {
 			t.Fatal(err)
 		}
