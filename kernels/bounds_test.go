@@ -3,6 +3,7 @@ package kernels_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -12,19 +13,18 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// moveToEnd moves the i-th tensor of g, and its parts, to where the memory then
-// ends.
-func moveToEnd(g *graph.Graph, i int) {
-	t := g.Tensors[i]
-	g.Memory.TotalBytes += (t.Bytes() + graph.PageBytes - 1) / graph.PageBytes * graph.PageBytes
-	t.Offset = g.Memory.TotalBytes - t.Bytes()
+// move moves the tensors, and their parts, by so many bytes each.
+func move(g *graph.Graph, by func(t *graph.Tensor) int64) {
 	parts := []*graph.Tensor{g.Logits}
 	for _, o := range g.Ops {
 		parts = append(parts, o.Tensors()...)
 	}
-	for _, p := range parts {
-		if p.Base == t {
-			p.Offset = t.Offset + 4*int64(p.Start)
+	for _, t := range g.Tensors {
+		t.Offset += by(t)
+		for _, p := range parts {
+			if p.Base == t {
+				p.Offset = t.Offset + 4*int64(p.Start)
+			}
 		}
 	}
 }
@@ -56,7 +56,14 @@ func TestBounds(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					moveToEnd(g, i)
+					x := g.Tensors[i]
+					g.Memory.TotalBytes += (x.Bytes() + graph.PageBytes - 1) / graph.PageBytes * graph.PageBytes
+					move(g, func(t *graph.Tensor) int64 {
+						if t == x {
+							return g.Memory.TotalBytes - x.Bytes() - x.Offset
+						}
+						return 0
+					})
 					m, err := kernels.Compile(g, kernels.Features{})
 					if err != nil {
 						t.Fatal(err)
@@ -66,6 +73,38 @@ func TestBounds(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestHighAddresses has the largest memory and everything at its end, where
+// addresses are negative as signed integers.
+func TestHighAddresses(t *testing.T) {
+	if os.Getenv("LITEFRONT_LONG") == "" {
+		t.Skip("it takes 4 GiB: set LITEFRONT_LONG")
+	}
+	r := rand.New(rand.NewPCG(12, 12))
+	w := trial.Workload{PromptLen: 7, Context: 9, Precision: trial.I8, Threads: 1}
+	a := arch.Architecture{Backbone: arch.TransformerXL, Vocab: 61, DModel: 32, MemLen: 3, DivVal: 2, Cutoffs: []int{20, 40}, Layers: layers(2, 3, 31)}
+	g, err := graph.Build(a, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := graph.MaxBytes - g.Memory.TotalBytes
+	move(g, func(*graph.Tensor) int64 { return by })
+	g.Memory.TotalBytes = graph.MaxBytes
+	m, err := kernels.Compile(g, kernels.Features{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := instantiate(t, g, m)
+	tokens := randomTokens(r, w.Context, a.Vocab)
+	p.setTokens(tokens)
+	want := p.reference(tokens)
+	for i, call := range []string{"prefill", "decode"} {
+		p.call(call, 7)
+		if e := maxError(p.logits(), want[6+i]); e > p.tolerance() {
+			t.Errorf("%s: error %.2g of scale", call, e)
 		}
 	}
 }
