@@ -46,22 +46,15 @@ func TestChromium(t *testing.T) {
 		if i >= 50 {
 			a = smallXL(r)
 		}
-		precision, tolerance := trial.F32, 1e-4
-		if i%2 == 1 {
-			precision, tolerance = trial.I8, 1e-3
-		}
+		precision := trial.Precisions()[i%2]
 		t.Run(fmt.Sprintf("%02d %s %v", i, precision, a), func(t *testing.T) {
 			p := compile(t, a, workload(precision))
-			reference := p.reference
-			if precision == trial.I8 {
-				reference = int8Reference(t, p.g)
-			}
 			n := 1 + r.IntN(33)
 			tokens := randomTokens(r, n+1, a.Vocab)
 			p.setTokens(tokens)
 			p.call("prefill", uint64(n))
 			p.call("decode", uint64(n))
-			native := p.logits()
+			native, want := p.logits(), p.lastReference(tokens)
 
 			inBrowser := func(m *kernels.Module) []float32 {
 				text := browsertest.Eval[string](t, tab, fmt.Sprintf(runModule, base64.StdEncoding.EncodeToString(m.Bytes), seed,
@@ -82,7 +75,7 @@ func TestChromium(t *testing.T) {
 				}
 			}
 			relaxed := inBrowser(relaxedModule(t, p.g, kernels.Features{RelaxedSIMD: true}))
-			if e := maxError(relaxed, reference(tokens)); e > tolerance {
+			if e := maxError(relaxed, want); e > p.tolerance() {
 				t.Errorf("relaxed: error %.2g of scale", e)
 			}
 			for i, x := range relaxed {
@@ -90,7 +83,7 @@ func TestChromium(t *testing.T) {
 			}
 			if precision == trial.I8 {
 				// Activations have fewer bits: 14.
-				if e := maxError(inBrowser(relaxedModule(t, p.g, kernels.Features{RelaxedDot: true})), reference(tokens)); e > 2e-3 {
+				if e := maxError(inBrowser(relaxedModule(t, p.g, kernels.Features{RelaxedDot: true})), want); e > 2e-3 {
 					t.Errorf("relaxed dot: error %.2g of scale", e)
 				}
 			}

@@ -28,8 +28,8 @@ type Features struct {
 
 // Module is an emitted WebAssembly module.
 //
-// It has no imports, but a memory with several threads. Its exports are "memory" and, all with i32 parameters and
-// no result:
+// It has no imports, but a memory with several threads. Its exports are "memory"
+// and, all with i32 parameters and no result:
 //
 //	init(seed)                 fills the weights from a seed, and calls ready
 //	ready()                    computes what depends on weights only

@@ -28,10 +28,11 @@ const seed = 12345
 
 // program is a compiled graph, running in wazero.
 type program struct {
-	t      testing.TB
-	g      *graph.Graph
-	module *kernels.Module
-	mod    api.Module
+	t       testing.TB
+	g       *graph.Graph
+	module  *kernels.Module
+	mod     api.Module
+	weights map[string][]float32 // those that the reference has asked for
 }
 
 func compile(t testing.TB, a arch.Architecture, w trial.Workload) *program {
@@ -58,7 +59,7 @@ func instantiate(t testing.TB, g *graph.Graph, m *kernels.Module) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t, g, m, mod}
+	p := &program{t: t, g: g, module: m, mod: mod}
 	p.call("init", seed)
 	return p
 }
@@ -97,24 +98,54 @@ func (p *program) logits() []float32 {
 	return out
 }
 
-// reference gives kernels/ref the same weights.
-func (p *program) reference(tokens []int) []float64 {
-	p.t.Helper()
-	tensors := map[string]*graph.Tensor{}
-	for _, t := range p.g.Tensors {
-		tensors[t.Name] = t
+// weight gives kernels/ref the weights that init gives the module.
+func (p *program) weight(name string) []float32 {
+	if w, ok := p.weights[name]; ok {
+		return w
 	}
-	cache := map[string][]float32{}
-	want, err := ref.LastLogits(p.g.Arch, func(name string) []float32 {
-		if _, ok := cache[name]; !ok {
-			cache[name] = kernels.Weights(p.g, tensors[name], seed)
-		}
-		return cache[name]
-	}, tokens)
+	i := slices.IndexFunc(p.g.Tensors, func(t *graph.Tensor) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	w := kernels.Weights(p.g, p.g.Tensors[i], seed)
+	if p.g.Workload.Precision == trial.I8 {
+		w = rounded(p.g, p.g.Tensors[i], w)
+	}
+	if p.weights == nil {
+		p.weights = map[string][]float32{}
+	}
+	p.weights[name] = w
+	return w
+}
+
+// reference is what kernels/ref makes of the same weights: a row of logits after
+// each of the tokens, for no token looks at a later one.
+func (p *program) reference(tokens []int) [][]float64 {
+	p.t.Helper()
+	want, err := ref.Logits(p.g.Arch, p.weight, tokens)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return want
+}
+
+// lastReference is the last row of reference, where all would take long.
+func (p *program) lastReference(tokens []int) []float64 {
+	p.t.Helper()
+	want, err := ref.LastLogits(p.g.Arch, p.weight, tokens)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return want
+}
+
+// tolerance is how far logits may be from the reference, by maxError: in an int8
+// module activations are rounded too.
+func (p *program) tolerance() float64 {
+	if p.g.Workload.Precision == trial.I8 {
+		return 1e-3
+	}
+	return 1e-4
 }
 
 // maxError is the largest difference as a share of the largest logit, or of what
@@ -217,15 +248,15 @@ func TestSmallArchitectures(t *testing.T) {
 			p := compile(t, a, trial.Workload{PromptLen: 33, Context: 40, Precision: trial.F32, Threads: 1})
 			tokens := randomTokens(r, 34, a.Vocab)
 			p.setTokens(tokens)
+			want := p.reference(tokens)
 			for n := 1; n <= 33; n++ {
-				want := p.reference(tokens[:n])
 				p.call("prefill", uint64(n))
-				if e := maxError(p.logits(), want); e > 1e-4 {
+				if e := maxError(p.logits(), want[n-1]); e > 1e-4 {
 					t.Fatalf("prefill of %d: error %.2g of scale", n, e)
 				}
 				// Decoding the next token gives what a longer prefill gives.
 				p.call("decode", uint64(n))
-				if e := maxError(p.logits(), p.reference(tokens[:n+1])); e > 1e-4 {
+				if e := maxError(p.logits(), want[n]); e > 1e-4 {
 					t.Fatalf("decode at %d: error %.2g of scale", n, e)
 				}
 			}
@@ -252,12 +283,13 @@ func TestLengths(t *testing.T) {
 				p := compile(t, a, trial.Workload{PromptLen: n, Context: n + 1, Precision: trial.F32, Threads: 1})
 				tokens := randomTokens(r, n+1, a.Vocab)
 				p.setTokens(tokens)
+				want := p.reference(tokens)
 				p.call("prefill", uint64(n))
-				if e := maxError(p.logits(), p.reference(tokens[:n])); e > 1e-4 {
+				if e := maxError(p.logits(), want[n-1]); e > 1e-4 {
 					t.Errorf("prefill: error %.2g of scale", e)
 				}
 				p.call("decode", uint64(n))
-				if e := maxError(p.logits(), p.reference(tokens)); e > 1e-4 {
+				if e := maxError(p.logits(), want[n]); e > 1e-4 {
 					t.Errorf("decode: error %.2g of scale", e)
 				}
 			})
@@ -280,14 +312,16 @@ func TestFullSize(t *testing.T) {
 	} {
 		t.Run(a.String(), func(t *testing.T) {
 			p := compile(t, a, trial.DefaultWorkload())
-			tokens := randomTokens(r, 193, a.Vocab)
+			tokens := randomTokens(r, 192, a.Vocab)
 			p.setTokens(tokens)
+			want := p.lastReference(tokens)
 			p.call("prefill", 192)
-			if e := maxError(p.logits(), p.reference(tokens[:192])); e > 1e-4 {
+			if e := maxError(p.logits(), want); e > 1e-4 {
 				t.Errorf("prefill: error %.2g of scale", e)
 			}
-			p.call("decode", 192)
-			if e := maxError(p.logits(), p.reference(tokens)); e > 1e-4 {
+			p.call("prefill", 191)
+			p.call("decode", 191)
+			if e := maxError(p.logits(), want); e > 1e-4 {
 				t.Errorf("decode: error %.2g of scale", e)
 			}
 		})
@@ -317,9 +351,10 @@ func TestLargeVocabulary(t *testing.T) {
 			tokens = append(tokens, a.Vocab-1)
 			p := compile(t, a, trial.Workload{PromptLen: len(tokens), Context: 10, Precision: trial.F32, Threads: 1})
 			p.setTokens(tokens)
+			want := p.reference(tokens)
 			for n := 1; n <= len(tokens); n++ {
 				p.call("prefill", uint64(n))
-				if e := maxError(p.logits(), p.reference(tokens[:n])); e > 1e-4 {
+				if e := maxError(p.logits(), want[n-1]); e > 1e-4 {
 					t.Errorf("prefill of %d: error %.2g of scale", n, e)
 				}
 			}
@@ -399,16 +434,17 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// TestMemorySize runs architectures of the search spaces and compares what
-// memory.size reports then with the plan.
+// TestMemorySize runs an architecture of each search space and compares what
+// memory.size reports then with the plan. With LITEFRONT_LONG it runs ten of each.
 func TestMemorySize(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
-	n := 50
-	if testing.Short() {
-		n = 5
+	presets := space.Presets()
+	n := len(presets)
+	if os.Getenv("LITEFRONT_LONG") != "" {
+		n *= 10
 	}
 	for i := range n {
-		sp, err := space.Preset(space.Presets()[i%len(space.Presets())])
+		sp, err := space.Preset(presets[i%len(presets)])
 		if err != nil {
 			t.Fatal(err)
 		}

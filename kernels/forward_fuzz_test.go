@@ -1,6 +1,7 @@
 package kernels_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -9,8 +10,9 @@ import (
 )
 
 // FuzzForward takes any small architecture of both backbones, under any workload,
-// from graph to logits, and judges them by the reference. `make test-long` runs it
-// for LONGFUZZTIME; what fails is kept in testdata/fuzz.
+// from graph to logits. Those of one thread are judged by the reference, those of
+// several must be the same to the bit. `make test-long` runs it for LONGFUZZTIME;
+// what fails is kept in testdata/fuzz.
 func FuzzForward(f *testing.F) {
 	f.Add([]byte{})
 	r := rand.New(rand.NewPCG(41, 41))
@@ -24,34 +26,49 @@ func FuzzForward(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := rand.New(&choices{data, rand.NewPCG(42, 42)})
 		prompt := 1 + r.IntN(40)
-		w := trial.Workload{PromptLen: prompt, Context: prompt + r.IntN(9), Precision: trial.F32, Threads: 1}
+		w := trial.Workload{PromptLen: prompt, Context: prompt + r.IntN(9), Precision: trial.Precisions()[r.IntN(2)], Threads: 1}
+		threads := 1 + r.IntN(3)
 		var a arch.Architecture
 		if r.IntN(2) == 0 {
 			a = smallXL(r)
 		} else if a = smallArch(r, w.Context+r.IntN(3)); r.IntN(2) == 0 {
 			clustered(r, &a)
 		}
-		p := compile(t, a, w)
+		one := compile(t, a, w)
+		programs := []*program{one}
+		if threads > 1 {
+			w.Threads = threads
+			programs = append(programs, compileThreads(t, a, w).program)
+		}
 		tokens := randomTokens(r, w.Context, a.Vocab)
-		p.setTokens(tokens)
+		for _, p := range programs {
+			p.setTokens(tokens)
+		}
+		want := one.reference(tokens)
 		check := func(call string, arg, seen int) {
 			t.Helper()
-			p.call(call, uint64(arg))
-			if e := maxError(p.logits(), p.reference(tokens[:seen])); !(e <= 1e-4) {
-				t.Fatalf("%v, %+v: %s(%d): error %.2g of scale", a, w, call, arg, e)
+			what := fmt.Sprintf("%v, %+v: %s(%d)", a, w, call, arg)
+			for _, p := range programs {
+				p.call(call, uint64(arg))
+				sameLogits(t, what, p, one)
+			}
+			if e := maxError(one.logits(), want[seen-1]); !(e <= one.tolerance()) {
+				t.Fatalf("%s: error %.2g of scale", what, e)
 			}
 		}
-		n := 1 + r.IntN(prompt)
-		check("prefill", n, n)
-		if n < w.Context {
-			check("decode", n, n+1)
+		for _, n := range []int{prompt, 1 + r.IntN(prompt), 1 + r.IntN(prompt), prompt} {
+			check("prefill", n, n)
+			for pos := n; pos < w.Context && pos < n+3; pos++ {
+				check("decode", pos, pos+1)
+			}
 		}
-		check("prefill", prompt, prompt)
 		for pos := prompt; pos < w.Context; pos++ {
 			check("decode", pos, pos+1)
 		}
-		if size := int64(p.mod.Memory().Size()); size != p.g.Memory.TotalBytes {
-			t.Fatalf("%v, %+v: memory.size is %d after the run, planned were %d", a, w, size, p.g.Memory.TotalBytes)
+		for _, p := range programs {
+			if size := int64(p.mod.Memory().Size()); size != p.g.Memory.TotalBytes {
+				t.Fatalf("%v, %+v: memory.size is %d after the run, planned were %d", a, p.g.Workload, size, p.g.Memory.TotalBytes)
+			}
 		}
 	})
 }

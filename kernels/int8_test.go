@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"litefront/kernels"
-	"litefront/kernels/ref"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/space"
@@ -42,24 +41,6 @@ func rounded(g *graph.Graph, t *graph.Tensor, w []float32) []float32 {
 	return out
 }
 
-// int8Reference is the reference with the rounded weights.
-func int8Reference(t testing.TB, g *graph.Graph) func(tokens []int) []float64 {
-	cache := map[string][]float32{}
-	for _, x := range g.Tensors {
-		if x.Kind == graph.Weight {
-			cache[x.Name] = rounded(g, x, kernels.Weights(g, x, seed))
-		}
-	}
-	return func(tokens []int) []float64 {
-		t.Helper()
-		want, err := ref.LastLogits(g.Arch, func(name string) []float32 { return cache[name] }, tokens)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return want
-	}
-}
-
 // TestInt8 compares int8 modules with the reference on the rounded weights: what
 // is left is the rounding of activations.
 func TestInt8(t *testing.T) {
@@ -75,14 +56,14 @@ func TestInt8(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%02d %v", i, a), func(t *testing.T) {
 			p := compile(t, a, workload(trial.I8))
-			reference := int8Reference(t, p.g)
 			tokens := randomTokens(r, 34, a.Vocab)
 			p.setTokens(tokens)
+			want := p.reference(tokens)
 			check := func(what string, n int) {
 				t.Helper()
-				e := maxError(p.logits(), reference(tokens[:n]))
+				e := maxError(p.logits(), want[n-1])
 				worst = max(worst, e)
-				if e > 1e-3 {
+				if e > p.tolerance() {
 					t.Fatalf("%s of %d: error %.2g of scale", what, n, e)
 				}
 			}

@@ -81,8 +81,8 @@ func (e *emitter) shared() *wasmasm.Func {
 	return forward
 }
 
-// barrier emits barrier(): it returns when all threads have called it, and at
-// once after stop.
+// barrier emits barrier(): it returns when all threads have called it, and after
+// stop without sleeping.
 func (e *emitter) barrier() *wasmasm.Func {
 	f := e.m.Func("")
 	sync, threads := at(e.g.Sync), e.g.Workload.Threads

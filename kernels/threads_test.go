@@ -69,7 +69,7 @@ func compileThreads(t testing.TB, a arch.Architecture, w trial.Workload) *thread
 		}
 		mods = append(mods, mod)
 	}
-	p := &threaded{program: &program{t, g, m, mods[0]}, workers: mods[1:]}
+	p := &threaded{program: &program{t: t, g: g, module: m, mod: mods[0]}, workers: mods[1:]}
 	for i, mod := range p.workers {
 		p.running.Go(func() {
 			if _, err := mod.ExportedFunction("work").Call(ctx, uint64(i+1)); err != nil {

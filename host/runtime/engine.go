@@ -29,6 +29,7 @@ type Engine struct {
 	runtime wazero.Runtime // candidates, each compiled once and thrown away
 	fixed   wazero.Runtime // modules that are the same every time, through the cache
 	threads wazero.Runtime // candidates with several threads
+	teams   map[*team]bool // of those that are open
 	cache   wazero.CompilationCache
 	device  trial.Device
 }
@@ -49,6 +50,7 @@ func NewEngine(cacheDir string) (_ *Engine, err error) {
 	e := &Engine{
 		runtime: wazero.NewRuntimeWithConfig(ctx, config),
 		threads: wazero.NewRuntimeWithConfig(ctx, threads),
+		teams:   map[*team]bool{},
 		device:  thisDevice(),
 	}
 	if cacheDir == "" {
@@ -65,7 +67,11 @@ func NewEngine(cacheDir string) (_ *Engine, err error) {
 // Close frees the engine and all its programs.
 func (e *Engine) Close() error {
 	ctx := context.Background()
-	err := errors.Join(e.runtime.Close(ctx), e.threads.Close(ctx))
+	var err error
+	for t := range e.teams { // their threads run code of e.threads
+		err = errors.Join(err, t.close(ctx))
+	}
+	err = errors.Join(err, e.runtime.Close(ctx), e.threads.Close(ctx))
 	if e.cache != nil {
 		err = errors.Join(err, e.fixed.Close(ctx), e.cache.Close(ctx))
 	}

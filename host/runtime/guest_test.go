@@ -528,7 +528,6 @@ type ticking struct{ virtual }
 
 func (*ticking) Now() int64 { return now() }
 
-// Modules that are no guests, by hand.
 // A guest is not even started for what it cannot measure.
 func TestGuestThreads(t *testing.T) {
 	q := tinyRequest("3")
@@ -540,6 +539,7 @@ func TestGuestThreads(t *testing.T) {
 	}
 }
 
+// Modules that are no guests, by hand.
 func TestNotAGuest(t *testing.T) {
 	const header = "\x00asm\x01\x00\x00\x00"
 	// One type without, one with three i32 parameters and an i32 result.

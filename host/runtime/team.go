@@ -19,6 +19,7 @@ import (
 // team is what an instance with several threads has beside itself: the memory that
 // they share, and an instance over it for each further thread.
 type team struct {
+	engine  *Engine
 	memory  api.Module
 	workers []api.Module
 	running sync.WaitGroup
@@ -35,11 +36,12 @@ func (e *Engine) instantiateTeam(m *kernels.Module) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &team{failed: make(chan error, m.Threads)}
+	t := &team{engine: e, failed: make(chan error, m.Threads)}
 	module, err := t.start(ctx, e.threads, compiled, m)
 	if err != nil {
 		return nil, errors.Join(err, t.close(ctx), compiled.Close(ctx))
 	}
+	e.teams[t] = true
 	return &Instance{compiled, module, t}, nil
 }
 
@@ -112,6 +114,7 @@ func (t *team) fault(err error) error {
 
 // close ends all threads but the first, and frees them and the memory.
 func (t *team) close(ctx context.Context) (err error) {
+	delete(t.engine.teams, t)
 	if len(t.workers) > 0 {
 		err = stop(t.workers[0])
 	}
@@ -119,6 +122,7 @@ func (t *team) close(ctx context.Context) (err error) {
 	for _, worker := range t.workers {
 		err = errors.Join(err, worker.Close(ctx))
 	}
+	t.workers = nil // closed again, after the engine, it has nothing to stop
 	if t.memory != nil {
 		err = errors.Join(err, t.memory.Close(ctx))
 	}

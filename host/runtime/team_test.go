@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -79,6 +80,33 @@ func TestTeam(t *testing.T) {
 			if err := i.Close(); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+	if after := runtime.NumGoroutine(); after != before {
+		t.Errorf("%d goroutines, before there were %d", after, before)
+	}
+}
+
+// TestTeamEngineCloses closes the engine under the threads of a program that is
+// still open: none is left behind, nor runs code that is gone.
+func TestTeamEngineCloses(t *testing.T) {
+	needTwoCores(t)
+	_, m := shared(t, 2)
+	before := runtime.NumGoroutine()
+	for range 3 {
+		e, err := NewEngine("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := e.Instantiate(m)
+		if err == nil {
+			_, err = i.Call("decode", 3)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(e.Close(), i.Close()); err != nil {
+			t.Error(err)
 		}
 	}
 	if after := runtime.NumGoroutine(); after != before {

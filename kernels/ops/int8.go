@@ -206,8 +206,6 @@ func eighths(f *wasmasm.Func, w wasmasm.I32, k8, k wasmasm.I32Var, body func(p w
 //			y[k] += x[j] * sw[j] * float32(w[j*(8*k8+15)/16*16+k])
 //		}
 //	}
-//
-// x must be readable, and finite, up to a multiple of graph.Panel.
 func (l *Lib) UnprojectI8() *wasmasm.Func {
 	return l.once(key{op: "unproject8"}, func() *wasmasm.Func {
 		f := l.m.Func("")
@@ -221,9 +219,9 @@ func (l *Lib) UnprojectI8() *wasmasm.Func {
 		f.While(n.I32, func() {
 			for j := range xj {
 				at := uint32(4 * j)
-				xj[j].Set(x.LoadF32(at).Mul(sw.LoadF32(at)).Splat())
-				// Rows beyond the last do not count, whatever x holds there.
-				f.If(n.GtU(i32(j)).Xor(i32(1)), func() { xj[j].Set(wasmasm.SplatF32(0)) })
+				// Rows beyond the last do not count, and x may end where the memory does.
+				xj[j].Set(wasmasm.SplatF32(0))
+				f.If(n.GtU(i32(j)), func() { xj[j].Set(x.LoadF32(at).Mul(sw.LoadF32(at)).Splat()) })
 			}
 			py.Set(y.I32)
 			eighths(f, w.I32, k8, k, func(at wasmasm.I32) {

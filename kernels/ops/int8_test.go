@@ -139,7 +139,7 @@ func TestUnprojectI8(t *testing.T) {
 	for n := 1; n <= 16; n++ {
 		for _, k := range []int{8, 16, 40, 104} {
 			stored := (k + 15) / 16 * 16
-			// x holds noise up to a multiple of the panel.
+			// Behind x is noise.
 			x, w, sw, y := random(r, n+graph.Panel), integers[int8](r, n*stored, 127), random(r, n), random(r, k+8)
 			want := widen(y[:k])
 			for j := range n {

@@ -180,8 +180,6 @@ func (l *Lib) row() *wasmasm.Func {
 //			y[k] += x[j] * w[j*8*k8+k]
 //		}
 //	}
-//
-// x must be readable, and finite, up to a multiple of graph.Panel.
 func (l *Lib) Unproject() *wasmasm.Func {
 	return l.once(key{op: "unproject"}, func() *wasmasm.Func {
 		f := l.m.Func("")
@@ -193,9 +191,9 @@ func (l *Lib) Unproject() *wasmasm.Func {
 		}
 		f.While(n.I32, func() {
 			for j := range xj {
-				xj[j].Set(x.LoadF32(uint32(4 * j)).Splat())
-				// Rows beyond the last do not count, whatever x holds there.
-				f.If(n.GtU(i32(j)).Xor(i32(1)), func() { xj[j].Set(wasmasm.SplatF32(0)) })
+				// Rows beyond the last do not count, and x may end where the memory does.
+				xj[j].Set(wasmasm.SplatF32(0))
+				f.If(n.GtU(i32(j)), func() { xj[j].Set(x.LoadF32(uint32(4 * j)).Splat()) })
 			}
 			py.Set(y.I32)
 			k.Set(k8.Shl(i32(1)))

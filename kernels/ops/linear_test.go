@@ -65,7 +65,7 @@ func TestUnproject(t *testing.T) {
 	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "unproject", l.Unproject(), 5) })
 	for n := 1; n <= 16; n++ {
 		for _, k := range []int{8, 16, 40, 104} {
-			// x holds noise up to a multiple of the panel.
+			// Behind x is noise.
 			x, w, y := random(r, n+graph.Panel), random(r, n*k), random(r, k+8)
 			want := widen(y)
 			for j := range n {

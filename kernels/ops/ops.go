@@ -3,9 +3,10 @@
 // differs between calls (addresses, row counts) is a parameter, what the inner
 // loops need at fixed distances (row strides) is baked into the instructions.
 //
-// Conventions: all matrices are row-major float32; a stride ld is in floats and
-// a multiple of graph.Lane; addresses are byte offsets in linear memory; rows are
-// padded to their stride with zeros, so inner loops have no remainders. The loop
+// Conventions, where an op says nothing else: matrices are row-major float32; a
+// stride ld is in floats and a multiple of graph.Lane; addresses are byte offsets in
+// linear memory; rows are padded to their stride with zeros, so inner loops have no
+// remainders, and no op touches what lies beyond a tensor. The loop
 // in each op's comment is its definition, and its test.
 package ops
 

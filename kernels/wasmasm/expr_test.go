@@ -136,6 +136,15 @@ func halves(x cell) (h []int32) {
 	return h
 }
 
+// extendBytes is eight signed bytes, the first four in x, as lanes of 16 bits.
+func extendBytes(x, y uint32) (z cell) {
+	for i := range z {
+		pair := []uint32{x, y}[i/2] >> (i % 2 * 16)
+		z[i] = uint32(uint16(int8(pair))) | uint32(int8(pair>>8))<<16
+	}
+	return z
+}
+
 // words is the cell of four lanes.
 func words(x []int32) (c cell) {
 	for i := range c {
@@ -231,15 +240,7 @@ func expressions() (floats, all []expression) {
 		// Loads move bits, those of a NaN too.
 		expression{"I32.LoadI32", func(x, _ I32) Expr { return x.LoadI32(0) }, func(x, _ cell) cell { return cell{x[0]} }},
 		expression{"I32.LoadF32", func(x, _ I32) Expr { return x.LoadF32(0) }, func(x, _ cell) cell { return cell{x[0]} }},
-		expression{"I32.Load8x8", func(x, _ I32) Expr { return x.Load8x8(4) }, func(x, _ cell) (z cell) {
-			for i := range z {
-				for j := range 2 {
-					n := x[1+i/2] >> (8 * (2*(i%2) + j))
-					z[i] |= uint32(uint16(int8(n))) << (16 * j)
-				}
-			}
-			return z
-		}},
+		expression{"I32.Load8x8", func(x, _ I32) Expr { return x.Load8x8(4) }, func(x, _ cell) cell { return extendBytes(x[1], x[2]) }},
 		expression{"I32.LoadV128", func(x, _ I32) Expr { return x.LoadV128(0) }, func(x, _ cell) cell { return x }},
 	)
 	for i := range byte(6) { // lanes wrap around

@@ -11,9 +11,10 @@ import (
 // API, and as Go closures that interpret it. Every choice is well-typed and
 // within bounds, so whatever the bytes are, module and closures agree.
 type generator struct {
-	data  []byte // what is left of the program's source; choices are 0 after it
-	m     *Module
-	funcs []function // that may be called: those finished
+	data   []byte // what is left of the program's source; choices are 0 after it
+	m      *Module
+	shared bool       // the memory is: threads may wait
+	funcs  []function // that may be called: those finished
 }
 
 // choose takes a number below n from the source.
@@ -168,7 +169,7 @@ func (b *builder) block() statement {
 // statement generates a statement, or nil for the end of a block.
 func (b *builder) statement() statement {
 	const depth = 3
-	switch b.choose(14) {
+	switch b.choose(17) {
 	default:
 		return nil
 	case 1:
@@ -272,6 +273,27 @@ func (b *builder) statement() statement {
 		}
 	case 13:
 		return b.call()
+	case 14:
+		p, offset, x := b.aligned(depth), b.offset()&^3, b.i32Expr(depth)
+		b.f.AtomicStoreI32(p.expr, offset, x.expr)
+		return func(fr *frame) int { putWord(fr.mem, p.eval(fr)+offset, x.eval(fr)); return 0 }
+	case 15:
+		i, p, offset, x := b.choose(len(b.i32)), b.aligned(depth), b.offset()&^3, b.i32Expr(depth)
+		b.f.AtomicAddI32(b.i32[i], p.expr, offset, x.expr)
+		return func(fr *frame) int {
+			at, y := p.eval(fr)+offset, x.eval(fr)
+			old := word(fr.mem, at)
+			putWord(fr.mem, at, old+y)
+			fr.i32[i] = old
+			return 0
+		}
+	case 16: // waits for nothing, wakes nobody
+		p, offset := b.aligned(depth), b.offset()&^3
+		if b.shared {
+			b.f.AtomicWait32(p.expr, offset, p.expr.AtomicLoadI32(offset).Sub(ConstI32(1)))
+		}
+		b.f.AtomicNotify(p.expr, offset)
+		return func(*frame) int { return 0 }
 	}
 }
 
@@ -336,12 +358,18 @@ func (b *builder) address(depth int) i32Value {
 	}
 }
 
+// aligned is address at a multiple of four.
+func (b *builder) aligned(depth int) i32Value {
+	x := b.address(depth)
+	return i32Value{x.expr.And(ConstI32(^3)), func(fr *frame) uint32 { return x.eval(fr) &^ 3 }}
+}
+
 func (b *builder) offset() uint32 { return uint32(b.choose(offsetMask + 1)) }
 
 func (b *builder) i32Expr(depth int) i32Value {
 	kind := 2
 	if depth > 0 {
-		kind = 3 + len(i32Twins)
+		kind = 4 + len(i32Twins)
 	}
 	switch k := b.choose(kind); k {
 	case 0:
@@ -353,8 +381,11 @@ func (b *builder) i32Expr(depth int) i32Value {
 	case 2:
 		p, offset := b.address(depth-1), b.offset()
 		return i32Value{p.expr.LoadI32(offset), func(fr *frame) uint32 { return word(fr.mem, p.eval(fr)+offset) }}
+	case 3:
+		p, offset := b.aligned(depth-1), b.offset()&^3
+		return i32Value{p.expr.AtomicLoadI32(offset), func(fr *frame) uint32 { return word(fr.mem, p.eval(fr)+offset) }}
 	default:
-		t, x, y := i32Twins[k-3], b.i32Expr(depth-1), b.i32Expr(depth-1)
+		t, x, y := i32Twins[k-4], b.i32Expr(depth-1), b.i32Expr(depth-1)
 		return i32Value{t.op(x.expr, y.expr), func(fr *frame) uint32 { return t.want(x.eval(fr), y.eval(fr)) }}
 	}
 }
@@ -391,7 +422,7 @@ func (b *builder) f32Expr(depth int) f32Value {
 }
 
 func (b *builder) v128Expr(depth int) v128Value {
-	const leaves, others = 2, 8
+	const leaves, others = 2, 9
 	kind := leaves
 	if depth > 0 {
 		kind = others + len(f32x4Twins) + len(i32x4Twins)
@@ -423,6 +454,12 @@ func (b *builder) v128Expr(depth int) v128Value {
 	case 6, 7:
 		t, x, n := shiftTwins[k-6], b.v128Expr(depth-1), b.i32Expr(depth-1)
 		return v128Value{t.op(x.expr, n.expr), func(fr *frame) cell { return t.want(x.eval(fr), n.eval(fr)) }}
+	case 8:
+		p, offset := b.address(depth-1), b.offset()
+		return v128Value{p.expr.Load8x8(offset), func(fr *frame) cell {
+			at := p.eval(fr) + offset
+			return extendBytes(word(fr.mem, at), word(fr.mem, at+4))
+		}}
 	default:
 		k -= others
 		if k < len(i32x4Twins) {
@@ -443,8 +480,12 @@ func (b *builder) v128Expr(depth int) v128Value {
 // generate returns a program of three functions; the last, exported as "main",
 // may call the others.
 func generate(source []byte) (wasm []byte, main function, err error) {
-	g := &generator{m: NewModule()}
-	g.m.Memory(1, 1)
+	g := &generator{m: NewModule(), shared: len(source)%2 == 1}
+	if g.shared {
+		g.m.SharedMemory(1)
+	} else {
+		g.m.Memory(1, 1)
+	}
 	quarter := len(source) / 4
 	g.function("", 3, source[:quarter])
 	g.function("", 2, source[quarter:2*quarter])
@@ -487,7 +528,7 @@ func TestPrograms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		validate(t, wasm)
+		validate(t, wasm, "--enable-threads")
 		var nan bool
 		main.run(initial(), &nan, nil, nil)
 		if nan {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 // machine is a module that runs in wazero.
@@ -51,7 +52,7 @@ func validate(t testing.TB, wasm []byte, flags ...string) {
 func instantiate(t testing.TB, wasm []byte) *machine {
 	t.Helper()
 	ctx := context.Background()
-	r := wazero.NewRuntime(ctx)
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2|experimental.CoreFeaturesThreads))
 	t.Cleanup(func() { r.Close(ctx) })
 	mod, err := r.Instantiate(ctx, wasm)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 // maxUserAgent bounds what is read of a user agent, in characters.
 const maxUserAgent = 1024
 
-// describe says what executes candidates here, and decides what of it they use. Where the page is not isolated
-// from others, the timer is coarse, for fear of what it could reveal: the
-// features say so, and samples last longer.
+// describe says what executes candidates here, and decides what of it they use.
+// Where the page is not isolated from others, the timer is coarse, for fear of what
+// it could reveal: the features say so, and samples last longer.
 func (e *engine) describe(simd bool) (trial.Device, error) {
 	navigator, err := safejs.Global().Get("navigator")
 	if err != nil {

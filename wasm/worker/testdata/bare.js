@@ -2,20 +2,20 @@
 // took and a part of the memory, or with the error.
 'use strict';
 
-const memories = [];
-WebAssembly.Memory = new Proxy(WebAssembly.Memory, {
-  construct(Memory, args) {
-    memories.push(new Memory(...args));
-    return memories.at(-1);
+const instances = [];
+WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
+  construct(Instance, args) {
+    instances.push(new Instance(...args));
+    return instances.at(-1);
   },
 });
 importScripts('engine.js');
 
 const run = async ({ module, threads, pages, tokens, at, calls, from, length }) => {
   const bytes = Uint8Array.from(atob(module), (c) => c.charCodeAt(0));
-  const program = await litefrontEngine.prepareThreads(bytes, threads, pages);
+  const program = threads > 1 ? await litefrontEngine.prepareThreads(bytes, threads, pages) : litefrontEngine.prepare(bytes);
   try {
-    const memory = memories.at(-1).buffer;
+    const memory = instances.at(-1).exports.memory.buffer;
     new Int32Array(memory, at, tokens.length).set(tokens);
     const ms = calls.map(([name, ...args]) => litefrontEngine.run(program, name, ...args));
     const part = new Uint8Array(memory, from, length).slice();
