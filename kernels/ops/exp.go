@@ -19,7 +19,7 @@ const maxExp2 = 86
 // fraction is exp2f's of the Cephes library (Moshier), relative error 2e-7.
 func exp2(t, n wasmasm.V128Var, x wasmasm.V128) {
 	const round = 3 << 22
-	t.Set(x.F32x4Max(wasmasm.SplatF32(-maxExp2)).F32x4Min(wasmasm.SplatF32(maxExp2)))
+	t.Set(x.F32x4PMax(wasmasm.SplatF32(-maxExp2)).F32x4PMin(wasmasm.SplatF32(maxExp2)))
 	n.Set(t.F32x4Add(wasmasm.SplatF32(round)))
 	t.Set(t.F32x4Sub(n.F32x4Sub(wasmasm.SplatF32(round))))
 	p := wasmasm.SplatF32(1.535336188319500e-4)
@@ -84,9 +84,9 @@ func (l *Lib) Softmax(ld int, scale float64) *wasmasm.Func {
 			// A repeated score leaves the maximum as it is.
 			masked(func() wasmasm.F32 { return s.LoadF32(0) })
 			top.Set(s.LoadV128(0))
-			vectors(func() { top.Set(top.F32x4Max(p.LoadV128(0))) })
-			top.Set(top.F32x4Max(top.Shuffle(top.V128, 2, 3, 0, 1)))
-			top.Set(top.F32x4Max(top.Shuffle(top.V128, 1, 0, 3, 2)))
+			vectors(func() { top.Set(top.F32x4PMax(p.LoadV128(0))) })
+			top.Set(top.F32x4PMax(top.Shuffle(top.V128, 2, 3, 0, 1)))
+			top.Set(top.F32x4PMax(top.Shuffle(top.V128, 1, 0, 3, 2)))
 			vectors(func() {
 				exp2(t, n, p.LoadV128(0).F32x4Sub(top.V128).F32x4Mul(wasmasm.SplatF32(scale2)))
 				f.StoreV128(p, 0, t.V128)
