@@ -10,8 +10,8 @@ import (
 )
 
 // CompileProfile emits a module that tells where time goes. It has what the module
-// of [Compile] has, and two exports for the i-th of g.Groups, named by
-// [ProfileExports]:
+// of [Compile] has, and two exports for the i-th of groups, which are those of
+// g.Groups or others of g's operations, named by [ProfileExports]:
 //
 //	op<i>_prefill_loop(n, reps)    the group's operations for n rows at position 0, reps times
 //	op<i>_decode_loop(pos, reps)   the same for one row at pos
@@ -31,7 +31,7 @@ import (
 // finite: residuals and shifts add the same at each run, the rest is bounded.
 //
 // What a profiled operation computes means nothing; prefill computes it anew.
-func CompileProfile(g *graph.Graph, f Features) (*Module, error) {
+func CompileProfile(g *graph.Graph, groups []graph.Group, f Features) (*Module, error) {
 	if g.Workload.Threads != 1 {
 		return nil, fmt.Errorf("profile: threads %d; an operation is profiled on 1", g.Workload.Threads)
 	}
@@ -40,7 +40,7 @@ func CompileProfile(g *graph.Graph, f Features) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, group := range g.Groups() {
+	for i, group := range groups {
 		run := p.run(e, group)
 		prefill, decode := e.m.Func(""), e.m.Func("")
 		n, pos := prefill.ParamI32(), decode.ParamI32()

@@ -14,6 +14,7 @@ import (
 	"litefront/bench/contest"
 	"litefront/bench/programs"
 	"litefront/internal/browser"
+	"litefront/kernels"
 )
 
 // Open starts a browser with a fresh profile and opens url. The context is that
@@ -45,24 +46,31 @@ func Open(url string) (tab context.Context, end context.CancelFunc, err error) {
 	return tab, end, nil
 }
 
-// Module is a program in the tab's own thread.
-func Module(tab context.Context, p programs.Program) (*contest.Contestant, error) {
+// Module is programs of one module, on one instance in the tab's own thread.
+func Module(tab context.Context, ps ...programs.Program) (all []*contest.Contestant, err error) {
 	id, err := chromedp.Run(tab, chromedp.Evaluate[int](fmt.Sprintf(`(() => {
-		const bytes = Uint8Array.from(atob(%q), c => c.charCodeAt(0));
-		const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+		const { exports } = new WebAssembly.Instance(new WebAssembly.Module(%s));
 		exports.init(1);
 		globalThis.modules ??= [];
 		return modules.push(exports) - 1;
-	})()`, base64.StdEncoding.EncodeToString(p.Module.Bytes))))
+	})()`, Bytes(ps[0].Module))))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Name, err)
+		return nil, fmt.Errorf("%s: %w", ps[0].Name, err)
 	}
-	return &contest.Contestant{Name: p.Name, Work: p.FLOPs, Run: func(reps int) (int64, error) {
-		ms, err := chromedp.Run(tab, chromedp.Evaluate[float64](fmt.Sprintf(`(() => {
-			const start = performance.now();
-			modules[%d].%s(%d, %d);
-			return performance.now() - start;
-		})()`, id, p.Export, p.Arg, reps)))
-		return int64(ms * 1e6), err
-	}}, nil
+	for _, p := range ps {
+		all = append(all, &contest.Contestant{Name: p.Name, Work: p.FLOPs, Bytes: p.Bytes, Run: func(reps int) (int64, error) {
+			ms, err := chromedp.Run(tab, chromedp.Evaluate[float64](fmt.Sprintf(`(() => {
+				const start = performance.now();
+				modules[%d].%s(%d, %d);
+				return performance.now() - start;
+			})()`, id, p.Export, p.Arg, reps)))
+			return int64(ms * 1e6), err
+		}})
+	}
+	return all, nil
+}
+
+// Bytes is an expression for the bytes of m.
+func Bytes(m *kernels.Module) string {
+	return fmt.Sprintf("Uint8Array.from(atob(%q), c => c.charCodeAt(0))", base64.StdEncoding.EncodeToString(m.Bytes))
 }

@@ -4,7 +4,6 @@ package chromium
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"os"
@@ -72,7 +71,7 @@ func (t *Target) Now() int64 { return int64(time.Since(epoch)) }
 // Prepare implements measure.Target.
 func (t *Target) Prepare(m *kernels.Module) (measure.Program, error) {
 	id, err := chromedp.Run(t.tab, chromedp.Evaluate[int](fmt.Sprintf(
-		`litefrontEngine.prepare(Uint8Array.from(atob(%q), c => c.charCodeAt(0)))`, base64.StdEncoding.EncodeToString(m.Bytes))))
+		`litefrontEngine.prepare(%s)`, Bytes(m))))
 	return &instance{t.tab, id}, err
 }
 

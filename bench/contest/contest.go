@@ -22,7 +22,9 @@ const minSampleNs = 20e6
 // Contestant is something to time.
 type Contestant struct {
 	Name string
-	Work float64 // floating-point operations of one run; 0 for a time alone
+	// Work is floating-point operations of one run, and Bytes what it reads; 0 for a
+	// time alone.
+	Work, Bytes float64
 	// Run runs reps times and returns the nanoseconds that took.
 	Run func(reps int) (ns int64, err error)
 
@@ -30,18 +32,21 @@ type Contestant struct {
 	reps int
 }
 
-// Native is a program on the engine.
-func Native(e *runtime.Engine, p programs.Program) (*Contestant, error) {
-	prepared, err := e.Prepare(p.Module)
+// Native is programs of one module on one instance of the engine.
+func Native(e *runtime.Engine, ps ...programs.Program) (all []*Contestant, err error) {
+	prepared, err := e.Prepare(ps[0].Module)
 	if err == nil {
 		_, err = prepared.Run(measure.Call{Export: "init", Arg: 1})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Name, err)
+		return nil, fmt.Errorf("%s: %w", ps[0].Name, err)
 	}
-	return &Contestant{Name: p.Name, Work: p.FLOPs, Run: func(reps int) (int64, error) {
-		return prepared.Run(measure.Call{Export: p.Export, Arg: p.Arg, Reps: uint32(reps)})
-	}}, nil
+	for _, p := range ps {
+		all = append(all, &Contestant{Name: p.Name, Work: p.FLOPs, Bytes: p.Bytes, Run: func(reps int) (int64, error) {
+			return prepared.Run(measure.Call{Export: p.Export, Arg: p.Arg, Reps: uint32(reps)})
+		}})
+	}
+	return all, nil
 }
 
 // Run times all for so many rounds.
@@ -74,7 +79,8 @@ type Result struct {
 	MedianMs float64 `json:"median_ms"`
 	MinMs    float64 `json:"min_ms"`
 	IQRMs    float64 `json:"iqr_ms"`
-	GFLOPS   float64 `json:"gflops,omitempty"` // at the median
+	GFLOPS   float64 `json:"gflops,omitempty"`   // at the median
+	GBPerS   float64 `json:"gb_per_s,omitempty"` // at the median
 }
 
 // Result summarises the samples.
@@ -82,9 +88,8 @@ func (c *Contestant) Result() Result {
 	sorted := slices.Sorted(slices.Values(c.Ms))
 	q := func(p float64) float64 { return stat.Quantile(p, stat.LinInterp, sorted, nil) }
 	r := Result{Name: c.Name, MedianMs: Median(c.Ms), MinMs: sorted[0], IQRMs: q(0.75) - q(0.25)}
-	if c.Work > 0 {
-		r.GFLOPS = c.Work / r.MedianMs / 1e6
-	}
+	r.GFLOPS = c.Work / r.MedianMs / 1e6
+	r.GBPerS = c.Bytes / r.MedianMs / 1e6
 	return r
 }
 

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"time"
 
@@ -79,13 +78,12 @@ func firstRuns(url string, p programs.Program) (ms []float64, err error) {
 	defer cancel()
 	time.Sleep(settle)
 	return chromedp.Run(ctx, chromedp.Evaluate[[]float64](fmt.Sprintf(`(() => {
-		const bytes = Uint8Array.from(atob(%q), c => c.charCodeAt(0));
-		const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+		const { exports } = new WebAssembly.Instance(new WebAssembly.Module(%s));
 		exports.init(1);
 		return Array.from({ length: 20 }, () => {
 			const start = performance.now();
 			exports.%s(%d, 1);
 			return performance.now() - start;
 		});
-	})()`, base64.StdEncoding.EncodeToString(p.Module.Bytes), p.Export, p.Arg)))
+	})()`, chromium.Bytes(p.Module), p.Export, p.Arg)))
 }

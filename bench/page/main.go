@@ -60,11 +60,13 @@ type results struct {
 }
 
 type engineResults struct {
-	Name    string           `json:"name"`
-	Peak    contest.Result   `json:"peak_128_bit"`
-	Gemm    []contest.Result `json:"gemm"`
-	Prefill contest.Result   `json:"prefill"`
-	Decode  contest.Result   `json:"decode"`
+	Name      string            `json:"name"`
+	Peak      contest.Result    `json:"peak_128_bit"`
+	Gemm      []contest.Result  `json:"gemm"`
+	GemmI8    []contest.Result  `json:"gemm_int8"`
+	Bandwidth contest.Bandwidth `json:"bandwidth"`
+	Prefill   contest.Result    `json:"prefill"`
+	Decode    contest.Result    `json:"decode"`
 }
 
 func run(rounds int, out string) error {
@@ -158,61 +160,96 @@ func (r *results) kernels(url string) error {
 	enter := []struct {
 		name     string
 		features kernels.Features
-		contest  func(programs.Program) (*contest.Contestant, error)
+		contest  func(...programs.Program) ([]*contest.Contestant, error)
 	}{
-		{"wazero", native.Features(), func(p programs.Program) (*contest.Contestant, error) { return contest.Native(native, p) }},
-		{"Chromium", kernels.Features{}, func(p programs.Program) (*contest.Contestant, error) { return chromium.Module(tab, p) }},
-		{"Chromium, relaxed SIMD", kernels.Features{RelaxedSIMD: true}, func(p programs.Program) (*contest.Contestant, error) { return chromium.Module(tab, p) }},
+		{"wazero", native.Features(), func(ps ...programs.Program) ([]*contest.Contestant, error) { return contest.Native(native, ps...) }},
+		{"Chromium", kernels.Features{}, func(ps ...programs.Program) ([]*contest.Contestant, error) { return chromium.Module(tab, ps...) }},
+		{"Chromium, relaxed SIMD", kernels.Features{RelaxedSIMD: true}, func(ps ...programs.Program) ([]*contest.Contestant, error) { return chromium.Module(tab, ps...) }},
 	}
 	var all []*contest.Contestant
-	for _, e := range enter {
-		list := []programs.Program{programs.Peak()}
-		for _, s := range programs.Shapes() {
-			p, err := programs.Gemm(s, e.features)
-			if err != nil {
-				return err
-			}
-			list = append(list, p)
+	engines := make([]contestants, len(enter))
+	for i, e := range enter {
+		add := func(to *[]*contest.Contestant, ps ...programs.Program) error {
+			cs, err := e.contest(ps...)
+			*to = append(*to, cs...)
+			all = append(all, cs...)
+			return err
 		}
-		prefill, decode, err := programs.Model(e.features)
+		c := &engines[i]
+		if err := add(&c.peak, programs.Peak()); err != nil {
+			return err
+		}
+		for _, x := range []struct {
+			precision trial.Precision
+			to        *[]*contest.Contestant
+		}{{trial.F32, &c.gemm}, {trial.I8, &c.gemmI8}} {
+			for _, s := range programs.Shapes() {
+				p, err := programs.Gemm(s, x.precision, e.features)
+				if err == nil {
+					err = add(x.to, p)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		reading, err := programs.Bandwidth(e.features)
 		if err != nil {
 			return err
 		}
-		for _, p := range append(list, prefill, decode) {
-			c, err := e.contest(p)
-			if err != nil {
+		for _, p := range reading {
+			if err := add(&c.bandwidth, p); err != nil {
 				return err
 			}
-			all = append(all, c)
+		}
+		prefill, decode, err := programs.Model(e.features)
+		if err == nil {
+			err = add(&c.model, prefill, decode)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if err := contest.Run(all, r.Rounds); err != nil {
 		return err
 	}
-	n := len(all) / len(enter)
-	for i, e := range enter {
-		mine := all[i*n : (i+1)*n]
-		er := engineResults{Name: e.name, Peak: mine[0].Result(), Prefill: mine[n-2].Result(), Decode: mine[n-1].Result()}
-		for _, c := range mine[1 : n-2] {
-			er.Gemm = append(er.Gemm, c.Result())
-		}
-		r.Engines = append(r.Engines, er)
+	for i, c := range engines {
+		r.Engines = append(r.Engines, engineResults{Name: enter[i].name, Peak: c.peak[0].Result(), Gemm: resultsOf(c.gemm), GemmI8: resultsOf(c.gemmI8),
+			Bandwidth: contest.BandwidthOf(c.bandwidth), Prefill: c.model[0].Result(), Decode: c.model[1].Result()})
 	}
 	return nil
+}
+
+// contestants are those of one engine.
+type contestants struct{ peak, gemm, gemmI8, bandwidth, model []*contest.Contestant }
+
+func resultsOf(all []*contest.Contestant) (list []contest.Result) {
+	for _, c := range all {
+		list = append(list, c.Result())
+	}
+	return list
 }
 
 func (r results) print() {
 	w := io.Writer(os.Stdout)
 	fmt.Fprintf(w, "%s, %s\n%s\n%d rounds interleaved; medians\n\n", r.Device.CPU, r.Device.Engine, r.Browser, r.Rounds)
-	fmt.Fprintf(w, "%-24s %12s %12s %10s %12s %12s\n", "", "GEMM GFLOP/s", "own peak", "share", "prefill ms", "decode ms")
-	for _, e := range r.Engines {
+	fmt.Fprintf(w, "%-24s %12s %12s %10s %14s %12s %12s\n", "", "GEMM GFLOP/s", "own peak", "share", "int8, the same", "prefill ms", "decode ms")
+	rate := func(gemm []contest.Result) float64 {
 		var rates []float64
-		for _, g := range e.Gemm {
+		for _, g := range gemm {
 			rates = append(rates, g.GFLOPS)
 		}
-		gemm := contest.Median(rates)
-		fmt.Fprintf(w, "%-24s %12.1f %12.1f %8.0f %% %12.1f %12.2f\n", e.Name, gemm, e.Peak.GFLOPS,
-			100*gemm/e.Peak.GFLOPS, e.Prefill.MedianMs, e.Decode.MedianMs)
+		return contest.Median(rates)
+	}
+	for _, e := range r.Engines {
+		gemm := rate(e.Gemm)
+		fmt.Fprintf(w, "%-24s %12.1f %12.1f %8.0f %% %14.1f %12.1f %12.2f\n", e.Name, gemm, e.Peak.GFLOPS,
+			100*gemm/e.Peak.GFLOPS, rate(e.GemmI8), e.Prefill.MedianMs, e.Decode.MedianMs)
+	}
+	fmt.Fprintln(w)
+	contest.BandwidthHeader()
+	for _, e := range r.Engines {
+		e.Bandwidth.Print(e.Name)
 	}
 	fmt.Fprintln(w, "\nA peak is 128-bit arithmetic in registers on the row's own engine, with separate multiplications and additions.\n"+
 		"Relaxed SIMD fuses the two, so its share may exceed 100 %.")

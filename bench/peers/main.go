@@ -2,8 +2,9 @@
 
 // Command peers times our modules beside ONNX Runtime on the same models, which
 // export writes for it: under wazero beside onnxruntime-node, and in headless
-// Chromium beside onnxruntime-web, interleaved in one run for each model. It
-// prints a table with a verdict per goal and writes bench/results/peers.json.
+// Chromium beside onnxruntime-web; and beside themselves in int8 and on two threads.
+// All is interleaved in one run for each model. It prints a table with a verdict per
+// goal and writes bench/results/peers.json.
 package main
 
 import (
@@ -22,8 +23,8 @@ import (
 	"litefront/bench/contest"
 	"litefront/bench/programs"
 	"litefront/host/runtime"
-	"litefront/kernels"
 	"litefront/kernels/export"
+	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
 
@@ -50,11 +51,10 @@ type results struct {
 
 // run times one model after the other, each with engines of its own.
 func run(rounds int, out string) error {
-	native, err := runtime.NewEngine("")
+	device, err := thisDevice()
 	if err != nil {
 		return err
 	}
-	defer native.Close()
 	models, err := allModels()
 	if err != nil {
 		return err
@@ -67,25 +67,36 @@ func run(rounds int, out string) error {
 	server := httptest.NewServer(isolated(temp))
 	defer server.Close()
 
-	r := results{Code: runtime.CodeVersion(), Device: native.Device(), Rounds: rounds}
+	r := results{Code: runtime.CodeVersion(), Device: device, Rounds: rounds}
 	for _, m := range models {
 		fmt.Printf("%s\n", m)
-		all, err := m.compete(native, server.URL, filepath.Join(temp, "model.onnx"), rounds, &r.Browser)
+		all, err := m.compete(server.URL, filepath.Join(temp, "model.onnx"), rounds, &r.Browser)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		r.Models = append(r.Models, all.results(m))
 		all.print()
 		for _, g := range goals {
-			r.Goals = append(r.Goals, g.judge(m.name, all))
+			if g.model == "" || g.model == m.name {
+				r.Goals = append(r.Goals, g.judge(m.name, all))
+			}
 		}
 		fmt.Println()
 	}
 	fmt.Printf("%s, %s\n%s\nonnxruntime of %s/package.json; %d rounds interleaved, medians\n\n", r.Device.CPU, r.Device.Engine, r.Browser, dir, rounds)
 	for _, g := range r.Goals {
-		contest.Verdict(g.Pass, "%s, %s: %.3f× (goal %.2f×)", g.Model, g.Name, g.Ratio, g.Goal)
+		g.print()
 	}
 	return contest.Write(out, r)
+}
+
+// thisDevice describes this machine.
+func thisDevice() (trial.Device, error) {
+	e, err := runtime.NewEngine("")
+	if err != nil {
+		return trial.Device{}, err
+	}
+	return e.Device(), e.Close()
 }
 
 // isolated serves the page, ONNX Runtime and the model such that the page may
@@ -93,6 +104,9 @@ func run(rounds int, out string) error {
 func isolated(models string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServer(http.Dir(dir)))
+	for _, script := range []string{"/engine.js", "/thread.js"} {
+		mux.Handle(script, http.FileServer(http.Dir(filepath.Join("ui", "static"))))
+	}
 	mux.Handle("/ort/", http.StripPrefix("/ort/", http.FileServer(http.Dir(filepath.Join(dir, "node_modules", "onnxruntime-web", "dist")))))
 	mux.Handle("/models/", http.StripPrefix("/models/", http.FileServer(http.Dir(models))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,12 +117,17 @@ func isolated(models string) http.Handler {
 	})
 }
 
-// compete times m in all engines.
-func (m model) compete(native *runtime.Engine, url, onnx string, rounds int, browser *string) (field, error) {
+// compete times m in all engines, which it starts and ends.
+func (m model) compete(url, onnx string, rounds int, browser *string) (field, error) {
 	if err := m.writeONNX(onnx); err != nil {
 		return nil, err
 	}
-	tab, end, err := chromium.Open(url + "/page.html")
+	native, err := runtime.NewEngine("")
+	if err != nil {
+		return nil, err
+	}
+	defer native.Close()
+	tab, end, err := chromium.Open(url + "/engine.html")
 	if err != nil {
 		return nil, err
 	}
@@ -132,32 +151,9 @@ func (m model) compete(native *runtime.Engine, url, onnx string, rounds int, bro
 	}
 	defer node.close()
 
-	ours := func(p programs.Program) (*contest.Contestant, error) { return contest.Native(native, p) }
-	inTab := func(p programs.Program) (*contest.Contestant, error) { return chromium.Module(tab, p) }
-	var f field
-	for _, e := range []struct {
-		name     string
-		features kernels.Features
-		enter    func(programs.Program) (*contest.Contestant, error)
-	}{
-		{wazero, native.Features(), ours},
-		{inChromium, kernels.Features{}, inTab},
-		{relaxed, kernels.Features{RelaxedSIMD: true}, inTab},
-	} {
-		prefill, decode, err := programs.Of(m.arch, m.tokens, e.features)
-		if err != nil {
-			return nil, err
-		}
-		// Only the times count: the peers' heads and attention are in them too.
-		prefill.FLOPs, decode.FLOPs = 0, 0
-		entry := entry{name: e.name}
-		if entry.prefill, err = e.enter(prefill); err != nil {
-			return nil, err
-		}
-		if entry.decode, err = e.enter(decode); err != nil {
-			return nil, err
-		}
-		f = append(f, entry)
+	f, err := m.ours(native, web{tab})
+	if err != nil {
+		return nil, err
 	}
 	for _, e := range []struct {
 		name string
@@ -186,7 +182,7 @@ func (m model) compete(native *runtime.Engine, url, onnx string, rounds int, bro
 
 // writeONNX exports m with the weights of a seed.
 func (m model) writeONNX(path string) error {
-	g, err := programs.Graph(m.arch, m.tokens)
+	g, err := graph.Build(m.arch, programs.Workload(m.arch, m.tokens))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"litefront/searchcore/arch"
 )
 
+const galleryLarge = "gallery large"
+
 // model is what all engines run.
 type model struct {
 	name   string
@@ -36,7 +38,7 @@ func allModels() ([]model, error) {
 		{"reference", programs.Reference(), 128},
 		{"gallery small", gallery[0], 192},
 		{"gallery middle", gallery[len(gallery)/2], 192},
-		{"gallery large", gallery[len(gallery)-1], 192},
+		{galleryLarge, gallery[len(gallery)-1], 192},
 	}, nil
 }
 

@@ -5,21 +5,21 @@ import (
 	"fmt"
 
 	"litefront/kernels"
-	"litefront/kernels/ops"
-	"litefront/kernels/wasmasm"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
 
 // Program is a module, the loop export to time, and how many floating-point
-// operations one run of it does.
+// operations one run of it does, and how many bytes it reads, where these count.
+// Operations on integers count as those on floats do that they replace.
 type Program struct {
 	Name   string
 	Module *kernels.Module
 	Export string
 	Arg    uint32
 	FLOPs  float64
+	Bytes  float64
 }
 
 // Shape is a product of an M×K and a K×N matrix.
@@ -42,34 +42,7 @@ func Shapes() (shapes []Shape) {
 
 // Peak is the compute sentinel: 128-bit arithmetic in registers.
 func Peak() Program {
-	return Program{"128-bit peak", kernels.ComputeSentinel(), "loop", 0, kernels.ComputeSentinelFLOPs}
-}
-
-// Gemm is the emitted C[m×n] += A[m×k]·B[n×k]ᵀ.
-func Gemm(s Shape, f kernels.Features) (Program, error) {
-	i32 := func(x int) wasmasm.I32 { return wasmasm.ConstI32(int32(x)) }
-	const a = 64
-	b := a + 4*s.M*s.K
-	c := b + 4*(s.N+graph.Panel-1)/graph.Panel*graph.Panel*s.K
-	pages := uint32(c+4*s.M*s.N)/graph.PageBytes + 1
-	m := wasmasm.NewModule()
-	m.Memory(pages, pages)
-	lib := ops.New(m, ops.Features{RelaxedSIMD: f.RelaxedSIMD, RelaxedDot: f.RelaxedDot})
-	linear, fill := lib.Linear(), lib.Fill()
-	init := m.Func("init")
-	init.Call(fill, i32(a), i32((c-a)/16), init.ParamI32(), wasmasm.ConstF32(1), wasmasm.ConstF32(0))
-	loop := m.Func("loop")
-	loop.ParamI32()
-	reps := loop.ParamI32()
-	loop.While(reps.I32, func() {
-		loop.Call(linear, i32(a), i32(b), i32(c), i32(s.M), i32(s.N), i32(s.K/graph.Lane), i32(4*s.K), i32(4*s.N))
-		reps.Set(reps.Sub(i32(1)))
-	})
-	bytes, err := m.Bytes()
-	if err != nil {
-		return Program{}, err
-	}
-	return Program{s.String(), &kernels.Module{Bytes: bytes}, "loop", 0, s.FLOPs()}, nil
+	return Program{Name: "128-bit peak", Module: kernels.ComputeSentinel(), Export: "loop", FLOPs: kernels.ComputeSentinelFLOPs}
 }
 
 // Reference is the model that engines are compared on: 6 layers, d_model 512,
@@ -84,18 +57,20 @@ func Reference() arch.Architecture {
 
 // Model is prefill and decoding of Reference at 128 tokens.
 func Model(f kernels.Features) (prefill, decode Program, err error) {
-	return Of(Reference(), 128, f)
+	a := Reference()
+	return Of(a, Workload(a, 128), f)
 }
 
-// Graph is a for a prompt of so many tokens and as many after it, where it has
-// the positions.
-func Graph(a arch.Architecture, tokens int) (*graph.Graph, error) {
-	return graph.Build(a, trial.Workload{PromptLen: tokens, Context: min(2*tokens, a.MaxLen), Precision: trial.F32, Threads: 1})
+// Workload is a prompt of so many tokens for a, and room for as many after it,
+// where it has the positions; in f32 on one thread.
+func Workload(a arch.Architecture, tokens int) trial.Workload {
+	return trial.Workload{PromptLen: tokens, Context: min(2*tokens, a.MaxLen), Precision: trial.F32, Threads: 1}
 }
 
-// Of is prefill of so many tokens by a, and decoding of the one after them.
-func Of(a arch.Architecture, tokens int, f kernels.Features) (prefill, decode Program, err error) {
-	g, err := Graph(a, tokens)
+// Of is prefill of w's prompt by a, and decoding of the token after it, by one
+// module.
+func Of(a arch.Architecture, w trial.Workload, f kernels.Features) (prefill, decode Program, err error) {
+	g, err := graph.Build(a, w)
 	if err != nil {
 		return prefill, decode, err
 	}
@@ -103,11 +78,34 @@ func Of(a arch.Architecture, tokens int, f kernels.Features) (prefill, decode Pr
 	if err != nil {
 		return prefill, decode, err
 	}
-	var flops float64 // of the layers' matrices, for one token
+	n, flops := uint32(w.PromptLen), layerFLOPs(a)
+	return Program{Name: fmt.Sprintf("prefill of %d tokens", n), Module: m, Export: "prefill_loop", Arg: n, FLOPs: float64(n) * flops},
+		Program{Name: "decoding of one token", Module: m, Export: "decode_loop", Arg: n, FLOPs: flops}, nil
+}
+
+// Linears is the products with the matrices of all layers in that decoding, and
+// what makes integers of their inputs. It reads the matrices as the whole step does,
+// after as much else.
+func Linears(a arch.Architecture, w trial.Workload, f kernels.Features) (Program, error) {
+	g, err := graph.Build(a, w)
+	if err != nil {
+		return Program{}, err
+	}
+	linears := graph.Group{Name: "linears of one token"}
+	for _, o := range g.Ops {
+		if o.Layer >= 0 && (o.Kind == graph.Linear || o.Kind == graph.Quantize) {
+			linears.Ops = append(linears.Ops, o)
+		}
+	}
+	m, err := kernels.CompileProfile(g, []graph.Group{linears}, f)
+	_, decode := kernels.ProfileExports(0)
+	return Program{Name: linears.Name, Module: m, Export: decode, Arg: uint32(w.PromptLen), FLOPs: layerFLOPs(a)}, err
+}
+
+// layerFLOPs is what the matrices of all layers take for one token.
+func layerFLOPs(a arch.Architecture) (flops float64) {
 	for _, l := range a.Layers {
 		flops += 2 * float64(4*a.DModel*a.DModel+2*a.DModel*l.DInner)
 	}
-	n := uint32(tokens)
-	return Program{fmt.Sprintf("prefill of %d tokens", n), m, "prefill_loop", n, float64(n) * flops},
-		Program{"decoding of one token", m, "decode_loop", n, flops}, nil
+	return flops
 }

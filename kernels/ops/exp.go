@@ -19,7 +19,7 @@ const maxExp2 = 86
 // fraction is exp2f's of the Cephes library (Moshier), relative error 2e-7.
 func exp2(t, n wasmasm.V128Var, x wasmasm.V128) {
 	const round = 3 << 22
-	t.Set(x.F32x4Max(wasmasm.SplatF32(-maxExp2)).F32x4Min(wasmasm.SplatF32(maxExp2)))
+	t.Set(x.F32x4PMax(wasmasm.SplatF32(-maxExp2)).F32x4PMin(wasmasm.SplatF32(maxExp2)))
 	n.Set(t.F32x4Add(wasmasm.SplatF32(round)))
 	t.Set(t.F32x4Sub(n.F32x4Sub(wasmasm.SplatF32(round))))
 	p := wasmasm.SplatF32(1.535336188319500e-4)
@@ -70,32 +70,36 @@ func (l *Lib) Softmax(ld int, scale float64) *wasmasm.Func {
 		s, m, first, n8 := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		p, k := f.LocalI32(), f.LocalI32()
 		top, sum, t, n := f.LocalV128(), f.LocalV128(), f.LocalV128(), f.LocalV128()
-		vectors := func(body func()) {
+		vectors := func(body func(offset uint32)) {
 			p.Set(s.I32)
-			k.Set(n8.Shl(i32(1)))
-			rows(f, k, body, step{p, i32(16)})
+			k.Set(n8.I32)
+			rows(f, k, func() {
+				f.Drop(p.LoadV128(16)) // one bounds check for all that follow
+				body(0)
+				body(16)
+			}, step{p, i32(32)})
 		}
-		masked := func(value func() wasmasm.F32) {
+		masked := func(value float32) {
 			p.Set(s.Add(first.Shl(i32(2))))
 			k.Set(n8.Shl(i32(3)).Sub(first.I32))
-			rows(f, k, func() { f.StoreF32(p, 0, value()) }, step{p, i32(4)})
+			rows(f, k, func() { f.StoreF32(p, 0, wasmasm.ConstF32(value)) }, step{p, i32(4)})
 		}
 		rows(f, m, func() {
-			// A repeated score leaves the maximum as it is.
-			masked(func() wasmasm.F32 { return s.LoadF32(0) })
+			// Never the maximum, whose power is 1; this one is too small to change the sum.
+			masked(-math.MaxFloat32)
 			top.Set(s.LoadV128(0))
-			vectors(func() { top.Set(top.F32x4Max(p.LoadV128(0))) })
-			top.Set(top.F32x4Max(top.Shuffle(top.V128, 2, 3, 0, 1)))
-			top.Set(top.F32x4Max(top.Shuffle(top.V128, 1, 0, 3, 2)))
-			vectors(func() {
-				exp2(t, n, p.LoadV128(0).F32x4Sub(top.V128).F32x4Mul(wasmasm.SplatF32(scale2)))
-				f.StoreV128(p, 0, t.V128)
-			})
-			masked(func() wasmasm.F32 { return wasmasm.ConstF32(0) })
+			vectors(func(o uint32) { top.Set(top.F32x4PMax(p.LoadV128(o))) })
+			top.Set(top.F32x4PMax(top.Shuffle(top.V128, 2, 3, 0, 1)))
+			top.Set(top.F32x4PMax(top.Shuffle(top.V128, 1, 0, 3, 2)))
 			sum.Set(wasmasm.SplatF32(0))
-			vectors(func() { sum.Set(sum.F32x4Add(p.LoadV128(0))) })
+			vectors(func(o uint32) {
+				exp2(t, n, p.LoadV128(o).F32x4Sub(top.V128).F32x4Mul(wasmasm.SplatF32(scale2)))
+				f.StoreV128(p, o, t.V128)
+				sum.Set(sum.F32x4Add(t.V128))
+			})
+			masked(0)
 			sum.Set(wasmasm.ConstF32(1).Div(hsum(sum.V128)).Splat())
-			vectors(func() { f.StoreV128(p, 0, p.LoadV128(0).F32x4Mul(sum.V128)) })
+			vectors(func(o uint32) { f.StoreV128(p, o, p.LoadV128(o).F32x4Mul(sum.V128)) })
 			first.Set(first.Add(i32(1)))
 		}, step{s, i32(4 * ld)})
 		return f

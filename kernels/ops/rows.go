@@ -87,7 +87,7 @@ func (l *Lib) ReLU() *wasmasm.Func {
 		f := l.m.Func("")
 		y, n := f.ParamI32(), f.ParamI32()
 		rows(f, n, func() {
-			f.StoreV128(y, 0, y.LoadV128(0).F32x4Max(wasmasm.SplatF32(0)))
+			f.StoreV128(y, 0, y.LoadV128(0).F32x4PMax(wasmasm.SplatF32(0)))
 		}, step{y, i32(16)})
 		return f
 	})

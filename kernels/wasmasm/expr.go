@@ -210,6 +210,13 @@ func (x V128) F32x4Min(y V128) V128 { return x.op(0xe8, y) }
 // and +0 of zeros that differ.
 func (x V128) F32x4Max(y V128) V128 { return x.op(0xe9, y) }
 
+// F32x4PMin is y where y < x, else x, by lanes: one instruction on x86, where the
+// rules of F32x4Min for NaN and zeros take ten.
+func (x V128) F32x4PMin(y V128) V128 { return x.op(0xea, y) }
+
+// F32x4PMax is y where x < y, else x, by lanes; see F32x4PMin.
+func (x V128) F32x4PMax(y V128) V128 { return x.op(0xeb, y) }
+
 // F32x4Abs is |x|, by lanes.
 func (x V128) F32x4Abs() V128 { return x.unary(0xe0) }
 

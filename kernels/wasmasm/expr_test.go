@@ -70,6 +70,16 @@ var f32Twins = []twin[F32, uint32]{
 		floats(func(x, _ float32) float32 { return float32(math.Sqrt(float64(x))) })},
 }
 
+// pick is y where it is better than x, on their bits.
+func pick(better func(x, y float32) bool) func(x, y uint32) uint32 {
+	return func(x, y uint32) uint32 {
+		if better(math.Float32frombits(x), math.Float32frombits(y)) {
+			return y
+		}
+		return x
+	}
+}
+
 // floats lifts an operation to the bits of its operands.
 func floats(op func(x, y float32) float32) func(x, y uint32) uint32 {
 	return func(x, y uint32) uint32 {
@@ -86,6 +96,8 @@ var f32x4Twins = []twin[V128, cell]{
 	{"V128.F32x4Div", V128.F32x4Div, lanes(f32Twins[3].want)},
 	{"V128.F32x4Max", V128.F32x4Max, lanes(f32Twins[4].want)},
 	{"V128.F32x4Min", V128.F32x4Min, lanes(floats(func(x, y float32) float32 { return min(x, y) }))},
+	{"V128.F32x4PMin", V128.F32x4PMin, lanes(pick(func(x, y float32) bool { return y < x }))},
+	{"V128.F32x4PMax", V128.F32x4PMax, lanes(pick(func(x, y float32) bool { return x < y }))},
 	{"V128.F32x4Nearest", first(V128.F32x4Nearest),
 		lanes(floats(func(x, _ float32) float32 { return float32(math.RoundToEven(float64(x))) }))},
 }
