@@ -14,8 +14,10 @@
 // parameters only. So package exact solves for the model as it is, at every footprint.
 //
 // What is fitted is the shortest of a measurement's samples, which noise disturbs least,
-// over how much slower than usual the sentinels ran: the one bound by arithmetic for
-// prefill, the one bound by memory for decode. Memory is never fitted: the plan knows it.
+// over how much slower than usual the shortest readings of a sentinel were: of the one
+// bound by arithmetic for prefill, of the one bound by memory for decode. The medians
+// of sentinels will not do: they see the very noise that the shortest samples escape.
+// Memory is never fitted: the plan knows it.
 package cost
 
 import (
@@ -111,7 +113,7 @@ func (m *Model) take(observations []Observation) (samples [2][]sample, err error
 		}
 		got := o.Measurement
 		for i, s := range []struct{ program, sentinel trial.Stat }{{got.Prefill, got.Compute}, {got.Decode, got.Stream}} {
-			samples[i] = append(samples[i], sample{both[i].total(), s.program.MinMs, s.sentinel.MedianMs})
+			samples[i] = append(samples[i], sample{both[i].total(), s.program.MinMs, s.sentinel.MinMs})
 			m.latencies[i] = append(m.latencies[i], latency{both[i].total(), objective.LatencyMs(got.Protocol, s.program)})
 		}
 	}
@@ -166,8 +168,8 @@ func (m *Model) check(o Observation) error {
 	}{
 		{"prefill: min_ms", got.Prefill.MinMs, false},
 		{"decode: min_ms", got.Decode.MinMs, false},
-		{"compute_sentinel: median_ms", got.Compute.MedianMs, true}, // none under the protocol lts
-		{"stream_sentinel: median_ms", got.Stream.MedianMs, true},
+		{"compute_sentinel: min_ms", got.Compute.MinMs, true}, // none under the protocol lts
+		{"stream_sentinel: min_ms", got.Stream.MinMs, true},
 	} {
 		if !(time.ms > 0 && time.ms < maxMs || time.optional && time.ms == 0) {
 			return fmt.Errorf("%s %v must be above 0 and below %g", time.name, time.ms, maxMs)

@@ -70,7 +70,7 @@ func (d device) measure(t testing.TB, a arch.Architecture, w trial.Workload, r *
 	return trial.Measurement{
 		ArchID: a.ID(), Workload: w, Device: trial.Device{Name: "made up", Engine: "none"},
 		Prefill: ms(both[0]), Decode: ms(both[1]),
-		Compute: trial.Stat{MedianMs: 7 * slower}, Stream: trial.Stat{MedianMs: 3 * slower},
+		Compute: trial.Stat{MinMs: 7 * slower}, Stream: trial.Stat{MinMs: 3 * slower},
 	}
 }
 
@@ -334,7 +334,7 @@ func TestFitRefuses(t *testing.T) {
 		{"architecture", func(o []Observation) []Observation { o[1].Measurement.ArchID = "x"; return o }, "arch_id"},
 		{"nan", func(o []Observation) []Observation { o[2].Measurement.Decode.MinMs = math.NaN(); return o }, "decode: min_ms NaN"},
 		{"zero", func(o []Observation) []Observation { o[2].Measurement.Prefill.MinMs = 0; return o }, "prefill: min_ms 0"},
-		{"infinite", func(o []Observation) []Observation { o[2].Measurement.Stream.MedianMs = math.Inf(1); return o }, "stream_sentinel: median_ms +Inf"},
+		{"infinite", func(o []Observation) []Observation { o[2].Measurement.Stream.MinMs = math.Inf(1); return o }, "stream_sentinel: min_ms +Inf"},
 	} {
 		r := rand.New(rand.NewPCG(1, 1))
 		var list []arch.Architecture
