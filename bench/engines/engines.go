@@ -12,18 +12,21 @@ import (
 	"time"
 
 	"litefront/bench/chromium"
+	"litefront/bench/contest"
 	"litefront/host/runtime"
 	"litefront/host/web"
 	"litefront/kernels"
 	"litefront/kernels/measure"
 	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
 
-// Engine measures architectures.
+// Engine runs architectures.
 type Engine struct {
 	Name   string
 	Device trial.Device
+	target measure.Target
 	local  *measure.LocalMeasurer
 }
 
@@ -73,7 +76,7 @@ func Open(names string, trialTime time.Duration) (opened []*Engine, end func(), 
 			return nil, nil, err
 		}
 		ends = append(ends, local.Close, stop)
-		opened = append(opened, &Engine{name, target.Device(), local})
+		opened = append(opened, &Engine{name, target.Device(), target, local})
 	}
 	return opened, end, nil
 }
@@ -129,11 +132,47 @@ func inChromium() (target measure.Target, end func(), err error) {
 	return target, end, nil
 }
 
-// Measure measures a.
+// Measure measures a by the protocol.
 func (e *Engine) Measure(a arch.Architecture, w trial.Workload) (trial.Measurement, error) {
 	m, err := e.local.Measure(context.Background(), trial.Trial{Proposal: trial.Proposal{Arch: a}}, w)
 	if err != nil {
 		return m, fmt.Errorf("%s: %v: %w", e.Name, a, err)
 	}
 	return m, nil
+}
+
+// Enter makes contestants of a's two passes, of which leave frees the module.
+func (e *Engine) Enter(a arch.Architecture, w trial.Workload) (prefill, decode *contest.Contestant, leave func(), err error) {
+	p, err := e.prepare(a, w)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %v: %w", e.Name, a, err)
+	}
+	loop := func(export string, arg int) *contest.Contestant {
+		return &contest.Contestant{Name: export, Run: func(reps int) (int64, error) {
+			return p.Run(measure.Call{Export: export, Arg: uint32(arg), Reps: uint32(reps)})
+		}}
+	}
+	leave = func() { _ = p.Close() } // a program that is no longer needed
+	return loop("prefill_loop", w.PromptLen), loop("decode_loop", w.DecodePos()), leave, nil
+}
+
+// prepare loads a and fills its weights.
+func (e *Engine) prepare(a arch.Architecture, w trial.Workload) (measure.Program, error) {
+	g, err := graph.Build(a, w)
+	if err != nil {
+		return nil, err
+	}
+	m, err := kernels.Compile(g, e.target.Features())
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.target.Prepare(m)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.Run(measure.Call{Export: "init", Arg: 1}); err != nil {
+		_ = p.Close() // the call's error says it
+		return nil, err
+	}
+	return p, nil
 }
