@@ -13,7 +13,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
-.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers reproduce
+.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-search reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -101,11 +101,11 @@ fuzz: tools
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$$fuzztime -timeout=0 -fuzzminimizetime=5x "$$package"; \
 	done
 
-# The tables of docs/quality.md, from the published sets of trained models; the last one
-# from models that are measured here.
+# The tables of docs/quality.md, from the published sets of trained models, the last
+# one from models that are measured here; and docs/reproduction.md, from both.
 TRAINED := searchcore/arch/testdata/lts_random_wt103.csv searchcore/arch/testdata/lts_pareto_lm1b.csv
 
-reproduce:
+reproduce: tools artefacts
 	mkdir -p docs/quality
 	go run ./cmd/litefront proxy eval $(TRAINED) --out docs/quality/perplexity.svg > docs/quality/eval.txt
 	go run ./cmd/litefront proxy fit $(TRAINED) > docs/quality/fit.txt
@@ -114,6 +114,7 @@ reproduce:
 	mkdir -p bin
 	go run ./cmd/litefront search --space lts-gpt2 --budget 20 --study bin/quality.jsonl
 	go run ./cmd/litefront proxy frontier bin/quality.jsonl --out docs/quality/frontier.svg > docs/quality/frontier.txt
+	go run ./bench/reproduce
 
 # Speeds, with a verdict per goal.
 bench-kernels:
@@ -127,3 +128,11 @@ bench-core: artefacts
 
 bench-peers: tools peers
 	go run ./bench/peers
+
+# The cost model's predictions against fresh measurements.
+bench-cost: tools artefacts
+	go run ./bench/cost
+
+# The strategies, by device time. What twenty minutes do not reach, the next call does.
+bench-search:
+	go run ./bench/search

@@ -19,7 +19,9 @@ var fetched = map[string]bool{".css": true, ".html": true, ".js": true, ".wasm":
 
 // variants are the encodings, by the suffix that they add to a file's name.
 var variants = map[string]func(io.Writer) io.WriteCloser{
-	".br": func(w io.Writer) io.WriteCloser { return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: 24}) },
+	".br": func(w io.Writer) io.WriteCloser {
+		return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: 24})
+	},
 	".gz": func(w io.Writer) io.WriteCloser {
 		z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 		if err != nil {

@@ -252,6 +252,19 @@ func (s *compared) reached(level float64) maybe {
 	return maybe(math.NaN())
 }
 
+// End returns the device seconds that the i-th study took, and its hypervolume then,
+// as a share of that of all together; NaN where that is 0.
+func (c *Comparison) End(i int) (seconds, share float64) {
+	s := c.studies[i]
+	return s.Seconds, float64(s.Hypervolume)
+}
+
+// Reached returns the device seconds after which the i-th study had this share of the
+// hypervolume of all together; NaN if it never had.
+func (c *Comparison) Reached(i int, share float64) float64 {
+	return float64(c.studies[i].reached(share))
+}
+
 // at returns the hypervolume after so many seconds.
 func (s *compared) at(seconds float64) float64 {
 	share := s.Curve[0].Hypervolume

@@ -164,7 +164,18 @@ func TestCompareByHand(t *testing.T) {
 		}
 	}
 
-	d := told(t, compare(t, report.CompareOptions{}, a, b, c))
+	comparison := compare(t, report.CompareOptions{}, a, b, c)
+	for i, want := range [][]float64{{3, 1, 1, 2}, {1, 1.0 / 3, math.NaN(), math.NaN()}, {1, 0, math.NaN(), math.NaN()}} {
+		seconds, share := comparison.End(i)
+		got := []float64{seconds, share, comparison.Reached(i, 0.5), comparison.Reached(i, 0.99)}
+		for k := range want {
+			if !(math.Abs(got[k]-want[k]) < 1e-12 || math.IsNaN(got[k]) && math.IsNaN(want[k])) {
+				t.Errorf("study %d: end and times to 50 and 99 %% are %v, want %v", i, got, want)
+				break
+			}
+		}
+	}
+	d := told(t, comparison)
 	var curve []float64
 	for _, p := range d.Studies[0].Curve {
 		curve = append(curve, p.Seconds, *p.Hypervolume)

@@ -19,7 +19,7 @@ func summarize(samplesMs []float64, batch uint32) trial.Stat {
 	}
 	sorted := slices.Sorted(slices.Values(samplesMs))
 	s.MedianMs = quantile(sorted, 0.5)
-	s.LowMs, s.HighMs = medianInterval(sorted)
+	s.LowMs, s.HighMs = MedianInterval(sorted)
 	s.MinMs = sorted[0]
 	s.MeanMs = stat.Mean(samplesMs, nil)
 	s.SpreadMs = quantile(sorted, 0.75) - quantile(sorted, 0.25)
@@ -38,14 +38,14 @@ func quantile(sorted []float64, p float64) float64 {
 	return sorted[i] + (h-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// medianInterval is the nonparametric 95 % confidence interval of the median.
-// The number of samples below the true median is binomial with p = 1/2, so the
+// MedianInterval is the nonparametric 95 % confidence interval of the median of at
+// least one value, given in ascending order. The number of samples below the true median is binomial with p = 1/2, so the
 // interval from the k-th smallest to the k-th largest of n misses it with
 // probability 2·P(B(n, ½) < k), whatever the distribution (David and Nagaraja,
 // "Order Statistics", 2003, section 7.1). It takes the largest k that misses at
 // most 5 %. Below six samples there is none, and it is the whole range, which
 // covers 93.75 % with five.
-func medianInterval(sorted []float64) (low, high float64) {
+func MedianInterval(sorted []float64) (low, high float64) {
 	n := len(sorted)
 	below := distuv.Binomial{N: float64(n), P: 0.5}
 	k := sort.Search(n/2, func(k int) bool { return below.CDF(float64(k)) > 0.025 })
@@ -65,6 +65,6 @@ func meanInterval(samplesMs []float64) (low, high float64) {
 // the median.
 func tight(samplesMs []float64, halfWidth float64) bool {
 	sorted := slices.Sorted(slices.Values(samplesMs))
-	low, high := medianInterval(sorted)
+	low, high := MedianInterval(sorted)
 	return (high-low)/2 <= halfWidth*quantile(sorted, 0.5)
 }

@@ -56,7 +56,7 @@ func TestMedianIntervalIsExact(t *testing.T) {
 			sorted[i] = float64(i + 1)
 		}
 		k := rankOfMedianInterval(n)
-		low, high := medianInterval(sorted)
+		low, high := MedianInterval(sorted)
 		if low != float64(k) || high != float64(n+1-k) {
 			t.Errorf("n=%d: ranks %v to %v, want %d to %d", n, low, high, k, n+1-k)
 		}
@@ -70,7 +70,7 @@ func TestMedianIntervalMatchesPublishedRanks(t *testing.T) {
 		for i := range sorted {
 			sorted[i] = float64(i + 1)
 		}
-		if low, _ := medianInterval(sorted); low != k {
+		if low, _ := MedianInterval(sorted); low != k {
 			t.Errorf("n=%d: rank %v, want %v", n, low, k)
 		}
 	}

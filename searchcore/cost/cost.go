@@ -12,8 +12,10 @@
 // out where it explains too little.
 //
 // What is fitted is the shortest of a measurement's samples, which noise disturbs least,
-// over how much slower than usual the sentinels ran: the one bound by arithmetic for
-// prefill, the one bound by memory for decode. Memory is never fitted: the plan knows it.
+// over how much slower than usual the shortest readings of a sentinel were: of the one
+// bound by arithmetic for prefill, of the one bound by memory for decode. The medians
+// of sentinels will not do: they see the very noise that the shortest samples escape.
+// Memory is never fitted: the plan knows it.
 package cost
 
 import (
@@ -63,30 +65,60 @@ const (
 // engine; that one is of another architecture; or that a time is not positive and
 // finite.
 func Fit(observations []Observation) (*Model, error) {
-	if n := len(observations); n < MinObservations || n > maxObservations {
+	if n := len(observations); n < MinObservations {
 		return nil, fmt.Errorf("cost: %d observations; allowed are %d to %d", n, MinObservations, maxObservations)
 	}
+	m := &Model{}
+	samples, err := m.take(observations)
+	if err != nil {
+		return nil, err
+	}
+	for i := range m.fits {
+		m.fits[i] = regress(samples[i])
+	}
+	return m, nil
+}
+
+// Shortest returns the times that [Fit] fits, in milliseconds: of each observation
+// the shortest samples, over how much slower than usual the sentinels ran. The errors
+// are those of Fit, but there may be fewer observations.
+func Shortest(observations []Observation) (prefill, decode []float64, err error) {
+	samples, err := new(Model).take(observations)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range observations {
+		prefill, decode = append(prefill, samples[0][i].ms), append(decode, samples[1][i].ms)
+	}
+	return prefill, decode, nil
+}
+
+// take checks observations, lets m know whose they are, and returns what both passes
+// of each consisted of and took.
+func (m *Model) take(observations []Observation) (samples [2][]sample, err error) {
+	if n := len(observations); n < 1 || n > maxObservations {
+		return samples, fmt.Errorf("cost: %d observations; allowed are 1 to %d", n, maxObservations)
+	}
 	first := observations[0].Measurement
-	m := &Model{Workload: first.Workload, Device: first.Device}
-	var samples [2][]sample
+	m.Workload, m.Device = first.Workload, first.Device
 	for i, o := range observations {
 		if err := m.check(o); err != nil {
-			return nil, fmt.Errorf("cost: observation %d: %w", i+1, err)
+			return samples, fmt.Errorf("cost: observation %d: %w", i+1, err)
 		}
 		both, err := takeApart(o.Arch, m.Workload)
 		if err != nil {
-			return nil, fmt.Errorf("cost: observation %d: %w", i+1, err)
+			return samples, fmt.Errorf("cost: observation %d: %w", i+1, err)
 		}
 		got := o.Measurement
 		for i, s := range []struct{ program, sentinel trial.Stat }{{got.Prefill, got.Compute}, {got.Decode, got.Stream}} {
-			samples[i] = append(samples[i], sample{both[i].total(), s.program.MinMs, s.sentinel.MedianMs})
+			samples[i] = append(samples[i], sample{both[i].total(), s.program.MinMs, s.sentinel.MinMs})
 			m.latencies[i] = append(m.latencies[i], latency{both[i].total(), objective.LatencyMs(got.Protocol, s.program)})
 		}
 	}
-	for i := range m.fits {
-		m.fits[i] = regress(quieten(samples[i]))
+	for i := range samples {
+		samples[i] = quieten(samples[i])
 	}
-	return m, nil
+	return samples, nil
 }
 
 // Typical returns a model for w with about the times of a laptop, for what needs times
@@ -144,8 +176,8 @@ func (m *Model) check(o Observation) error {
 	}{
 		{"prefill: min_ms", got.Prefill.MinMs, false},
 		{"decode: min_ms", got.Decode.MinMs, false},
-		{"compute_sentinel: median_ms", got.Compute.MedianMs, true}, // none under the protocol lts
-		{"stream_sentinel: median_ms", got.Stream.MedianMs, true},
+		{"compute_sentinel: min_ms", got.Compute.MinMs, true}, // none under the protocol lts
+		{"stream_sentinel: min_ms", got.Stream.MinMs, true},
 	} {
 		if !(time.ms > 0 && time.ms < maxMs || time.optional && time.ms == 0) {
 			return fmt.Errorf("%s %v must be above 0 and below %g", time.name, time.ms, maxMs)

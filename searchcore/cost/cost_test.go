@@ -44,7 +44,7 @@ type device struct {
 }
 
 // laptop has about the times of a real one.
-var laptop = device{perUnit: [terms]float64{2e-2, 5e-3, 2.4e-8, 2.5e-8, 2.5e-8, 6e-8, 8e-7, 2.8e-8}}
+var laptop = device{perUnit: [terms]float64{2e-2, 5e-3, 4.8e-8, 6e-8, 9e-8, 4e-6, 1.2e-6, 4e-8}}
 
 func (d device) measure(t testing.TB, a arch.Architecture, w trial.Workload, r *rand.Rand) trial.Measurement {
 	t.Helper()
@@ -70,7 +70,7 @@ func (d device) measure(t testing.TB, a arch.Architecture, w trial.Workload, r *
 	return trial.Measurement{
 		ArchID: a.ID(), Workload: w, Device: trial.Device{Name: "made up", Engine: "none"},
 		Prefill: ms(both[0]), Decode: ms(both[1]),
-		Compute: trial.Stat{MedianMs: 7 * slower}, Stream: trial.Stat{MedianMs: 3 * slower},
+		Compute: trial.Stat{MinMs: 7 * slower}, Stream: trial.Stat{MinMs: 3 * slower},
 	}
 }
 
@@ -314,7 +314,7 @@ func TestFitRefuses(t *testing.T) {
 		{"architecture", func(o []Observation) []Observation { o[1].Measurement.ArchID = "x"; return o }, "arch_id"},
 		{"nan", func(o []Observation) []Observation { o[2].Measurement.Decode.MinMs = math.NaN(); return o }, "decode: min_ms NaN"},
 		{"zero", func(o []Observation) []Observation { o[2].Measurement.Prefill.MinMs = 0; return o }, "prefill: min_ms 0"},
-		{"infinite", func(o []Observation) []Observation { o[2].Measurement.Stream.MedianMs = math.Inf(1); return o }, "stream_sentinel: median_ms +Inf"},
+		{"infinite", func(o []Observation) []Observation { o[2].Measurement.Stream.MinMs = math.Inf(1); return o }, "stream_sentinel: min_ms +Inf"},
 	} {
 		r := rand.New(rand.NewPCG(1, 1))
 		var list []arch.Architecture

@@ -23,7 +23,7 @@ const (
 
 // typical is about what each term takes on a laptop, in milliseconds. It only says what
 // a term's share of a pass may be, before anything is measured.
-var typical = [terms]float64{2e-2, 5e-3, 2.5e-8, 2.5e-8, 2.5e-8, 5e-8, 1e-6, 3e-8}
+var typical = [terms]float64{2e-2, 5e-3, 5e-8, 5e-8, 8e-8, 4e-6, 1e-6, 4e-8}
 
 // point is an architecture that may be measured.
 type point struct {

@@ -1,23 +1,22 @@
 package cost
 
 import (
-	"strings"
-
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
 
-// The terms that a pass spends its time on.
+// The terms that a pass spends its time on, told apart where profiles (litefront
+// measure --profile) show times per unit that differ several times over.
 const (
-	passes          = iota // 1 for each pass
-	layers                 // how many
-	attentionMACs          // multiply-adds of attention's linears
-	feedForwardMACs        // of the feed-forward blocks
-	outsideMACs            // of embedding and vocabulary
-	scoreMACs              // of attention itself, over keys and values
-	elements               // element-wise results
-	bytes                  // weights, keys and values that are read
+	passes       = iota // 1 for each pass
+	layers              // how many
+	linearMACs          // multiply-adds of matrices, all at about the same rate
+	headMACs            // of those that only the last row goes through, and wait for memory
+	scoreMACs           // of attention itself, over keys and values
+	exponentials        // results of GELU and softmax
+	elements            // other element-wise results
+	bytes               // weights, keys and values that are read
 	terms
 )
 
@@ -79,7 +78,9 @@ func (s step) count(g *graph.Graph) (outside counts, perLayer []counts) {
 		}
 		w := g.Work(o, s.pos, s.rows)
 		c[macs(o)] += w.MACs
-		c[elements] += w.Elements
+		e := exponentialsOf(o, w, s.rows)
+		c[exponentials] += e
+		c[elements] += w.Elements - e
 		c[bytes] += w.Bytes
 	}
 	return outside, perLayer
@@ -90,10 +91,20 @@ func macs(o graph.Op) int {
 	switch {
 	case o.Kind == graph.Attention || o.Kind == graph.RelativeAttention:
 		return scoreMACs
-	case o.Layer < 0:
-		return outsideMACs
-	case o.W != nil && strings.Contains(o.W.Name, ".mlp."):
-		return feedForwardMACs
+	case o.LastRow || o.Kind == graph.Unproject:
+		return headMACs
 	}
-	return attentionMACs
+	return linearMACs
+}
+
+// exponentialsOf is how many of the elements of w, the work of o on so many rows,
+// take an exponential.
+func exponentialsOf(o graph.Op, w graph.Work, rows int) int64 {
+	switch {
+	case o.Kind == graph.Attention || o.Kind == graph.RelativeAttention || o.Kind == graph.LogSoftmax:
+		return w.Elements
+	case o.GELU:
+		return int64(rows) * int64(o.Y.Cols.Len)
+	}
+	return 0
 }

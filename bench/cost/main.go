@@ -1,0 +1,60 @@
+//go:build !wasm
+
+// Command cost fits a device's cost model to a few designed candidates of
+// lts-gpt2 and judges what it predicts of others, under each engine, beside
+// predictors that know less and beside how well a measurement repeats itself. It
+// prints tables with a verdict per goal and writes bench/results/cost.json, and
+// what was measured to bench/results/cost-raw.json: with -from, a file of that kind
+// is judged anew, without measuring.
+package main
+
+import (
+	"flag"
+	"log"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"litefront/bench/contest"
+	"litefront/bench/engines"
+	"litefront/host/runtime"
+)
+
+func main() {
+	runtime.ServeChild()
+	log.SetFlags(0)
+	train := flag.Int("train", 20, "designed candidates, which the model is fitted to")
+	test := flag.Int("test", 32, "other candidates, which it is tested on; 60 take twenty minutes instead of twelve")
+	trialTime := flag.Duration("trial-time", 800*time.Millisecond, "time of a measurement")
+	names := flag.String("engines", engines.Names(), "engines to measure on")
+	from := flag.String("from", "", "judge the measurements in this file, and make none")
+	out := flag.String("out", filepath.Join("bench", "results", "cost.json"), "where to write the results; measurements go beside them")
+	flag.Parse()
+	if err := run(*train, *test, *trialTime, *names, *from, *out); err != nil {
+		log.Fatal("bench: ", err)
+	}
+}
+
+func run(train, test int, trialTime time.Duration, names, from, out string) error {
+	var d *data
+	var err error
+	if from != "" {
+		d, err = read(from)
+	} else {
+		d, err = collect(train, test, trialTime, names)
+	}
+	if err != nil {
+		return err
+	}
+	if from == "" {
+		if err := contest.Write(strings.TrimSuffix(out, ".json")+"-raw.json", d); err != nil {
+			return err
+		}
+	}
+	r, err := judge(d)
+	if err != nil {
+		return err
+	}
+	r.print()
+	return contest.Write(out, r)
+}
