@@ -187,18 +187,18 @@ func TestInstance(t *testing.T) {
 }
 
 func TestHangIsKilled(t *testing.T) {
-	p := process(t, 300*time.Millisecond)
+	p := process(t, time.Minute)
 	hung, err := p.Prepare(hanging(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	hung.(*remote).limit = 300 * time.Millisecond // from here on, for the busy may take their time to prepare
 	if _, err = hung.Run(measure.Call{Export: "loop", Reps: 1}); !errors.Is(err, measure.ErrLost) {
 		t.Fatalf("error %v, want ErrLost", err)
 	}
 	if _, err = hung.Run(measure.Call{Export: "loop", Reps: 1}); !errors.Is(err, measure.ErrLost) {
 		t.Errorf("second run: error %v, want ErrLost", err)
 	}
-	p.limit = time.Minute
 	works, err := p.Prepare(module(t)) // in a new child
 	if err != nil {
 		t.Fatal(err)
