@@ -120,6 +120,14 @@ func Verdict(pass bool, format string, args ...any) bool {
 	return pass
 }
 
+// Cell formats so many times a number that may be unknown: "-" for nil.
+func Cell(format string, x *float64, times float64) string {
+	if x == nil {
+		return "-"
+	}
+	return fmt.Sprintf(format, *x*times)
+}
+
 // Write writes results as JSON.
 func Write(path string, results any) error {
 	data, err := json.MarshalIndent(results, "", "  ")

@@ -298,7 +298,7 @@ func (r results) print() {
 		for _, t := range e.Times {
 			label := t.Name
 			for _, s := range t.Predictors {
-				fmt.Printf("%-12s %-28s %6.2f %% %6.1f %% %10s %10s\n", label, s.Name, 100*s.MAPE, 100*s.Within10, cell("%.4f", s.Spearman, 1), cell("%.1f %%", s.Covered, 100))
+				fmt.Printf("%-12s %-28s %6.2f %% %6.1f %% %10s %10s\n", label, s.Name, 100*s.MAPE, 100*s.Within10, contest.Cell("%.4f", s.Spearman, 1), contest.Cell("%.1f %%", s.Covered, 100))
 				label = ""
 			}
 		}
@@ -307,12 +307,4 @@ func (r results) print() {
 	for _, g := range r.Goals {
 		contest.Verdict(g.Pass, "%s %.4f (goal: at %s %g)", g.Name, g.Value, g.side(), g.Goal)
 	}
-}
-
-// cell formats a number that may be unknown.
-func cell(format string, x *float64, times float64) string {
-	if x == nil {
-		return "-"
-	}
-	return fmt.Sprintf(format, *x*times)
 }

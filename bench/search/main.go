@@ -96,14 +96,14 @@ func run(o options) error {
 	ctx, stop := context.WithCancel(context.Background()) // a deadline would read as a spent budget
 	defer stop()
 	time.AfterFunc(o.limit, stop)
-	for left := true; left && ctx.Err() == nil; {
+	for left := true; left; {
 		left = false
 		for _, g := range groups {
 			for _, c := range g.contenders {
 				if err := c.turn(ctx, process); err != nil {
 					return fmt.Errorf("%s: %w", c.path, err)
 				}
-				left = left || !c.ended
+				left = left || !c.ended && ctx.Err() == nil
 			}
 		}
 	}
@@ -162,7 +162,7 @@ func contenders(o options) ([]*group, error) {
 	return groups, nil
 }
 
-// turn measures a slice of candidates, unless ctx is done, and has c.study hold what
+// turn measures a slice of candidates, none if ctx is done, and has c.study hold what
 // is known.
 func (c *contender) turn(ctx context.Context, process *runtime.Process) (err error) {
 	if c.ended {

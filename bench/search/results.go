@@ -175,7 +175,7 @@ func (r results) print() {
 				cut = " (cut off)"
 			}
 			fmt.Printf("%-10s %5d %12d %12.1f %12s %10s %12s%s\n", x.Strategy, x.Seed, x.Candidates, x.Seconds,
-				cell("%.1f %%", x.Hypervolume, 100), cell("%.1f", x.Nearly, 1), cell("%.1f", x.Equal, 1), cut)
+				contest.Cell("%.1f %%", x.Hypervolume, 100), contest.Cell("%.1f", x.Nearly, 1), contest.Cell("%.1f", x.Equal, 1), cut)
 		}
 		for _, f := range g.Faster {
 			fmt.Printf("exact over %s in the median: %v for the whole search, %v to an equal hypervolume, %v to 99 %% of all together\n",
@@ -202,12 +202,4 @@ func (f factor) String() string {
 		fmt.Fprintf(&b, " (cut off after %d candidates)", f.Candidates)
 	}
 	return b.String()
-}
-
-// cell formats a number that may be unknown.
-func cell(format string, x *float64, times float64) string {
-	if x == nil {
-		return "-"
-	}
-	return fmt.Sprintf(format, *x*times)
 }

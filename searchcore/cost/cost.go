@@ -13,9 +13,9 @@
 //
 // What is fitted is the shortest of a measurement's samples, which noise disturbs least,
 // over how much slower than usual the shortest readings of a sentinel were: of the one
-// bound by arithmetic for prefill, of the one bound by memory for decode. The medians
-// of sentinels will not do: they see the very noise that the shortest samples escape.
-// Memory is never fitted: the plan knows it.
+// bound by arithmetic for prefill, of the one bound by memory for decode; but only
+// where that makes a better fit, since a sentinel may have met a disturbance that the
+// candidate escaped. Its median always does. Memory is never fitted: the plan knows it.
 package cost
 
 import (
@@ -74,23 +74,28 @@ func Fit(observations []Observation) (*Model, error) {
 		return nil, err
 	}
 	for i := range m.fits {
-		m.fits[i] = regress(samples[i])
+		_, m.fits[i] = undisturbed(samples[i])
 	}
 	return m, nil
 }
 
 // Shortest returns the times that [Fit] fits, in milliseconds: of each observation
-// the shortest samples, over how much slower than usual the sentinels ran. The errors
-// are those of Fit, but there may be fewer observations.
+// the shortest samples, over how much slower than usual the sentinels ran where that
+// explains them better. The errors are those of Fit, but there may be fewer
+// observations.
 func Shortest(observations []Observation) (prefill, decode []float64, err error) {
 	samples, err := new(Model).take(observations)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i := range observations {
-		prefill, decode = append(prefill, samples[0][i].ms), append(decode, samples[1][i].ms)
+	var times [2][]float64
+	for i := range times {
+		quiet, _ := undisturbed(samples[i])
+		for _, s := range quiet {
+			times[i] = append(times[i], s.ms)
+		}
 	}
-	return prefill, decode, nil
+	return times[0], times[1], nil
 }
 
 // take checks observations, lets m know whose they are, and returns what both passes
@@ -114,9 +119,6 @@ func (m *Model) take(observations []Observation) (samples [2][]sample, err error
 			samples[i] = append(samples[i], sample{both[i].total(), s.program.MinMs, s.sentinel.MinMs})
 			m.latencies[i] = append(m.latencies[i], latency{both[i].total(), objective.LatencyMs(got.Protocol, s.program)})
 		}
-	}
-	for i := range samples {
-		samples[i] = quieten(samples[i])
 	}
 	return samples, nil
 }
@@ -193,6 +195,17 @@ type sample struct {
 	sentinelMs float64 // 0 if none ran
 }
 
+// undisturbed returns samples, over how much slower than usual the sentinels ran where
+// that makes a better fit, and that fit.
+func undisturbed(samples []sample) ([]sample, fit) {
+	as, best := samples, regress(samples)
+	quiet := quieten(samples)
+	if f := regress(quiet); f.rss < best.rss {
+		as, best = quiet, f
+	}
+	return as, best
+}
+
 // quieten divides times by how much slower than usual the sentinel ran: than in the
 // lower quartile, since disturbances only ever slow it down.
 func quieten(samples []sample) []sample {
@@ -203,12 +216,13 @@ func quieten(samples []sample) []sample {
 		}
 	}
 	slices.Sort(sentinels)
+	quiet := slices.Clone(samples)
 	for i, s := range samples {
 		if s.sentinelMs > 0 {
-			samples[i].ms *= sentinels[len(sentinels)/4] / s.sentinelMs
+			quiet[i].ms *= sentinels[len(sentinels)/4] / s.sentinelMs
 		}
 	}
-	return samples
+	return quiet
 }
 
 // Predict returns what the model expects of a: the times of [Model.Table], with their

@@ -41,6 +41,7 @@ type device struct {
 	far     float64        // ms a byte
 	noise   float64        // standard deviation, relative
 	drift   float64        // how much slower one in three may run, sentinels included
+	astray  float64        // how much slower one in three sentinels may run alone
 }
 
 // laptop has about the times of a real one.
@@ -56,6 +57,10 @@ func (d device) measure(t testing.TB, a arch.Architecture, w trial.Workload, r *
 	if r.IntN(3) == 0 {
 		slower += d.drift * r.Float64()
 	}
+	alone := 1.0
+	if d.astray > 0 && r.IntN(3) == 0 {
+		alone += d.astray * r.Float64()
+	}
 	ms := func(p pass) trial.Stat {
 		total := p.total()
 		var sum float64
@@ -70,7 +75,7 @@ func (d device) measure(t testing.TB, a arch.Architecture, w trial.Workload, r *
 	return trial.Measurement{
 		ArchID: a.ID(), Workload: w, Device: trial.Device{Name: "made up", Engine: "none"},
 		Prefill: ms(both[0]), Decode: ms(both[1]),
-		Compute: trial.Stat{MinMs: 7 * slower}, Stream: trial.Stat{MinMs: 3 * slower},
+		Compute: trial.Stat{MinMs: 7 * slower * alone}, Stream: trial.Stat{MinMs: 3 * slower * alone},
 	}
 }
 
@@ -106,6 +111,8 @@ func TestRecoversADevice(t *testing.T) {
 	drifting.drift = 0.4
 	noisy := cached
 	noisy.noise, noisy.drift = 0.01, 0.3
+	astray := laptop
+	astray.astray = 0.4
 	for _, c := range []struct {
 		name            string
 		device          device
@@ -113,6 +120,7 @@ func TestRecoversADevice(t *testing.T) {
 	}{
 		{"additive", laptop, 1e-3, 2e-3},
 		{"drifting", drifting, 1e-3, 2e-3},
+		{"sentinels astray", astray, 1e-3, 2e-3},
 		{"cached", cached, 1e-3, 5e-3},
 		{"noisy", noisy, 0.02, 0.02},
 	} {
