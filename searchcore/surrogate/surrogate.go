@@ -164,17 +164,25 @@ func proposal(a arch.Architecture, op string) trial.Proposal {
 // maxTries is how many random candidates are tried until one is new and feasible.
 const maxTries = 1 << 12
 
+// random proposes an unseen, feasible random candidate. Where there is none, the
+// error names what stood against the last one.
 func (s *Strategy) random(r *rand.Rand) (trial.Proposal, error) {
+	reason := errors.New("every candidate was proposed before")
 	for range maxTries {
 		a, err := s.setup.Space.Sample(r)
 		if err != nil {
 			return trial.Proposal{}, err
 		}
-		if _, known := s.asked[a.ID()]; !known && s.feasible(a) == nil {
-			return proposal(a, opRandom), nil
+		if _, known := s.asked[a.ID()]; known {
+			continue
 		}
+		if err := s.feasible(a); err != nil {
+			reason = err
+			continue
+		}
+		return proposal(a, opRandom), nil
 	}
-	return trial.Proposal{}, trial.ErrExhausted
+	return trial.Proposal{}, fmt.Errorf("%w: %w", trial.ErrExhausted, reason)
 }
 
 // Asked records that p was handed out.
