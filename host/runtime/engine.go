@@ -58,7 +58,8 @@ func NewEngine(cacheDir string) (_ *Engine, err error) {
 		return e, nil
 	}
 	if e.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
-		return nil, fmt.Errorf("compilation cache: %w", err)
+		err = fmt.Errorf("compilation cache: %w", err)
+		return nil, errors.Join(err, e.runtime.Close(ctx), e.threads.Close(ctx))
 	}
 	e.fixed = wazero.NewRuntimeWithConfig(ctx, config.WithCompilationCache(e.cache))
 	return e, nil

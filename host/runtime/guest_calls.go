@@ -43,7 +43,7 @@ type guestProgram struct {
 // what it has prepared.
 const maxCallsAfter = 1000
 
-// exports are what a guest may run. Modules export nothing else.
+// exports are what a guest may run: what the measuring protocol calls.
 var exports = []string{"init", "prefill", "decode", "prefill_loop", "decode_loop", "loop"}
 
 // newGuestCalls lets programs together have the memory that one candidate may

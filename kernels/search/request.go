@@ -44,13 +44,13 @@ func (q Request) Open(j study.Journal, watch func(trial.Event)) (s *study.Study,
 	if err != nil {
 		return nil, err
 	}
-	if now := study.ConstraintsValue(q.Setup.Constraints); q.Reconstrain && now != study.ConstraintsValue(s.Started().Constraints) {
-		if err := s.Set(study.SettingConstraints, now); err != nil {
+	for _, a := range q.Overlays { // which records nothing, before what does
+		if err := s.Enqueue(a); err != nil {
 			return nil, err
 		}
 	}
-	for _, a := range q.Overlays {
-		if err := s.Enqueue(a); err != nil {
+	if now := study.ConstraintsValue(q.Setup.Constraints); q.Reconstrain && now != study.ConstraintsValue(s.Started().Constraints) {
+		if err := s.Set(study.SettingConstraints, now); err != nil {
 			return nil, err
 		}
 	}
@@ -63,10 +63,12 @@ func (q Request) Open(j study.Journal, watch func(trial.Event)) (s *study.Study,
 // Run opens the study and searches on target. The study is returned also when
 // the search failed; it is nil if it could not be opened.
 func (q Request) Run(ctx context.Context, target measure.Target, j study.Journal, watch func(trial.Event)) (*study.Study, trial.Done, error) {
-	if len(q.Journal) == 0 { // before anything is recorded
-		if err := measure.CheckThreads(target, q.Setup.Workload); err != nil {
-			return nil, trial.Done{}, err
-		}
+	workload := q.Setup.Workload
+	if len(q.Journal) > 0 && q.Journal[0].Started != nil {
+		workload = q.Journal[0].Started.Workload
+	}
+	if err := measure.CheckThreads(target, workload); err != nil { // before anything is recorded
+		return nil, trial.Done{}, err
 	}
 	s, err := q.Open(j, watch)
 	if err != nil {
@@ -74,9 +76,6 @@ func (q Request) Run(ctx context.Context, target measure.Target, j study.Journal
 	}
 	o := measure.DefaultOptions()
 	setup := s.Started().Setup
-	if err := measure.CheckThreads(target, setup.Workload); err != nil {
-		return s, trial.Done{}, err
-	}
 	o.Protocol, o.MemoryLimit, o.Code = setup.Protocol, setup.MemoryLimit, q.Code
 	if q.TrialTimeMs != 0 {
 		o.Budget = time.Duration(q.TrialTimeMs * float64(time.Millisecond))

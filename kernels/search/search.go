@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -114,7 +115,7 @@ func (r *run) loop(ctx context.Context) (reason string, err error) {
 		case errors.Is(err, trial.ErrConverged):
 			return DoneConverged, nil
 		case errors.Is(err, trial.ErrExhausted):
-			if p := r.study.Progress(); p.Asked == 0 {
+			if !slices.ContainsFunc(r.study.Trials(), func(t study.Record) bool { return !t.Overlay() }) {
 				return DoneExhausted, err // a search that could not even begin
 			}
 			return DoneExhausted, nil

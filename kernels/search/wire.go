@@ -30,7 +30,8 @@ type Message struct {
 	Replayed bool          `json:"replayed,omitempty"`
 	Device   *trial.Device `json:"device,omitempty"`
 	// State says what the worker does from now on. It comes last: what answers a
-	// command, or belongs to a search, has been told.
+	// command, or belongs to a search, has been told, but for the frontier that a
+	// kept study predicts.
 	State string `json:"state,omitempty"`
 	// Kept comes with the state that ends the answer to DoOpen, DoForget or DoImport:
 	// a study is kept, perhaps one that cannot be read.

@@ -60,6 +60,17 @@ const (
 	maxMs           = 1e7 // femtoseconds stay in range
 )
 
+// Validate reports why o, by itself, is nothing to fit: a time is not positive and
+// finite, or the architecture is not the measurement's or cannot be built.
+func (o Observation) Validate() error {
+	m := &Model{Workload: o.Measurement.Workload, Device: o.Measurement.Device}
+	if err := m.check(o); err != nil {
+		return err
+	}
+	_, err := takeApart(o.Arch, m.Workload)
+	return err
+}
+
 // Fit returns the model of these observations. An error, in one line, says that there
 // are fewer than 8 or too many; that they are not all of one workload, device and
 // engine; that one is of another architecture; or that a time is not positive and

@@ -72,13 +72,29 @@ func (f fit) ms(w counts) (ms float64) {
 func regress(samples []sample) fit {
 	best := regressBeyond(samples, math.MaxInt64)
 	aicc := best.aicc(len(samples), 0)
-	for _, s := range samples {
-		f := regressBeyond(samples, s.counts[bytes])
+	for _, threshold := range thresholds(samples) {
+		f := regressBeyond(samples, threshold)
 		if a := f.aicc(len(samples), 1); f.perUnit[excess] > 0 && a < aicc {
 			best, aicc = f, a
 		}
 	}
 	return best
+}
+
+// thresholds are those worth trying: amounts of bytes that samples read, of many
+// samples some quantiles.
+func thresholds(samples []sample) []int64 {
+	const most = 32
+	var all, some []int64
+	for _, s := range samples {
+		all = append(all, s.counts[bytes])
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for i := range min(most, len(all)) {
+		some = append(some, all[i*len(all)/min(most, len(all))])
+	}
+	return some
 }
 
 // aicc is the corrected criterion with extra parameters besides the terms and sigma.

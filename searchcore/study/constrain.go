@@ -48,17 +48,42 @@ func (s *Study) constrained(value string) trial.Setup {
 	return setup
 }
 
+// try reports why a strategy cannot go on under constraints that are not kept yet.
+func (s *Study) try(value string) error {
+	setup := s.constrained(value)
+	p, err := newProblem(setup)
+	if err != nil {
+		return err
+	}
+	strategy, err := newStrategy(setup, p.feasible)
+	if err != nil {
+		return err
+	}
+	if p, ok := strategy.(Prober); ok {
+		return p.Probe()
+	}
+	return nil
+}
+
+// maxConstrained bounds how often a study's constraints change: all that was measured
+// is judged each time.
+const maxConstrained = 1000
+
 // constrain replaces the constraints by those of a setting's value, which check let
 // pass. The frontier is that of all measured trials under them, and the strategy,
 // begun anew, is told the same story with their outcomes.
 func (s *Study) constrain(value string) {
+	s.reconstrained++
 	s.started.Setup = s.constrained(value)
 	s.problem, _ = newProblem(s.started.Setup)
 	s.strategy, _ = newStrategy(s.started.Setup, s.problem.feasible)
-	s.frontier, s.fitted = pareto.Archive{}, 0
+	s.frontier, s.generation = pareto.Archive{}, 0
 	for _, r := range s.trials {
 		if r.Status == Measured {
-			r.Violates, _ = s.problem.violated(r.Arch, r.Values, r.Measurement)
+			var err error
+			if r.Violates, err = s.problem.violated(r.Arch, r.Values, r.Measurement); err != nil {
+				r.Violates = firstLine(err.Error()) // whether it breaks one cannot be told
+			}
 		}
 	}
 	for _, m := range s.moves {

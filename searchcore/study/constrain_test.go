@@ -102,10 +102,16 @@ func TestSetConstraints(t *testing.T) {
 	}
 }
 
-// An evolution that is constrained half-way goes on from the members that are
-// still allowed.
-func TestSetConstraintsOnEvolution(t *testing.T) {
-	st, j := start(t, setup(t, "lts"), nil)
+// A search that is constrained half-way goes on from what is still allowed, and so
+// does its replay.
+func TestSetConstraintsHalfWay(t *testing.T) {
+	for strategy, n := range map[string]int{"lts": 130, "exact": 27} {
+		t.Run(strategy, func(t *testing.T) { constrainHalfWay(t, strategy, n) })
+	}
+}
+
+func constrainHalfWay(t *testing.T, strategy string, n int) {
+	st, j := start(t, setup(t, strategy), nil)
 	step := func(st *study.Study) string {
 		tr, err := st.Ask()
 		if err != nil {
@@ -116,14 +122,14 @@ func TestSetConstraintsOnEvolution(t *testing.T) {
 		}
 		return tr.Arch.ID()
 	}
-	for range 130 {
+	for range n {
 		step(st)
 	}
 	if err := st.Set(study.SettingConstraints, "decode_ms<=4"); err != nil {
 		t.Fatal(err)
 	}
 	again, _ := replay(t, j.events(t))
-	for i := range 100 {
+	for i := range min(n, 100) {
 		if a, b := step(st), step(again); a != b {
 			t.Fatalf("proposal %d after the replay is %s, without it %s", i, b, a)
 		}

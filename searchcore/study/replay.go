@@ -116,6 +116,9 @@ func (s *Study) checkSetting(e trial.Setting) error {
 	if e.Name != SettingConstraints {
 		return nil
 	}
+	if s.reconstrained >= maxConstrained {
+		return fmt.Errorf("setting %s: changed %d times already, which is the limit", e.Name, maxConstrained)
+	}
 	setup := s.constrained(e.Value)
 	p, err := newProblem(setup)
 	if err != nil {

@@ -11,14 +11,17 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// Strategies returns the names that Setup.Strategy may have, the default first. It
-// names them without linking what they are made of, which a page does not need.
+// Strategies returns the names that Setup.Strategy may have, the default first.
 func Strategies() []string { return []string{"exact", "lts", "lts-block", "archai", "random"} }
+
+func errStrategy(name string) error {
+	return fmt.Errorf("strategy %q is unknown; use one of %s", name, strings.Join(Strategies(), ", "))
+}
 
 // newStrategy makes the strategy of a setup.
 func newStrategy(setup trial.Setup, feasible func(arch.Architecture) error) (Strategy, error) {
 	if !slices.Contains(Strategies(), setup.Strategy) {
-		return nil, fmt.Errorf("strategy %q is unknown; use one of %s", setup.Strategy, strings.Join(Strategies(), ", "))
+		return nil, errStrategy(setup.Strategy)
 	}
 	switch setup.Strategy {
 	case "lts":

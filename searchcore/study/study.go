@@ -52,6 +52,9 @@ type Predictor interface {
 	// Predicted returns the frontier by what the strategy was told so far, as it
 	// proposes from it; nil as long as it was told too little.
 	Predicted() *trial.Predicted
+	// Generation tells one prediction from the next; it is 0 as long as there is none,
+	// and costs next to nothing.
+	Generation() int
 }
 
 // Prober is a Strategy that can tell before a study starts that it will not get far.
@@ -73,19 +76,20 @@ type Study struct {
 	journal  Journal
 	watch    func(trial.Event)
 
-	seq       int64
-	trials    []*Record           // by number, from 1
-	asked     map[candidate]int   // number of the trial
-	proposals int                 // trials that the strategy proposed
-	moves     []move              // what the strategy was told, in order
-	fitted    int                 // Predicted.Fitted as announced last
-	orphans   []*Record           // asked in an earlier session and never told
-	queue     []arch.Architecture // overlays that are still to be asked
-	settings  map[string]string
-	measured  int
-	failed    int
-	frontier  pareto.Archive
-	pivots    []float64 // of the hypervolume, per objective
+	seq           int64
+	trials        []*Record           // by number, from 1
+	asked         map[candidate]int   // number of the trial
+	proposals     int                 // trials that the strategy proposed
+	moves         []move              // what the strategy was told, in order
+	reconstrained int                 // how often the constraints changed
+	generation    int                 // of the prediction announced last
+	orphans       []*Record           // asked in an earlier session and never told
+	queue         []arch.Architecture // overlays that are still to be asked
+	settings      map[string]string
+	measured      int
+	failed        int
+	frontier      pareto.Archive
+	pivots        []float64 // of the hypervolume, per objective
 }
 
 // candidate is what may be asked only once: an architecture, in the search or
@@ -105,12 +109,12 @@ func candidateOf(p trial.Proposal) candidate {
 // recorded, and with the frontier whenever that changed; it must not call back
 // into the study.
 func New(name, code string, setup trial.Setup, j Journal, watch func(trial.Event)) (*Study, error) {
+	if err := Check(setup); err != nil {
+		return nil, err
+	}
 	started := trial.Started{Study: name, Code: code, Setup: setup}
 	s, err := restore(started)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.problem.probe(); err != nil {
 		return nil, err
 	}
 	if p, ok := s.strategy.(Prober); ok {
@@ -123,6 +127,19 @@ func New(name, code string, setup trial.Setup, j Journal, watch func(trial.Event
 		return nil, err
 	}
 	return s, nil
+}
+
+// Check reports why [New] would refuse a setup, as far as that can be told at once;
+// what a strategy tries out is New's.
+func Check(setup trial.Setup) error {
+	p, err := newProblem(setup)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(Strategies(), setup.Strategy) {
+		return errStrategy(setup.Strategy)
+	}
+	return p.probe()
 }
 
 // Ask hands out a trial: one that an earlier session left unfinished, with a
@@ -211,6 +228,11 @@ func (s *Study) Fail(number int, token, reason string) error {
 // Set records a setting, such as the budget. The study itself uses only
 // [SettingConstraints].
 func (s *Study) Set(name, value string) error {
+	if name == SettingConstraints {
+		if err := s.try(value); err != nil {
+			return err
+		}
+	}
 	return s.record(trial.Event{Kind: trial.KindSetting, Setting: &trial.Setting{Name: name, Value: value}})
 }
 
@@ -255,11 +277,16 @@ func (s *Study) keep(e trial.Event) error {
 
 // announcePrediction tells a predicted frontier that is new.
 func (s *Study) announcePrediction() {
-	if s.watch == nil {
+	predictor, ok := s.strategy.(Predictor)
+	if !ok || s.watch == nil {
 		return
 	}
-	if p := s.Predicted(); p != nil && p.Fitted != s.fitted {
-		s.fitted = p.Fitted
+	n := predictor.Generation()
+	if n == 0 || n == s.generation {
+		return
+	}
+	s.generation = n
+	if p := predictor.Predicted(); p != nil {
 		s.watch(trial.Event{V: trial.EventVersion, Kind: trial.KindPredicted, Predicted: p})
 	}
 }

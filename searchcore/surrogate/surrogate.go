@@ -32,6 +32,8 @@ const (
 	designed = 20
 	// batch is how many members of the frontier are measured between two models.
 	batch = 5
+	// latest is how many results a model is fitted to at most.
+	latest = 500
 	// settled is how many of the last results are compared with what was predicted of
 	// them, and agreement the share that must lie in the 95 % prediction intervals,
 	// for an end.
@@ -56,7 +58,7 @@ type Strategy struct {
 	feasible func(arch.Architecture) error
 
 	design  []arch.Architecture // nil until it is made
-	asked   map[string]arch.Architecture
+	asked   map[string]trial.Proposal
 	open    map[string]bool
 	results []result // in the order in which they were told
 
@@ -66,13 +68,16 @@ type Strategy struct {
 // result is what became of an architecture.
 type result struct {
 	arch        arch.Architecture
+	op          string             // trial.Origin.Op
 	measurement *trial.Measurement // nil if it failed
+	usable      bool               // the measurement is something to fit
 	costs       []float64          // nil if it failed or broke a constraint
 }
 
 // solution is the frontier under a model.
 type solution struct {
-	fitted    int // results that the model was fitted to, failures counted
+	fitted    int // results that there were, failures counted
+	observed  int // of these, the model was fitted to
 	model     *cost.Model
 	points    []exact.Point
 	selection []arch.Architecture // to be measured next
@@ -93,7 +98,7 @@ func New(setup trial.Setup, feasible func(arch.Architecture) error) (*Strategy, 
 		setup:    setup,
 		problem:  exact.Problem{Space: setup.Space, Workload: setup.Workload, Objectives: objectives, MemoryLimit: setup.MemoryLimit},
 		feasible: feasible,
-		asked:    map[string]arch.Architecture{},
+		asked:    map[string]trial.Proposal{},
 		open:     map[string]bool{},
 	}
 	if s.feasible == nil {
@@ -189,7 +194,7 @@ func (s *Strategy) random(r *rand.Rand) (trial.Proposal, error) {
 func (s *Strategy) Asked(p trial.Proposal) {
 	id := p.Arch.ID()
 	if _, known := s.asked[id]; !known {
-		s.asked[id], s.open[id] = p.Arch, true
+		s.asked[id], s.open[id] = p, true
 	}
 }
 
@@ -197,29 +202,26 @@ func (s *Strategy) Asked(p trial.Proposal) {
 func (s *Strategy) Told(archID string, costs []float64, m *trial.Measurement) {
 	if s.open[archID] {
 		delete(s.open, archID)
-		s.results = append(s.results, result{s.asked[archID], m, slices.Clone(costs)})
+		p := s.asked[archID]
+		r := result{arch: p.Arch, op: p.Origin.Op, measurement: m, costs: slices.Clone(costs)}
+		r.usable = m != nil && cost.Observation{Arch: p.Arch, Measurement: *m}.Validate() == nil
+		s.results = append(s.results, r)
 	}
 }
 
-// Predicted returns the frontier under the latest model, less what was asked:
+// Predicted returns the frontier under the latest model, less what was told:
 // members spread over it, those farthest from all that is measured first. It is nil
 // before there is a model.
 func (s *Strategy) Predicted() *trial.Predicted {
-	if s.plan() != nil {
-		return nil
-	}
-	n := s.due()
-	if len(s.results) < n {
-		n -= batch
-	}
-	if n < len(s.design) || len(s.results) < n {
+	n := s.Generation()
+	if n == 0 {
 		return nil
 	}
 	solution, err := s.solve(n)
 	if err != nil {
 		return nil
 	}
-	p := &trial.Predicted{Total: len(solution.points), Fitted: n, Checked: solution.checked, Within: solution.within}
+	p := &trial.Predicted{Total: len(solution.points), Fitted: solution.observed, Checked: solution.checked, Within: solution.within}
 	spread, _ := s.spread(solution.points, len(s.results), trial.MaxPredicted)
 	for _, point := range spread {
 		prediction, err := predict(solution.model, point.Arch)
@@ -229,6 +231,22 @@ func (s *Strategy) Predicted() *trial.Predicted {
 		p.Points = append(p.Points, prediction)
 	}
 	return p
+}
+
+// Generation is how many results there were when the model was fitted; 0 before
+// there is one.
+func (s *Strategy) Generation() int {
+	if s.plan() != nil {
+		return 0
+	}
+	n := s.due()
+	if len(s.results) < n {
+		n -= batch
+	}
+	if n < len(s.design) || len(s.results) < n {
+		return 0
+	}
+	return n
 }
 
 // plan makes the design, which depends on the setup alone.
@@ -266,24 +284,24 @@ func (s *Strategy) round(n int) int {
 
 var errTooFew = errors.New("too few results for a model")
 
-// fit returns the model of the first n results.
-func (s *Strategy) fit(n int) (*cost.Model, error) {
+// fit returns the model of the first n results, and how many of them it was fitted to.
+func (s *Strategy) fit(n int) (model *cost.Model, observed int, err error) {
 	var observations []cost.Observation
 	for _, r := range slices.Backward(s.results[:n]) {
 		// A study may go on elsewhere: the model is that of the latest device.
-		if r.measurement != nil && (len(observations) == 0 || sameDevice(r.measurement.Device, observations[0].Measurement.Device)) {
-			observations = append(observations, cost.Observation{Arch: r.arch, Measurement: *r.measurement})
+		if len(observations) == latest || !r.usable || len(observations) > 0 && !sameDevice(r.measurement.Device, observations[0].Measurement.Device) {
+			continue
 		}
+		observations = append(observations, cost.Observation{Arch: r.arch, Measurement: *r.measurement})
 	}
 	slices.Reverse(observations)
 	if len(observations) < cost.MinObservations {
-		return nil, errTooFew
+		return nil, 0, errTooFew
 	}
-	model, err := cost.Fit(observations)
-	if err != nil {
-		return nil, err
+	if model, err = cost.Fit(observations); err != nil {
+		return nil, 0, err
 	}
-	return model.Latencies(), nil
+	return model.Latencies(), len(observations), nil
 }
 
 func sameDevice(a, b trial.Device) bool {
@@ -305,7 +323,7 @@ func (s *Strategy) solve(n int) (*solution, error) {
 	if s.solution != nil && s.solution.fitted == n {
 		return s.solution, nil
 	}
-	model, err := s.fit(n)
+	model, observed, err := s.fit(n)
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +334,7 @@ func (s *Strategy) solve(n int) (*solution, error) {
 		return nil, err
 	}
 	spread, farthest := s.spread(points, n, batch)
-	solution := &solution{fitted: n, model: model, points: points, farthest: farthest}
+	solution := &solution{fitted: n, observed: observed, model: model, points: points, farthest: farthest}
 	for _, p := range spread {
 		solution.selection = append(solution.selection, p.Arch)
 	}
@@ -332,9 +350,15 @@ func (s *Strategy) solve(n int) (*solution, error) {
 func (s *Strategy) spread(points []exact.Point, results, n int) (chosen []exact.Point, farthest float64) {
 	known := map[string]bool{}
 	var measured [][]float64
+	var device trial.Device // that of the latest result, as for the model
 	for _, r := range s.results[:results] {
 		known[r.arch.ID()] = true
-		if r.costs != nil {
+		if r.usable {
+			device = r.measurement.Device
+		}
+	}
+	for _, r := range s.results[:results] {
+		if r.costs != nil && sameDevice(r.measurement.Device, device) {
 			measured = append(measured, logs(r.costs))
 		}
 	}
@@ -376,12 +400,12 @@ func (s *Strategy) agrees(solution *solution) bool {
 // proposed them predicted them.
 func (s *Strategy) check(n int) (within, all int) {
 	for i := max(n-settled, len(s.design)); i < n; i += batch {
-		model, err := s.fit(i)
+		model, _, err := s.fit(i)
 		if err != nil {
 			return 0, 0
 		}
 		for _, r := range s.results[i : i+batch] {
-			if r.measurement == nil {
+			if !r.usable || r.op == opDesign {
 				continue
 			}
 			p, err := predict(model, r.arch)

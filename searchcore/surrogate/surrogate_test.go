@@ -391,6 +391,38 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestUnusable has a device tell times that nothing can be fitted to, and go on
+// elsewhere: the search goes on with what can be used.
+func TestUnusable(t *testing.T) {
+	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
+	strategy, d := newStrategy(t, s), device{noise: 0.02}
+	set, _ := objective.ParseSet(s.Objectives)
+	for i := range 50 {
+		p, err := strategy.Propose(rand.New(rand.NewPCG(1, uint64(i))))
+		if err != nil {
+			t.Fatalf("trial %d: %v", i+1, err)
+		}
+		strategy.Asked(p)
+		m := d.measure(p.Arch, s.Workload, s.Protocol)
+		if i%4 == 1 {
+			m.Prefill.MinMs = 0
+		}
+		if i >= 30 {
+			m.Device.Name = "another"
+		}
+		g, _ := graph.Build(p.Arch, s.Workload)
+		values, err := set.Values(objective.NewCandidate(g, &m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		strategy.Told(p.Arch.ID(), set.Costs(values), &m)
+	}
+	// 15 of the 20 of the other device can be used.
+	if p := strategy.Predicted(); p == nil || p.Fitted != 15 {
+		t.Errorf("predicted %+v, want a model of 15 results", p)
+	}
+}
+
 // TestSmallSpace measures all of a space that has less than a design.
 func TestSmallSpace(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")

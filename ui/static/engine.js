@@ -19,11 +19,15 @@ globalThis.litefrontEngine = (() => {
     const worker = new Worker('thread.js');
     program.workers.push(worker);
     worker.onmessage = resolve;
-    worker.onerror = (event) => {
-      event.preventDefault(); // it ends this program, not the page's worker
-      program.failure = new Error(`thread ${number}: ${event.message || 'thread.js cannot be loaded'}`);
+    const fail = (reason) => {
+      program.failure = new Error(`thread ${number}: ${reason}`);
       reject(program.failure);
     };
+    worker.onerror = (event) => {
+      event.preventDefault(); // it ends this program, not the page's worker
+      fail(event.message || 'thread.js cannot be loaded');
+    };
+    worker.onmessageerror = () => fail('it cannot read its module');
     worker.postMessage({ module, memory, number });
   });
 

@@ -274,7 +274,7 @@ func (s *Store) setPredicted(e trial.Predicted) error {
 			return fmt.Errorf("predicted point %d: %w", i, err)
 		}
 		m.MemoryBytes = g.Memory.TotalBytes
-		c := objective.Candidate{Arch: p.Arch, Workload: s.Study.Workload, Memory: g.Memory, Measurement: &m}
+		c := objective.NewCandidate(g, &m)
 		if t.Values, err = s.objectives.Values(c); err != nil {
 			return fmt.Errorf("predicted point %d: %w", i, err)
 		}
@@ -298,12 +298,20 @@ func (s *Store) progressed(e trial.Progress, replayed bool) error {
 	return nil
 }
 
-// violated is the first constraint that t breaks. Constraints on what is known
-// beforehand are the worker's to check: candidates that break those are never
-// measured.
+// violated is the first constraint that t breaks. What is known beforehand is
+// judged too, by the plan: a constraint may be younger than the measurement.
 func (s *Store) violated(t *Trial) string {
 	for _, c := range s.constraints {
-		if r, known := s.Read(t, c.Objective); known && !c.Satisfied(r.Value) {
+		r, known := s.Read(t, c.Objective)
+		if c.Objective.Static() {
+			g, err := graph.Build(t.Arch, s.Study.Workload)
+			if err != nil {
+				continue
+			}
+			r.Value, err = c.Objective.Value(objective.NewCandidate(g, nil))
+			known = err == nil
+		}
+		if known && !c.Satisfied(r.Value) {
 			return c.String()
 		}
 	}

@@ -260,7 +260,7 @@ func (s *Store) request() (*search.Request, bool) {
 		},
 		Budget: s.Form.Budget,
 	}
-	if err := q.Check(); err != nil { // of the fields together, such as a prompt that the space has no room for
+	if err := study.Check(q.Setup); err != nil { // of the fields together, such as a prompt that the space has no room for
 		s.Invalid[FieldPreset] = line(err.Error(), maxText)
 		return nil, false
 	}

@@ -449,6 +449,11 @@ func TestPredicted(t *testing.T) {
 	if shown, total := s.Predicted(); len(shown) != 1 || total != 900 || s.Version == before {
 		t.Errorf("%d predicted points of %d shown, version %d after %d", len(shown), total, s.Version, before)
 	}
+	if flops, err := objective.Parse("flops"); err != nil {
+		t.Fatal(err)
+	} else if r, known := s.Read(s.Trial(-1), flops); known && r.Value == 0 {
+		t.Error("a predicted point takes no operations")
+	}
 	s.Show("Decode latency")
 	if got, want := s.Points()[:6], []float32{-1, 2, float32(a.DecoderParams()), 1, 3, 16}; !slices.Equal(got, want) || len(s.Points()) != measured+6 {
 		t.Errorf("%d numbers for points, first %v, want %v", len(s.Points()), got, want)

@@ -101,7 +101,7 @@ func (s *Session) open(search.Command) error {
 	var kept *study.Study
 	defer func() {
 		s.post(idle)
-		s.predict(kept) // last: it takes a while, and nobody need wait for it
+		s.predict(kept) // last: it takes seconds, and the page can be used meanwhile
 	}()
 	lines, err := s.Store.Load()
 	if err != nil {
