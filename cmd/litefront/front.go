@@ -39,7 +39,7 @@ func frontCommand() *cobra.Command {
 	f.StringArrayVar(&o.Constraints, "constraint", nil, "further demand of every member, such as 'decode_ms<=20'; may be repeated")
 	f.StringVar(&o.Sort, "sort", "", "objective to sort by, best first (default the first one)")
 	f.IntVar(&o.Limit, "limit", 0, "list so many trials only; 0 for all")
-	f.BoolVar(&o.All, "all", false, "list dominated and infeasible trials and references too, marked as such")
+	f.BoolVar(&o.All, "all", false, "list dominated trials, and in CSV and JSON the infeasible ones and references that a table has anyway")
 	f.BoolVar(&o.Predicted, "predicted", false, "list the members that the strategy predicts and nobody measured too, marked as such, with their 95 % prediction intervals")
 	f.StringVar(&format, "format", "table", "table, csv or json")
 	f.StringVar(&configs, "config-dir", "", "directory for one configuration file of each listed member of the frontier")
@@ -86,7 +86,6 @@ func writeConfigs(cmd *cobra.Command, dir string, members []study.Record) error 
 		return err
 	}
 	var own []string
-	why := ""
 	for _, r := range members {
 		name := fmt.Sprintf("trial-%d.json", r.Number)
 		if r.Number < 0 {
@@ -103,13 +102,13 @@ func writeConfigs(cmd *cobra.Command, dir string, members []study.Record) error 
 			return fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 		}
 		if note != "" {
-			own, why = append(own, name), note
+			own = append(own, name)
 		}
 	}
 	if len(own) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "litefront: note: %s: %s; these files are litefront's own, which Hugging Face's classes do not read\n",
-		strings.Join(own, ", "), why)
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "litefront: note: Hugging Face's classes cannot express, and so not read, %s: these are files of litefront's own\n",
+		strings.Join(own, ", "))
 	return err
 }

@@ -390,6 +390,7 @@ func TestBadInput(t *testing.T) {
 		{"corrupt journal", quick("--study", "corrupt.journal"), []string{"corrupt.journal", "line"}},
 		{"not a journal", quick("--study", "notes.txt"), []string{"notes.txt"}},
 		{"another study", quick("--study", "good.journal", "--seed", "9"), []string{"good.journal", "seed"}},
+		{"another precision", quick("--study", "good.journal", "--precision", "int8"), []string{"good.journal", "precision", "int8"}},
 		{"out is a file", quick("--budget", "1", "--out", "file"), []string{"file"}},
 		{"unknown flag", []string{"search", "--speed"}, []string{"speed", "--help"}},
 		{"unknown command", []string{"serch"}, []string{`"serch"`, "search"}},
@@ -484,6 +485,10 @@ func TestConstraintOnFinishedStudy(t *testing.T) {
 	s.must(quick("--study", "s.journal")...)
 	if again := s.replay("s.journal"); len(again.Started().Constraints) != 1 {
 		t.Errorf("constraints %q after going on", again.Started().Constraints)
+	}
+	s.must(quick("--study", "s.journal", "--constraint", "none")...)
+	if again := s.replay("s.journal"); len(again.Started().Constraints) != 0 || len(again.Frontier()) != len(before.Frontier()) {
+		t.Errorf("constraints %q after removing them", again.Started().Constraints)
 	}
 }
 
