@@ -51,27 +51,31 @@ func TestBounds(t *testing.T) {
 			}
 			want := run(plain)
 			for i, x := range plain.g.Tensors {
-				t.Run(fmt.Sprintf("%s %s %s", a.Backbone, w.Precision, x.Name), func(t *testing.T) {
-					g, err := graph.Build(a, w)
-					if err != nil {
-						t.Fatal(err)
-					}
-					x := g.Tensors[i]
-					g.Memory.TotalBytes += (x.Bytes() + graph.PageBytes - 1) / graph.PageBytes * graph.PageBytes
-					move(g, func(t *graph.Tensor) int64 {
-						if t == x {
-							return g.Memory.TotalBytes - x.Bytes() - x.Offset
+				of := func(features string, f kernels.Features) {
+					t.Run(fmt.Sprintf("%s %s %s %s", a.Backbone, w.Precision, features, x.Name), func(t *testing.T) {
+						g, err := graph.Build(a, w)
+						if err != nil {
+							t.Fatal(err)
 						}
-						return 0
+						x := g.Tensors[i]
+						g.Memory.TotalBytes += (x.Bytes() + graph.PageBytes - 1) / graph.PageBytes * graph.PageBytes
+						move(g, func(t *graph.Tensor) int64 {
+							if t == x {
+								return g.Memory.TotalBytes - x.Bytes() - x.Offset
+							}
+							return 0
+						})
+						m, err := kernels.Compile(g, f)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if !slices.Equal(run(instantiate(t, g, m)), want) {
+							t.Error("other logits")
+						}
 					})
-					m, err := kernels.Compile(g, kernels.Features{})
-					if err != nil {
-						t.Fatal(err)
-					}
-					if !slices.Equal(run(instantiate(t, g, m)), want) {
-						t.Error("other logits")
-					}
-				})
+				}
+				of("portable", kernels.Features{})
+				of("wazero", native)
 			}
 		}
 	}

@@ -34,8 +34,8 @@ const runModule = `(() => {
 	return btoa(text);
 })()`
 
-// TestChromium runs the same modules of both precisions in V8: the portable ones
-// give the very bits that wazero gives, those with relaxed SIMD stay within the
+// TestChromium runs modules of the same models in V8, in both precisions: the portable
+// ones give the very bits that wazero gives, those with relaxed SIMD stay within the
 // tolerance of the reference.
 func TestChromium(t *testing.T) {
 	tab := browsertest.New(t, 3*time.Minute)
@@ -69,12 +69,12 @@ func TestChromium(t *testing.T) {
 				}
 				return logits
 			}
-			for i, x := range inBrowser(p.module) {
+			for i, x := range inBrowser(emit(t, p.g, kernels.Features{})) {
 				if math.Float32bits(x) != math.Float32bits(native[i]) {
 					t.Fatalf("portable: logit %d is %x in Chromium and %x in wazero", i, math.Float32bits(x), math.Float32bits(native[i]))
 				}
 			}
-			relaxed := inBrowser(relaxedModule(t, p.g, kernels.Features{RelaxedSIMD: true}))
+			relaxed := inBrowser(emit(t, p.g, kernels.Features{RelaxedSIMD: true}))
 			if e := maxError(relaxed, want); e > p.tolerance() {
 				t.Errorf("relaxed: error %.2g of scale", e)
 			}
@@ -83,7 +83,7 @@ func TestChromium(t *testing.T) {
 			}
 			if precision == trial.I8 {
 				// Activations have fewer bits: 14.
-				if e := maxError(inBrowser(relaxedModule(t, p.g, kernels.Features{RelaxedDot: true})), want); e > 2e-3 {
+				if e := maxError(inBrowser(emit(t, p.g, kernels.Features{RelaxedDot: true})), want); e > 2e-3 {
 					t.Errorf("relaxed dot: error %.2g of scale", e)
 				}
 			}
@@ -94,7 +94,7 @@ func TestChromium(t *testing.T) {
 	}
 }
 
-func relaxedModule(t *testing.T, g *graph.Graph, f kernels.Features) *kernels.Module {
+func emit(t *testing.T, g *graph.Graph, f kernels.Features) *kernels.Module {
 	t.Helper()
 	m, err := kernels.Compile(g, f)
 	if err != nil {

@@ -21,10 +21,21 @@ import (
 // SIMD, which every module needs.
 type Features struct {
 	RelaxedSIMD bool // fused multiply-add
-	RelaxedDot  bool // products of int8, where the engine makes one instruction of them
+	// WidePanels says that the engine keeps twelve sums and what they are made of in
+	// registers, as all do with RelaxedSIMD.
+	WidePanels bool `json:",omitempty"`
+	RelaxedDot bool // products of int8, where the engine makes one instruction of them
 	// Threads is how many threads the engine runs a module on; none is one.
 	Threads int `json:",omitempty"`
 }
+
+func (f Features) ops() ops.Features {
+	return ops.Features{RelaxedSIMD: f.RelaxedSIMD, WidePanels: f.WidePanels, RelaxedDot: f.RelaxedDot}
+}
+
+// Panel is how many rows the panels of a module's matrices have where they are of
+// floats.
+func (f Features) Panel() int { return f.ops().Panel() }
 
 // Module is an emitted WebAssembly module.
 //
@@ -98,7 +109,7 @@ func emit(g *graph.Graph, f Features) (*emitter, error) {
 	}
 	pages := uint32(g.Memory.TotalBytes / graph.PageBytes)
 	m := wasmasm.NewModule()
-	e := &emitter{g: g, lib: ops.New(m, ops.Features{RelaxedSIMD: f.RelaxedSIMD, RelaxedDot: f.RelaxedDot}), m: m}
+	e := &emitter{g: g, panel: f.Panel(), lib: ops.New(m, f.ops()), m: m}
 	var forward *wasmasm.Func
 	if g.Workload.Threads == 1 {
 		m.Memory(pages, pages)
@@ -144,9 +155,10 @@ func finish(m *wasmasm.Module, mem graph.Memory) (*Module, error) {
 
 // emitter walks the graph.
 type emitter struct {
-	g   *graph.Graph
-	lib *ops.Lib
-	m   *wasmasm.Module
+	g     *graph.Graph
+	panel int // Features.Panel
+	lib   *ops.Lib
+	m     *wasmasm.Module
 	// elsewhere is where a profile reads weights and caches that it does not read
 	// in their place.
 	elsewhere map[*graph.Tensor]wasmasm.I32

@@ -37,11 +37,19 @@ type program struct {
 
 func compile(t testing.TB, a arch.Architecture, w trial.Workload) *program {
 	t.Helper()
+	return compileFor(t, a, w, native)
+}
+
+// native are the features that modules are compiled with for wazero.
+var native = kernels.Features{WidePanels: true}
+
+func compileFor(t testing.TB, a arch.Architecture, w trial.Workload, f kernels.Features) *program {
+	t.Helper()
 	g, err := graph.Build(a, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := kernels.Compile(g, kernels.Features{})
+	m, err := kernels.Compile(g, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -419,7 +427,7 @@ func TestReady(t *testing.T) {
 				continue
 			}
 			for i, v := range kernels.Weights(p.g, x, seed) {
-				p.mod.Memory().WriteFloat32Le(uint32(x.Offset)+4*uint32(x.Index(i/x.Cols.Len, i%x.Cols.Len)), v)
+				p.mod.Memory().WriteFloat32Le(uint32(x.Offset)+4*uint32(x.Index(i/x.Cols.Len, i%x.Cols.Len, native.Panel())), v)
 			}
 		}
 		p.call("prefill", 9)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"litefront/kernels"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
@@ -36,7 +37,9 @@ func FuzzForward(f *testing.F) {
 		}
 		one := compile(t, a, w)
 		programs := []*program{one}
-		if threads > 1 {
+		if threads == 1 {
+			programs = append(programs, compileFor(t, a, w, kernels.Features{}))
+		} else {
 			w.Threads = threads
 			programs = append(programs, compileThreads(t, a, w).program)
 		}

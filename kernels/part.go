@@ -53,7 +53,10 @@ func (e *emitter) columns(o graph.Op, p part, y wasmasm.I32) columns {
 		return c
 	}
 	// Whole panels of W, and whole vectors of B and Y.
-	const unit = 4 * graph.Panel
+	unit := 4 * graph.Panel
+	if o.W.Format == graph.F32 {
+		unit = 4 * e.panel
+	}
 	first, n1 := p.thread.share(n, unit)
 	along := first.Shl(i32(2))
 	c.w, c.y = c.w.Add(first.Mul(rowBytes(o.W))), c.y.Add(along)

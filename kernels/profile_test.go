@@ -33,7 +33,7 @@ func TestProfile(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(a, w.Precision), func(t *testing.T) {
 			plain := compile(t, a, w)
-			m, err := kernels.CompileProfile(plain.g, plain.g.Groups(), kernels.Features{})
+			m, err := kernels.CompileProfile(plain.g, plain.g.Groups(), native)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestProfileReadsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := kernels.CompileProfile(g, g.Groups(), kernels.Features{})
+	m, err := kernels.CompileProfile(g, g.Groups(), native)
 	if err != nil {
 		t.Fatal(err)
 	}

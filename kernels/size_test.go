@@ -47,7 +47,7 @@ func heterogeneous(t testing.TB) map[string]*graph.Graph {
 // TestModuleSize bounds modules of large models.
 func TestModuleSize(t *testing.T) {
 	for name, g := range heterogeneous(t) {
-		for _, f := range []kernels.Features{{}, {RelaxedSIMD: true}} {
+		for _, f := range []kernels.Features{{}, {RelaxedSIMD: true}, native} {
 			m, err := kernels.Compile(g, f)
 			if err != nil {
 				t.Fatal(err)
@@ -69,7 +69,7 @@ func BenchmarkCompile(b *testing.B) {
 			var emit, compile []float64
 			for b.Loop() {
 				start := time.Now()
-				m, err := kernels.Compile(g, kernels.Features{})
+				m, err := kernels.Compile(g, native)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -37,7 +37,7 @@ func compileThreads(t testing.TB, a arch.Architecture, w trial.Workload) *thread
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := kernels.Compile(g, kernels.Features{Threads: w.Threads})
+	m, err := kernels.Compile(g, kernels.Features{WidePanels: native.WidePanels, Threads: w.Threads})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,18 +20,18 @@ func Gemm(s Shape, precision trial.Precision, f kernels.Features) (Program, erro
 		at, end = end, (end+bytes+63)&^63
 		return at
 	}
-	width := 4
+	width, rows := 4, f.Panel()
 	if precision == trial.I8 {
-		width = 1
+		width, rows = 1, graph.Panel
 	}
-	panels := (s.N + graph.Panel - 1) / graph.Panel
-	a, b, c := place(4*s.M*s.K), place(width*panels*graph.Panel*s.K), place(4*s.M*s.N)
-	integers, scales, scalesB := place(2*s.M*s.K), place(4*s.M), place(4*panels*graph.Panel)
+	panels := (s.N + rows - 1) / rows
+	a, b, c := place(4*s.M*s.K), place(width*panels*rows*s.K), place(4*s.M*s.N)
+	integers, scales, scalesB := place(2*s.M*s.K), place(4*s.M), place(4*panels*rows)
 
 	m := wasmasm.NewModule()
 	pages := uint32(end)/graph.PageBytes + 1
 	m.Memory(pages, pages)
-	lib := ops.New(m, ops.Features{RelaxedSIMD: f.RelaxedSIMD, RelaxedDot: f.RelaxedDot})
+	lib := ops.New(m, ops.Features{RelaxedSIMD: f.RelaxedSIMD, WidePanels: f.WidePanels, RelaxedDot: f.RelaxedDot})
 	init := m.Func("init")
 	seed := init.ParamI32()
 	fill := func(at, end int, scale, offset float32) {

@@ -348,7 +348,7 @@ func TestBadInput(t *testing.T) {
 	s.write("corrupt.journal", strings.Replace(string(good), `"trial":1`, `"trial":2`, 1))
 	s.write("file", "")
 	// An embedding of 4·10⁶·512 floats, 4·10⁶ logits, and little else.
-	const hugeBytes = "8212905984"
+	const hugeBytes = "8212971520"
 	s.write("huge.json", `{"arch_type":"gpt2","n_layer":1,"d_model":512,"d_inner":64,"n_head":2,"vocab_size":4000000,"max_sequence_length":64}`)
 
 	for _, c := range []struct {

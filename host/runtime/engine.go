@@ -86,7 +86,9 @@ func (e *Engine) Device() trial.Device { return e.device }
 func (e *Engine) Features() kernels.Features { return features() }
 
 // features are those of any engine on this machine: as many threads as cores.
-func features() kernels.Features { return kernels.Features{Threads: runtime.NumCPU()} }
+func features() kernels.Features {
+	return kernels.Features{WidePanels: true, Threads: runtime.NumCPU()}
+}
 
 // Now implements measure.Target.
 func (e *Engine) Now() int64 { return now() }

@@ -11,7 +11,8 @@ import (
 // Place returns the weight region of the linear memory that g plans, and the
 // offset in bytes at which it belongs there: every tensor at its planned place
 // and in its packed layout, padding zero, matrices of an int8 module rounded by
-// [ops.QuantizeRow]. With it in memory, the module of g runs without init.
+// [ops.QuantizeRow]. With it in memory, the module of g without features, whose
+// panels all have graph.Panel rows, runs without init.
 func Place(g *graph.Graph, w Weights) (image []byte, offset int64, err error) {
 	if err := w.check(g); err != nil {
 		return nil, 0, err
@@ -25,7 +26,7 @@ func Place(g *graph.Graph, w Weights) (image []byte, offset int64, err error) {
 			continue
 		}
 		for i, v := range w[t.Name] {
-			index := t.Index(i/t.Cols.Len, i%t.Cols.Len)
+			index := t.Index(i/t.Cols.Len, i%t.Cols.Len, graph.Panel)
 			binary.LittleEndian.PutUint32(at[4*index:], math.Float32bits(v))
 		}
 	}
@@ -37,7 +38,7 @@ func quantize(at, scales []byte, t *graph.Tensor, w []float32) {
 	for r := range t.Rows.Len {
 		q, scale := ops.QuantizeRow(w[r*t.Cols.Len : (r+1)*t.Cols.Len])
 		for c, v := range q {
-			at[t.Index(r, c)] = byte(v)
+			at[t.Index(r, c, graph.Panel)] = byte(v)
 		}
 		binary.LittleEndian.PutUint32(scales[4*t.Rows.At(r):], math.Float32bits(scale))
 	}

@@ -20,6 +20,55 @@ func (l *Lib) Fill() *wasmasm.Func {
 	})
 }
 
+// TouchBytes is the size of the smallest page that operating systems use.
+const TouchBytes = 4 << 10
+
+// Touch emits touch(p, n): one word in each of n pieces of TouchBytes is written, and
+// stays what it is.
+func (l *Lib) Touch() *wasmasm.Func {
+	return l.once(key{op: "touch"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		p, n := f.ParamI32(), f.ParamI32()
+		rows(f, n, func() { f.StoreI32(p, 0, p.LoadI32(0)) }, step{p, i32(TouchBytes)})
+		return f
+	})
+}
+
+// FillPanels emits fill(p, panels, k8, seed, scale): the same of a matrix in panels, k =
+// 8·k8 wide, without an offset and with the indices that it has row by row: weights do
+// not depend on the width of panels.
+//
+//	for i := range panels * l.features.Panel() {
+//		for j := range 8 * k8 {
+//			w[i*8*k8+j] = Random(seed, i*8*k8+j, scale, 0)
+//		}
+//	}
+func (l *Lib) FillPanels() *wasmasm.Func {
+	return l.once(key{op: "fillpanels"}, func() *wasmasm.Func {
+		f := l.m.Func("")
+		p, panels, k8, seed, scale := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamF32()
+		first, index, k, r, h := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalV128()
+		rows(f, panels, func() {
+			k.Set(k8.Shl(i32(1)))
+			rows(f, k, func() {
+				index.Set(first.I32)
+				r.Set(i32(l.features.Panel()))
+				rows(f, r, func() {
+					h.Set(consecutive(index.I32))
+					f.StoreV128(p, 0, randomVector(h, seed, scale, wasmasm.ConstF32(0)))
+				}, step{p, i32(16)}, step{index, k8.Shl(i32(3))})
+			}, step{first, i32(4)})
+			first.Set(index.Sub(k8.Shl(i32(3))).Add(i32(4))) // of the next row
+		})
+		return f
+	})
+}
+
+// consecutive is four indices from first on.
+func consecutive(first wasmasm.I32) wasmasm.V128 {
+	return first.Splat().I32x4Add(wasmasm.ConstI32x4(0, 1, 2, 3))
+}
+
 // randomVector is the weights at the four indices in h, which it uses up.
 func randomVector(h wasmasm.V128Var, seed wasmasm.I32Var, scale wasmasm.F32Var, offset wasmasm.F32) wasmasm.V128 {
 	mix := func(shift int, factor uint32) {

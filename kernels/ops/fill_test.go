@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
 )
 
 // TestFill shows that Fill and Random are the same to the last bit.
@@ -32,6 +33,49 @@ func TestFill(t *testing.T) {
 			same(t, "beyond the end", got[4*n4:], garbage[4*n4:])
 		}
 	}
+}
+
+// TestFillPanels shows that weights in panels are those that the matrix has row by
+// row, whatever the width of panels.
+func TestFillPanels(t *testing.T) {
+	widths(t, func(t *testing.T, f Features) {
+		mc := newMachineFor(t, f, 1, func(m *wasmasm.Module, l *Lib) {
+			fill, f := l.FillPanels(), m.Func("fill")
+			f.Call(fill, f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamF32())
+		})
+		const seed, scale = 12345, 0.5
+		r := rand.New(rand.NewPCG(43, 1))
+		p := mc.put(make([]float32, 4000))
+		for rows := 1; rows <= 13; rows++ {
+			for k8 := 1; k8 <= 4; k8++ {
+				x := graph.Tensor{Rows: graph.Dense(rows), Cols: graph.Dense(8 * k8), Packed: true}
+				panels := (rows + f.Panel() - 1) / f.Panel()
+				end := panels * f.Panel() * 8 * k8
+				garbage := random(r, end+100)
+				mc.over(p, garbage)
+				mc.call("fill", uint64(p), uint64(panels), uint64(k8), seed, uint64(math.Float32bits(scale)))
+				got := mc.get(p, len(garbage))
+				for i := range rows {
+					for j := range 8 * k8 {
+						if got, want := got[x.Index(i, j, f.Panel())], Random(seed, i*8*k8+j, scale, 0); got != want {
+							t.Fatalf("%d rows of %d: (%d, %d) is %g, want %g", rows, 8*k8, i, j, got, want)
+						}
+					}
+				}
+				same(t, "beyond the end", got[end:], garbage[end:])
+			}
+		}
+	})
+}
+
+// TestTouch shows that nothing changes, up to the end of the memory.
+func TestTouch(t *testing.T) {
+	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "touch", l.Touch(), 2) })
+	x := random(rand.New(rand.NewPCG(44, 1)), 1<<14)
+	mc.over(0, x)
+	mc.call("touch", 0, 16)
+	mc.call("touch", 4092, 15)
+	same(t, "memory", mc.get(0, len(x)), x)
 }
 
 // TestRandom checks that weights look uniform and independent: range, moments,

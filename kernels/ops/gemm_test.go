@@ -80,9 +80,9 @@ func BenchmarkLinear(b *testing.B) {
 		for _, kn := range [][2]int{{512, 512}, {512, 2048}, {2048, 512}, {768, 3072}} {
 			k, n := kn[0], kn[1]
 			flops := 2 * float64(m) * float64(k) * float64(n)
-			x, w := random(r, m*k), random(r, (n+graph.Panel)*k)
+			x, w := random(r, m*k), random(r, (n+graph.WidePanel)*k)
 			b.Run(fmt.Sprintf("wazero/%dx%dx%d", m, k, n), func(b *testing.B) {
-				mc := newMachine(b, 512, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.Linear(), 8) })
+				mc := newMachineFor(b, Features{WidePanels: true}, 512, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.Linear(), 8) })
 				px, pw, py := mc.put(x), mc.put(w), mc.put(make([]float32, m*n))
 				f := mc.mod.ExportedFunction("linear")
 				for b.Loop() {

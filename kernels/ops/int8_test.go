@@ -46,7 +46,7 @@ func packI8(r *rand.Rand, w []int8, k int) []int8 {
 	t := graph.Tensor{Rows: graph.Dense(n), Cols: graph.Dense(k), Packed: true, Format: graph.I8}
 	packed := integers[int8](r, int(t.Bytes()), 127)
 	for i, x := range w {
-		packed[t.Index(i/k, i%k)] = x
+		packed[t.Index(i/k, i%k, graph.Panel)] = x
 	}
 	return packed
 }

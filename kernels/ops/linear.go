@@ -2,22 +2,28 @@ package ops
 
 import (
 	"litefront/kernels/wasmasm"
-	"litefront/searchcore/graph"
 )
 
-// The inner loop of Linear holds a tile of 2 rows of X against the graph.Panel
-// rows of one panel of weights. Both are read four consecutive k at a time, so
-// there is one v128 accumulator per element of Y and neither splats nor packing
-// of X; lanes are added up once at the end. Ten accumulators, two operands and
-// two temporaries fit the sixteen SSE registers of wazero's compiler.
+// The inner loop of Linear holds a tile of 2 rows of X against the five or six rows
+// of one panel of weights. Both are read four consecutive k at a time, so there is
+// one v128 accumulator per element of Y and neither splats nor packing of X; lanes
+// are added up once at the end. Twelve accumulators, two operands and two
+// temporaries fit the sixteen SSE registers of wazero's compiler. V8 keeps one of
+// these for itself and lets no result take an operand's, so of separate products
+// and sums it has room for ten; fused ones need no temporary.
 //
 // wazero checks bounds once per base address and block, up to the highest offset
 // seen so far, and moves loop variables at every turn, so blocks are long and
 // begin with a probe of their highest offset.
 const (
-	// unroll is how many groups of 8 k one turn of the main loop takes: 64 k, of
-	// which the widths of the usual search spaces are multiples.
+	// unroll is how many groups of 8 k one turn of the main loop takes: 64 k, of which
+	// the widths of the usual search spaces are multiples.
 	unroll = 8
+	// wideUnroll is the same with WidePanels, which is wazero: nearly as many as a
+	// module of 50 KB has room for. V8 gains nothing from it.
+	wideUnroll = 12
+	// restUnroll is the same for what wideUnroll leaves.
+	restUnroll = 2
 	// rowUnroll is the same for a single row, which waits for memory anyway.
 	rowUnroll = 4
 	// maxChunk8 is how many groups of 8 k the loops run over at a time: a panel of
@@ -27,8 +33,6 @@ const (
 	// of the usual 192 tokens, which with a chunk of k fits a second-level cache of
 	// 1 MiB.
 	maxPairs = 96
-	// panelK is how far apart in bytes two groups of four k are in a panel.
-	panelK = 16 * graph.Panel
 )
 
 // Linear emits linear(x, w, y, m, n, k8, ldx, ldy): Y[m×n] += X[m×k]·W[n×k]ᵀ
@@ -44,6 +48,8 @@ const (
 func (l *Lib) Linear() *wasmasm.Func {
 	return l.once(key{op: "linear"}, func() *wasmasm.Func {
 		panel, row := l.panel(), l.row()
+		width := l.features.Panel()
+		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
 		f := l.m.Func("")
 		x, w, y, m, n, k8, ldx, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		block, px, first := f.LocalI32(), f.LocalI32(), f.LocalI32()
@@ -68,10 +74,10 @@ func (l *Lib) Linear() *wasmasm.Func {
 				py.Set(y.I32)
 				j.Set(n.I32)
 				f.While(j.I32, func() {
-					f.Call(panel, px, pw, py, block, size, ldx, ldy, j.Min(i32(graph.Panel)))
+					f.Call(panel, px, pw, py, block, size, ldx, ldy, j.Min(i32(width)))
 					pw.Set(pw.Add(panelBytes.I32))
-					py.Set(py.Add(i32(4 * graph.Panel)))
-					j.Set(j.Sub(j.Min(i32(graph.Panel))))
+					py.Set(py.Add(i32(4 * width)))
+					j.Set(j.Sub(j.Min(i32(width))))
 				})
 				px.Set(px.Add(size.Shl(i32(5))))
 				first.Set(first.Add(size.Mul(i32(2 * panelK))))
@@ -90,10 +96,16 @@ func (l *Lib) Linear() *wasmasm.Func {
 // all: V8 swaps in optimised code only between calls.
 func (l *Lib) panel() *wasmasm.Func {
 	return l.once(key{op: "panel"}, func() *wasmasm.Func {
+		width := l.features.Panel()
+		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
+		turns := []int{unroll, 1}
+		if l.features.WidePanels {
+			turns = []int{wideUnroll, restUnroll, 1}
+		}
 		f := l.m.Func("")
 		x, w, y, pairs, k8, ldx, ldy, cols := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
-		p0, p1, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
-		acc := l.newTile(f, 2, graph.Panel)
+		p0, p1, pw, k, left := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
+		acc := l.newTile(f, 2, width)
 		x0, x1, wj := f.LocalV128(), f.LocalV128(), f.LocalV128()
 		turn := func(groups int) { // groups of 8 k
 			end := uint32(32*groups - 16)
@@ -103,7 +115,7 @@ func (l *Lib) panel() *wasmasm.Func {
 			for s := range 2 * groups {
 				x0.Set(p0.LoadV128(uint32(16 * s)))
 				x1.Set(p1.LoadV128(uint32(16 * s)))
-				for j := range graph.Panel {
+				for j := range width {
 					wj.Set(pw.LoadV128(uint32(panelK*s + 16*j)))
 					// The weight is the left operand: its register is free
 					// after its second use, which saves a move.
@@ -121,10 +133,12 @@ func (l *Lib) panel() *wasmasm.Func {
 			p0.Set(x.I32)
 			p1.Set(x.Add(ldx.I32))
 			pw.Set(w.I32)
-			k.Set(k8.DivU(i32(unroll)))
-			f.While(k.I32, func() { turn(unroll) })
-			k.Set(k8.And(i32(unroll - 1)))
-			f.While(k.I32, func() { turn(1) })
+			left.Set(k8.I32)
+			for _, groups := range turns {
+				k.Set(left.DivU(i32(groups)))
+				left.Set(left.Sub(k.Mul(i32(groups))))
+				f.While(k.I32, func() { turn(groups) })
+			}
 			acc.addTo(0, y.I32, cols.I32)
 			acc.addTo(1, y.Add(ldy.I32), cols.I32)
 		}, step{x, ldx.Shl(i32(1))}, step{y, ldy.Shl(i32(1))})
@@ -137,17 +151,19 @@ func (l *Lib) panel() *wasmasm.Func {
 // best (two streams reached 60 % of its bandwidth beyond the last-level cache).
 func (l *Lib) row() *wasmasm.Func {
 	return l.once(key{op: "row"}, func() *wasmasm.Func {
+		width := l.features.Panel()
+		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
 		f := l.m.Func("")
 		x, w, y, n, k8, panelBytes := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		px, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
-		acc := l.newTile(f, 1, graph.Panel)
+		acc := l.newTile(f, 1, width)
 		xk := f.LocalV128()
 		turn := func(groups int) { // groups of 8 k
 			f.Drop(px.LoadV128(uint32(32*groups - 16)))
 			f.Drop(pw.LoadV128(uint32(2*panelK*groups - 16)))
 			for s := range 2 * groups {
 				xk.Set(px.LoadV128(uint32(16 * s)))
-				for j := range graph.Panel {
+				for j := range width {
 					acc.madd(0, j, pw.LoadV128(uint32(panelK*s+16*j)), xk.V128)
 				}
 			}
@@ -165,8 +181,8 @@ func (l *Lib) row() *wasmasm.Func {
 			f.While(k.I32, func() { turn(1) })
 			acc.addTo(0, y.I32, n.I32)
 			w.Set(w.Add(panelBytes.I32))
-			y.Set(y.Add(i32(4 * graph.Panel)))
-			n.Set(n.Sub(n.Min(i32(graph.Panel))))
+			y.Set(y.Add(i32(4 * width)))
+			n.Set(n.Sub(n.Min(i32(width))))
 		})
 		return f
 	})
@@ -182,10 +198,12 @@ func (l *Lib) row() *wasmasm.Func {
 //	}
 func (l *Lib) Unproject() *wasmasm.Func {
 	return l.once(key{op: "unproject"}, func() *wasmasm.Func {
+		width := l.features.Panel()
+		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
 		f := l.m.Func("")
 		x, w, y, n, k8 := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		py, k := f.LocalI32(), f.LocalI32()
-		var xj [graph.Panel]wasmasm.V128Var
+		xj := make([]wasmasm.V128Var, width)
 		for j := range xj {
 			xj[j] = f.LocalV128()
 		}
@@ -204,8 +222,8 @@ func (l *Lib) Unproject() *wasmasm.Func {
 				}
 				f.StoreV128(py, 0, sum)
 			}, step{py, i32(16)}, step{w, i32(panelK)})
-			x.Set(x.Add(i32(4 * graph.Panel)))
-			n.Set(n.Sub(n.Min(i32(graph.Panel))))
+			x.Set(x.Add(i32(4 * width)))
+			n.Set(n.Sub(n.Min(i32(width))))
 		})
 		return f
 	})

@@ -11,9 +11,11 @@ import (
 
 // TestLinear checks shapes around every boundary of its loops: pairs of rows,
 // panels, unrolled groups of k, and chunks of k.
-func TestLinear(t *testing.T) {
+func TestLinear(t *testing.T) { widths(t, testLinear) }
+
+func testLinear(t *testing.T, f Features) {
 	r := rand.New(rand.NewPCG(21, 1))
-	mc := newMachine(t, 64, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.Linear(), 8) })
+	mc := newMachineFor(t, f, 64, func(m *wasmasm.Module, l *Lib) { export(m, "linear", l.Linear(), 8) })
 	check := func(m, n, k int) {
 		t.Helper()
 		// Strides wider than the rows: what lies between must stay.
@@ -28,7 +30,7 @@ func TestLinear(t *testing.T) {
 			}
 		}
 		mc.top = 64
-		px, pw, py := mc.put(x), mc.put(pack(r, w, k)), mc.put(y)
+		px, pw, py := mc.put(x), mc.put(pack(r, w, k, f.Panel())), mc.put(y)
 		mc.call("linear", uint64(px), uint64(pw), uint64(py), uint64(m), uint64(n), uint64(k/8), uint64(4*ldx), uint64(4*ldy))
 		what := fmt.Sprintf("m %d n %d k %d: y", m, n, k)
 		got := mc.get(py, m*ldy)
@@ -38,14 +40,14 @@ func TestLinear(t *testing.T) {
 		}
 	}
 	for m := 1; m <= 5; m++ {
-		for n := 1; n <= 11; n++ {
-			for k8 := 1; k8 <= 2*unroll+1; k8++ {
+		for n := 1; n <= 2*f.Panel()+1; n++ {
+			for k8 := 1; k8 <= 2*wideUnroll+1; k8++ {
 				check(m, n, 8*k8)
 			}
 		}
 	}
 	for _, chunks := range []int{1, 2, 3} {
-		for _, more := range []int{-1, 0, 1, unroll} {
+		for _, more := range []int{-1, 0, 1, unroll, wideUnroll} {
 			for _, m := range []int{1, 2, 3} {
 				check(m, 7, 8*(chunks*maxChunk8+more))
 			}
@@ -60,13 +62,15 @@ func TestLinear(t *testing.T) {
 	}
 }
 
-func TestUnproject(t *testing.T) {
+func TestUnproject(t *testing.T) { widths(t, testUnproject) }
+
+func testUnproject(t *testing.T, f Features) {
 	r := rand.New(rand.NewPCG(22, 1))
-	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "unproject", l.Unproject(), 5) })
+	mc := newMachineFor(t, f, 1, func(m *wasmasm.Module, l *Lib) { export(m, "unproject", l.Unproject(), 5) })
 	for n := 1; n <= 16; n++ {
 		for _, k := range []int{8, 16, 40, 104} {
 			// Behind x is noise.
-			x, w, y := random(r, n+graph.Panel), random(r, n*k), random(r, k+8)
+			x, w, y := random(r, n+f.Panel()), random(r, n*k), random(r, k+8)
 			want := widen(y)
 			for j := range n {
 				for c := range k {
@@ -74,7 +78,7 @@ func TestUnproject(t *testing.T) {
 				}
 			}
 			mc.top = 64
-			px, pw, py := mc.put(x), mc.put(pack(r, w, k)), mc.put(y)
+			px, pw, py := mc.put(x), mc.put(pack(r, w, k, f.Panel())), mc.put(y)
 			mc.call("unproject", uint64(px), uint64(pw), uint64(py), uint64(n), uint64(k/8))
 			what := fmt.Sprintf("n %d k %d: y", n, k)
 			near(t, what, mc.get(py, len(y)), want, 1e-5)

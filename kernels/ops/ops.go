@@ -10,7 +10,10 @@
 // in each op's comment is its definition, and its test.
 package ops
 
-import "litefront/kernels/wasmasm"
+import (
+	"litefront/kernels/wasmasm"
+	"litefront/searchcore/graph"
+)
 
 // Lib emits functions into a module on demand, each once.
 type Lib struct {
@@ -31,6 +34,10 @@ type Features struct {
 	// RelaxedSIMD adds products of floats by the fused instruction of relaxed SIMD:
 	// faster, and rounded as the engine likes.
 	RelaxedSIMD bool
+	// WidePanels has matrices of floats in panels of graph.WidePanel rows: faster
+	// where twelve sums stay in registers. It follows from RelaxedSIMD, which needs
+	// none for products.
+	WidePanels bool
 	// RelaxedDot multiplies integers by relaxed SIMD's dot instruction, with
 	// activations of 14 bits: the same results everywhere, faster on some processors
 	// and slower on others.
@@ -40,6 +47,14 @@ type Features struct {
 // New returns a library that emits into m, using f.
 func New(m *wasmasm.Module, f Features) *Lib {
 	return &Lib{m: m, features: f, funcs: map[key]*wasmasm.Func{}}
+}
+
+// Panel is how many rows of floats a panel has.
+func (f Features) Panel() int {
+	if f.WidePanels || f.RelaxedSIMD {
+		return graph.WidePanel
+	}
+	return graph.Panel
 }
 
 // once returns the function of k, emitting it at the first call.

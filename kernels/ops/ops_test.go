@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -24,9 +25,21 @@ type machine struct {
 // exported by name through export.
 func newMachine(t testing.TB, pages uint32, emit func(m *wasmasm.Module, l *Lib)) *machine {
 	t.Helper()
+	return newMachineFor(t, Features{}, pages, emit)
+}
+
+// widths runs test for both widths of panels of floats.
+func widths(t *testing.T, test func(t *testing.T, f Features)) {
+	for _, f := range []Features{{}, {WidePanels: true}} {
+		t.Run(fmt.Sprint(f.Panel()), func(t *testing.T) { test(t, f) })
+	}
+}
+
+func newMachineFor(t testing.TB, f Features, pages uint32, emit func(m *wasmasm.Module, l *Lib)) *machine {
+	t.Helper()
 	m := wasmasm.NewModule()
 	m.Memory(pages, pages)
-	emit(m, New(m, Features{}))
+	emit(m, New(m, f))
 	bytes, err := m.Bytes()
 	if err != nil {
 		t.Fatal(err)

@@ -103,14 +103,14 @@ func QuantizeRow(row []float32) (q []int8, scale float32) {
 //
 //	for i := range panels * graph.Panel {
 //		for j := range 8 * k8 {
-//			w[i*16*k16+j] = int8(roundToEven(Random(seed, index(i, j), bound, 0) / (bound / 127)))
+//			w[i*16*k16+j] = int8(roundToEven(Random(seed, i*8*k8+j, bound, 0) / (bound / 127)))
 //		}
 //	}
 func (l *Lib) FillI8() *wasmasm.Func {
 	return l.once(key{op: "fill8"}, func() *wasmasm.Func {
 		f := l.m.Func("")
 		p, panels, k8, k16, seed, bound := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamF32()
-		first, k, r, at := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
+		first, index, k, r, at := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
 		h, unit := f.LocalV128(), f.LocalV128()
 		var part [4]wasmasm.V128Var
 		for i := range part {
@@ -118,21 +118,21 @@ func (l *Lib) FillI8() *wasmasm.Func {
 		}
 		unit.Set(bound.Div(wasmasm.ConstF32(maxI8)).Splat())
 		rows(f, panels, func() {
-			at.Set(first.I32)
+			index.Set(first.I32)
 			k.Set(k16.I32)
 			rows(f, k, func() {
+				at.Set(index.I32)
 				r.Set(i32(graph.Panel))
 				rows(f, r, func() {
 					for i := range part { // four groups of four columns
-						h.Set(at.Add(i32(4 * graph.Panel * i)).Splat().I32x4Add(wasmasm.ConstI32x4(0, 1, 2, 3)))
+						h.Set(consecutive(at.Add(i32(4 * i))))
 						weight := randomVector(h, seed, bound, wasmasm.ConstF32(0))
 						part[i].Set(weight.F32x4Div(unit.V128).F32x4Nearest().I32x4TruncF32x4())
 					}
 					low, high := part[0].I16x8NarrowI32x4(part[1].V128), part[2].I16x8NarrowI32x4(part[3].V128)
 					f.StoreV128(p, 0, low.I8x16NarrowI16x8(high))
-				}, step{p, i32(16)}, step{at, i32(4)})
-				at.Set(at.Add(i32(3 * 4 * graph.Panel)))
-			})
+				}, step{p, i32(16)}, step{at, k8.Shl(i32(3))})
+			}, step{index, i32(2 * graph.Lane)})
 			first.Set(first.Add(k8.Mul(i32(graph.Lane * graph.Panel))))
 		})
 		return f

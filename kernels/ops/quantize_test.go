@@ -129,8 +129,8 @@ func TestFillI8(t *testing.T) {
 					mc.call("fill", uint64(p), uint64(panels), uint64(k8), uint64(ints.Stride()/16), uint64(seed), uint64(math.Float32bits(bound)))
 					for i := range n {
 						for j := range 8 * k8 {
-							b, _ := mc.mem.ReadByte(p + uint32(ints.Index(i, j)))
-							w := Random(seed, floats.Index(i, j), bound, 0)
+							b, _ := mc.mem.ReadByte(p + uint32(ints.Index(i, j, graph.Panel)))
+							w := Random(seed, i*8*k8+j, bound, 0)
 							if want := math.RoundToEven(float64(w / (bound / 127))); float64(int8(b)) != want {
 								t.Fatalf("n %d k %d: (%d, %d) is %d, want %g", n, 8*k8, i, j, int8(b), want)
 							}
@@ -162,7 +162,7 @@ func TestClearI8(t *testing.T) {
 		mc.call("clear", uint64(p), uint64(k/16), uint64(row), uint64(rowEnd), uint64(col), uint64(colEnd))
 		for i := row; i < rowEnd; i++ {
 			for j := col; j < colEnd; j++ {
-				w[x.Index(i, j)] = 0
+				w[x.Index(i, j, graph.Panel)] = 0
 			}
 		}
 		for i, want := range w {

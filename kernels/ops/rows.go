@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"litefront/kernels/wasmasm"
-	"litefront/searchcore/graph"
 )
 
 // Gather emits gather(ids, table, y, m, k8, start, n): rows of a table in panels
@@ -22,15 +21,17 @@ import (
 //	}
 func (l *Lib) Gather(scale float32) *wasmasm.Func {
 	return l.once(key{op: "gather", dims: [3]int{int(math.Float32bits(scale))}}, func() *wasmasm.Func {
+		width := l.features.Panel()
+		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
 		f := l.m.Func("")
 		ids, table, y, m, k8, start, n := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		id, p, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
 		rows(f, m, func() {
 			id.Set(ids.LoadI32(0).Sub(start.I32))
 			f.IfElse(id.LtU(n.I32), func() { // unsigned: not below start either
-				panel := id.DivU(i32(graph.Panel))
+				panel := id.DivU(i32(width))
 				p.Set(table.Add(panel.Mul(k8.I32).Mul(i32(2 * panelK))).
-					Add(id.Sub(panel.Mul(i32(graph.Panel))).Shl(i32(4))))
+					Add(id.Sub(panel.Mul(i32(width))).Shl(i32(4))))
 				k.Set(k8.Shl(i32(1)))
 				rows(f, k, func() {
 					f.StoreV128(y, 0, p.LoadV128(0).F32x4Mul(wasmasm.SplatF32(scale)))
@@ -150,13 +151,15 @@ func (l *Lib) Zero() *wasmasm.Func {
 //	}
 func (l *Lib) Clear() *wasmasm.Func {
 	return l.once(key{op: "clear"}, func() *wasmasm.Func {
+		width := l.features.Panel()
+		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
 		f := l.m.Func("")
 		w, k8, row, rowEnd, col, colEnd := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		p, c := f.LocalI32(), f.LocalI32()
 		f.While(row.LtU(rowEnd.I32), func() {
-			panel := row.DivU(i32(graph.Panel))
+			panel := row.DivU(i32(width))
 			p.Set(w.Add(panel.Mul(k8.I32).Mul(i32(2 * panelK))).
-				Add(row.Sub(panel.Mul(i32(graph.Panel))).Shl(i32(4))))
+				Add(row.Sub(panel.Mul(i32(width))).Shl(i32(4))))
 			c.Set(col.I32)
 			f.While(c.LtU(colEnd.I32), func() {
 				f.StoreF32(p.Add(c.ShrU(i32(2)).Mul(i32(panelK))).Add(c.And(i32(3)).Shl(i32(2))), 0, wasmasm.ConstF32(0))

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"litefront/kernels/wasmasm"
-	"litefront/searchcore/graph"
 )
 
 // same fails unless got is want exactly.
@@ -30,13 +29,13 @@ func (m *machine) over(p uint32, v []float32) {
 	}
 }
 
-// pack stores a matrix of width k in panels. The rows that fill up the last
-// panel are noise.
-func pack(r *rand.Rand, w []float32, k int) (packed []float32) {
+// pack stores a matrix of width k in panels of so many rows. Those that fill up the
+// last panel are noise.
+func pack(r *rand.Rand, w []float32, k, width int) (packed []float32) {
 	rows := len(w) / k
-	for panel := 0; panel < rows; panel += graph.Panel {
+	for panel := 0; panel < rows; panel += width {
 		for group := 0; group < k; group += 4 {
-			for row := panel; row < panel+graph.Panel; row++ {
+			for row := panel; row < panel+width; row++ {
 				for col := group; col < group+4; col++ {
 					if row < rows {
 						packed = append(packed, w[row*k+col])
@@ -50,16 +49,18 @@ func pack(r *rand.Rand, w []float32, k int) (packed []float32) {
 	return packed
 }
 
-func TestGather(t *testing.T) {
+func TestGather(t *testing.T) { widths(t, testGather) }
+
+func testGather(t *testing.T, f Features) {
 	r := rand.New(rand.NewPCG(11, 1))
 	const most = 9
 	for _, scale := range []float32{1, 3.5} {
-		mc := newMachine(t, 2, func(m *wasmasm.Module, l *Lib) { export(m, "gather", l.Gather(scale), 7) })
+		mc := newMachineFor(t, f, 2, func(m *wasmasm.Module, l *Lib) { export(m, "gather", l.Gather(scale), 7) })
 		for _, k := range []int{8, 24, 320} {
 			for _, rows := range []int{1, 4, 5, 6, 23} {
 				mc.top = 64
 				table, y := random(r, rows*k), random(r, most*k)
-				ids, pt, py := mc.put(make([]float32, most)), mc.put(pack(r, table, k)), mc.put(y)
+				ids, pt, py := mc.put(make([]float32, most)), mc.put(pack(r, table, k, f.Panel())), mc.put(y)
 				for m := range most {
 					start := r.IntN(3) * 1000
 					want := slices.Clone(y)
@@ -137,10 +138,12 @@ func TestTranspose(t *testing.T) {
 	}
 }
 
-func TestClear(t *testing.T) {
+func TestClear(t *testing.T) { widths(t, testClear) }
+
+func testClear(t *testing.T, f Features) {
 	r := rand.New(rand.NewPCG(16, 1))
 	const rows, most = 17, 20 * 40
-	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "clear", l.Clear(), 6) })
+	mc := newMachineFor(t, f, 1, func(m *wasmasm.Module, l *Lib) { export(m, "clear", l.Clear(), 6) })
 	pw := mc.put(make([]float32, most))
 	for range 200 {
 		k := 8 * (1 + r.IntN(5))
@@ -148,11 +151,11 @@ func TestClear(t *testing.T) {
 		rowEnd, colEnd := row+r.IntN(rows-row+1), col+r.IntN(k-col+1)
 		w := random(r, rows*k)
 		seed := r.Uint64() // of the noise
-		mc.over(pw, pack(rand.New(rand.NewPCG(seed, 1)), w, k))
+		mc.over(pw, pack(rand.New(rand.NewPCG(seed, 1)), w, k, f.Panel()))
 		for i := row; i < rowEnd; i++ {
 			clear(w[i*k+col : i*k+colEnd])
 		}
-		want := pack(rand.New(rand.NewPCG(seed, 1)), w, k)
+		want := pack(rand.New(rand.NewPCG(seed, 1)), w, k, f.Panel())
 		mc.call("clear", uint64(pw), uint64(k/8), uint64(row), uint64(rowEnd), uint64(col), uint64(colEnd))
 		same(t, fmt.Sprintf("k %d rows %d to %d columns %d to %d: w", k, row, rowEnd, col, colEnd), mc.get(pw, len(want)), want)
 	}

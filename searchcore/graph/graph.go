@@ -13,10 +13,14 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// Panel is how many rows of a packed matrix lie interleaved: for every sixteen
+// Panels are how many rows of a packed matrix lie interleaved: for every sixteen
 // bytes of columns, those of one row after the other. Inner loops then read one
-// stream.
-const Panel = 5
+// stream. How many rows of floats are best depends on the registers that an engine
+// has to spare; plans have room for either.
+const (
+	Panel     = 5
+	WidePanel = 6 // of floats only
+)
 
 // Lane is the granularity, in floats, of stored dimensions that inner loops run
 // over. Padding is always zero, so loops have no remainders.
@@ -82,7 +86,7 @@ func (k Kind) String() string {
 }
 
 // Tensor is a matrix. It is stored row-major with stride Stride(), or packed in
-// panels of [Panel] rows, the last one filled up.
+// panels of [Panel] or [WidePanel] rows, the last one filled up.
 type Tensor struct {
 	Name       string
 	Kind       Kind
@@ -116,10 +120,14 @@ func (t *Tensor) Stride() int {
 // included.
 func (t *Tensor) storedRows() int {
 	rows := t.Rows.Size()
-	if t.Packed {
-		rows = (rows + Panel - 1) / Panel * Panel
+	if !t.Packed {
+		return rows
 	}
-	return rows
+	up := func(panel int) int { return (rows + panel - 1) / panel * panel }
+	if t.Format == F32 {
+		return max(up(Panel), up(WidePanel))
+	}
+	return up(Panel)
 }
 
 // Bytes is the stored size.
@@ -127,17 +135,18 @@ func (t *Tensor) Bytes() int64 {
 	return int64(t.Format.Bytes()) * int64(t.storedRows()) * int64(t.Stride())
 }
 
-// Index is where entry (row, col) is stored, in entries from Offset.
-func (t *Tensor) Index(row, col int) int {
+// Index is where entry (row, col) is stored, in entries from Offset, if panels of
+// floats have so many rows.
+func (t *Tensor) Index(row, col, panel int) int {
 	r, c, ld := t.Rows.At(row), t.Cols.At(col), t.Stride()
 	if !t.Packed {
 		return r*ld + c
 	}
 	n := 4 // consecutive entries of a row: what fills a vector
 	if t.Format == I8 {
-		n = 16
+		n, panel = 16, Panel
 	}
-	return r/Panel*Panel*ld + c/n*n*Panel + r%Panel*n + c%n
+	return r/panel*panel*ld + c/n*n*panel + r%panel*n + c%n
 }
 
 // OpKind names an operation.

@@ -303,7 +303,7 @@ func TestQuantize(t *testing.T) {
 }
 
 // TestIndex stores every entry in a place of its own, within the tensor: panels of
-// five rows hold four floats or sixteen int8 of each in turn.
+// five or six rows hold four floats, or of five rows sixteen int8, of each in turn.
 func TestIndex(t *testing.T) {
 	for _, x := range []graph.Tensor{
 		{Rows: graph.Heads(3, 5), Cols: graph.Heads(2, 11)},
@@ -312,25 +312,37 @@ func TestIndex(t *testing.T) {
 		{Rows: graph.Dense(1), Cols: graph.Padded(1), Packed: true, Format: graph.I8},
 		{Rows: graph.Dense(7), Cols: graph.Heads(3, 3), Format: graph.I16},
 	} {
-		seen := map[int]bool{}
-		for r := range x.Rows.Len {
-			for c := range x.Cols.Len {
-				i := x.Index(r, c)
-				if i < 0 || (i+1)*x.Format.Bytes() > int(x.Bytes()) || seen[i] {
-					t.Fatalf("%+v: (%d, %d) lies at %d", x, r, c, i)
+		for _, panel := range []int{graph.Panel, graph.WidePanel} {
+			seen := map[int]bool{}
+			for r := range x.Rows.Len {
+				for c := range x.Cols.Len {
+					i := x.Index(r, c, panel)
+					if i < 0 || (i+1)*x.Format.Bytes() > int(x.Bytes()) || seen[i] {
+						t.Fatalf("%+v: (%d, %d) lies at %d", x, r, c, i)
+					}
+					seen[i] = true
 				}
-				seen[i] = true
 			}
 		}
 	}
 	x := graph.Tensor{Rows: graph.Dense(12), Cols: graph.Padded(40), Packed: true, Format: graph.I8} // stored are 15 × 48
 	for _, c := range [][3]int{{0, 15, 15}, {1, 0, 16}, {4, 3, 67}, {0, 16, 80}, {2, 39, 80*2 + 2*16 + 7}, {5, 0, 240}, {11, 17, 480 + 80 + 16 + 1}} {
-		if i := x.Index(c[0], c[1]); i != c[2] {
+		if i := x.Index(c[0], c[1], graph.WidePanel); i != c[2] {
 			t.Errorf("(%d, %d) lies at %d, want %d", c[0], c[1], i, c[2])
 		}
 	}
 	if x.Bytes() != 15*48 || x.Stride() != 48 {
 		t.Errorf("%d bytes, stride %d", x.Bytes(), x.Stride())
+	}
+	// Of these as floats, 12 × 40 are stored in two panels of six rows, and the plan has room for three of five.
+	x = graph.Tensor{Rows: graph.Dense(12), Cols: graph.Padded(40), Packed: true}
+	for _, c := range [][4]int{{0, 3, 6, 3}, {1, 0, 6, 4}, {5, 3, 6, 23}, {0, 4, 6, 24}, {6, 0, 6, 240}, {11, 39, 6, 479}, {5, 3, 5, 203}, {0, 4, 5, 20}} {
+		if i := x.Index(c[0], c[1], c[2]); i != c[3] {
+			t.Errorf("floats: (%d, %d) lies at %d in panels of %d, want %d", c[0], c[1], i, c[2], c[3])
+		}
+	}
+	if x.Bytes() != 4*15*40 {
+		t.Errorf("floats take %d bytes", x.Bytes())
 	}
 }
 

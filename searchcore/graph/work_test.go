@@ -125,7 +125,7 @@ func TestWorkOfInt8(t *testing.T) {
 							want.Bytes = n * 64
 						} else {
 							n = o.W.Scales.Bytes() / 4
-							want.Bytes -= 3 * plain.W.Bytes() / 4
+							want.Bytes += o.W.Bytes() - plain.W.Bytes()
 						}
 						want.Bytes += 4 * n
 					}
