@@ -265,7 +265,7 @@ func sameSearch(t *testing.T, both map[string]core) {
 		// The initial population, and what is bred from it.
 		{"generations", func(q *search.Request) { q.Budget = "112" }, nil, 0, trial.Done{Reason: search.DoneBudget, Measured: 112}},
 		{"sentinels", func(q *search.Request) { q.Setup.Protocol, q.TrialTimeMs = trial.Litefront, 50 }, nil, 0, trial.Done{Reason: search.DoneBudget, Measured: 4}},
-		{"time", func(q *search.Request) { q.Budget = "6s" }, nil, 0, trial.Done{Reason: search.DoneBudget, Measured: 3}},
+		{"time", func(q *search.Request) { q.Budget = "7s" }, nil, 0, trial.Done{Reason: search.DoneBudget, Measured: 3}},
 		{"engine lost", nil, lost, 0, trial.Done{Reason: search.DoneBudget, Measured: 3, Failed: 1}},
 		{"engine lost under sentinels", func(q *search.Request) { q.Setup.Protocol, q.TrialTimeMs = trial.Litefront, 50 }, lost, 0, trial.Done{Reason: search.DoneBudget, Measured: 4}},
 		{"device gone", nil, gone, 0, trial.Done{Reason: search.DoneFailed, Measured: 1, Failed: 1}},

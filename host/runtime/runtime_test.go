@@ -36,7 +36,7 @@ func module(t *testing.T) *kernels.Module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := kernels.Compile(g, kernels.Features{})
+	m, err := kernels.Compile(g, features())
 	if err != nil {
 		t.Fatal(err)
 	}
