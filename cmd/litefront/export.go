@@ -35,6 +35,9 @@ var formats = []format{
 // imageFile is what model.json calls the weights.
 const imageFile = "weights.bin"
 
+// portable are the features of an exported module: any engine runs it.
+var portable = kernels.Features{}
+
 // exportCommand writes an architecture in the formats of other programs.
 func exportCommand() *cobra.Command {
 	var names []string
@@ -189,10 +192,10 @@ func (e exporter) render(w io.Writer, name string) error {
 	case "model.onnx":
 		return export.WriteONNX(w, e.g, e.weights)
 	case imageFile:
-		data, _, err = export.Place(e.g, e.weights)
+		data, _, err = export.Place(e.g, e.weights, portable.Panel())
 	case "model.wasm", "model.json":
 		var m *kernels.Module
-		if m, err = kernels.Compile(e.g, kernels.Features{}); err != nil {
+		if m, err = kernels.Compile(e.g, portable); err != nil {
 			return err
 		}
 		data = m.Bytes

@@ -132,7 +132,7 @@ type decoder struct {
 }
 
 func newDecoder(e *runtime.Engine, g *graph.Graph, weights string, seed uint32) (*decoder, error) {
-	m, err := kernels.Compile(g, kernels.Features{})
+	m, err := kernels.Compile(g, e.Features())
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func newDecoder(e *runtime.Engine, g *graph.Graph, weights string, seed uint32) 
 	if err != nil {
 		return nil, err
 	}
-	image, offset, err := export.Place(g, w)
+	image, offset, err := export.Place(g, w, e.Features().Panel())
 	if err != nil {
 		return nil, err
 	}

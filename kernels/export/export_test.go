@@ -133,7 +133,7 @@ func (p program) call(name string, args ...uint64) {
 // place brings weights into memory.
 func (p program) place(w export.Weights) {
 	p.t.Helper()
-	image, offset, err := export.Place(p.g, w)
+	image, offset, err := export.Place(p.g, w, graph.Panel)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestWrongWeights(t *testing.T) {
 	} {
 		w := export.Seeded(g, seed)
 		w[c.name] = w[c.name][1:]
-		_, _, placed := export.Place(g, w)
+		_, _, placed := export.Place(g, w, graph.Panel)
 		var discard bytes.Buffer
 		for _, err := range []error{placed, export.WriteONNX(&discard, g, w), export.WriteSafetensors(&discard, a, w)} {
 			if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -69,7 +69,7 @@ func TestDescribe(t *testing.T) {
 
 			memory, _ := p.mod.Memory().Read(0, p.mod.Memory().Size())
 			weights := export.Seeded(g, seed)
-			image, offset, err := export.Place(g, weights)
+			image, offset, err := export.Place(g, weights, graph.Panel)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,9 +11,9 @@ import (
 // Place returns the weight region of the linear memory that g plans, and the
 // offset in bytes at which it belongs there: every tensor at its planned place
 // and in its packed layout, padding zero, matrices of an int8 module rounded by
-// [ops.QuantizeRow]. With it in memory, the module of g without features, whose
-// panels all have graph.Panel rows, runs without init.
-func Place(g *graph.Graph, w Weights) (image []byte, offset int64, err error) {
+// [ops.QuantizeRow]. With it in memory, the module of g with panels of floats of so
+// many rows (kernels.Features.Panel) runs without init.
+func Place(g *graph.Graph, w Weights, panel int) (image []byte, offset int64, err error) {
 	if err := w.check(g); err != nil {
 		return nil, 0, err
 	}
@@ -26,7 +26,7 @@ func Place(g *graph.Graph, w Weights) (image []byte, offset int64, err error) {
 			continue
 		}
 		for i, v := range w[t.Name] {
-			index := t.Index(i/t.Cols.Len, i%t.Cols.Len, graph.Panel)
+			index := t.Index(i/t.Cols.Len, i%t.Cols.Len, panel)
 			binary.LittleEndian.PutUint32(at[4*index:], math.Float32bits(v))
 		}
 	}
