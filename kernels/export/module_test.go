@@ -10,6 +10,7 @@ import (
 
 	"litefront/kernels"
 	"litefront/kernels/export"
+	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
 
