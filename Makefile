@@ -121,7 +121,7 @@ bench-kernels:
 	go run ./bench/kernels
 
 bench-page: tools artefacts
-	go run ./bench/page
+	go run ./bench/page -search
 
 bench-core: artefacts
 	go run ./bench/core

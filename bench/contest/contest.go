@@ -5,6 +5,7 @@ package contest
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"litefront/bench/programs"
 	"litefront/host/runtime"
+	"litefront/host/wholefile"
 	"litefront/kernels/measure"
 )
 
@@ -128,7 +130,11 @@ func Cell(format string, x *float64, times float64) string {
 	return fmt.Sprintf(format, *x*times)
 }
 
-// Write writes results as JSON.
+// Unmeasured prints a line for a goal that nothing measured could show.
+func Unmeasured(goal string) { fmt.Printf("----  %s: not measured\n", goal) }
+
+// Write writes results as JSON. Whatever interrupts it, the file is whole: the new
+// one or the one before.
 func Write(path string, results any) error {
 	data, err := json.MarshalIndent(results, "", "  ")
 	if err != nil {
@@ -137,5 +143,11 @@ func Write(path string, results any) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
+	if err := wholefile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	}); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }

@@ -2,9 +2,11 @@
 
 // Command page measures the web page in headless Chromium: how soon a first
 // visit is interactive, how much it transfers, how much slower a module's first
-// prefill is than later ones, and how fast emitted modules run there, beside wazero
-// and the peak of 128-bit arithmetic, interleaved in one run. It prints a verdict
-// per goal and writes bench/results/page.json.
+// prefill is than later ones, how long its worker takes to solve a space for the
+// exact frontier, and how fast emitted modules run there, beside wazero and the peak
+// of 128-bit arithmetic, interleaved in one run; with -search also what one tap
+// brings, which takes minutes. It prints a verdict per goal and writes
+// bench/results/page.json.
 package main
 
 import (
@@ -17,6 +19,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -40,9 +43,10 @@ const (
 func main() {
 	log.SetFlags(0)
 	rounds := flag.Int("rounds", 7, "rounds of the kernels; each runs everything once")
+	search := flag.Bool("search", false, "run the search that one tap on the page starts, too")
 	out := flag.String("out", filepath.Join("bench", "results", "page.json"), "where to write the results")
 	flag.Parse()
-	if err := run(*rounds, *out); err != nil {
+	if err := run(*rounds, *search, *out); err != nil {
 		log.Fatal("bench: ", err)
 	}
 }
@@ -57,6 +61,8 @@ type results struct {
 	// By engine: wazero, Chromium, Chromium with relaxed SIMD.
 	Engines []engineResults `json:"engines"`
 	First   []firstPrefill  `json:"first_prefill"`
+	Solving []solving       `json:"solving"`
+	Search  *searched       `json:"search"` // nil if it was not run
 }
 
 type engineResults struct {
@@ -69,7 +75,7 @@ type engineResults struct {
 	Decode    contest.Result    `json:"decode"`
 }
 
-func run(rounds int, out string) error {
+func run(rounds int, search bool, out string) error {
 	dist, err := web.Dist()
 	if err != nil {
 		return err
@@ -93,6 +99,14 @@ func run(rounds int, out string) error {
 	}
 	if r.First, err = firstPrefills(server.URL); err != nil {
 		return err
+	}
+	if r.Solving, err = solvings(server.URL); err != nil {
+		return err
+	}
+	if search {
+		if r.Search, err = defaultSearch(server.URL); err != nil {
+			return err
+		}
 	}
 	if err := r.kernels(server.URL); err != nil {
 		return err
@@ -261,4 +275,10 @@ func (r results) print() {
 		contest.Verdict(f.ratio() <= goalFirstPrefill, "%s: the first prefill takes %.2f× a steady one of %.0f ms (goal %.1f×)",
 			f.Name, f.ratio(), contest.Median(f.SteadyMs), goalFirstPrefill)
 	}
+	for _, s := range r.Solving {
+		ms := contest.Median(s.Ms)
+		contest.Verdict(ms <= goalSolveMs, "%s: the worker, opening a study of %d measurements, has the exact frontier of %d members after %.1f s [%.1f, %.1f] (goal %d)",
+			s.Space, s.Fitted, s.Members, ms/1e3, slices.Min(s.Ms)/1e3, slices.Max(s.Ms)/1e3, goalSolveMs/1000)
+	}
+	r.Search.print()
 }

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"litefront/bench/contest"
 	"litefront/bench/engines"
@@ -20,8 +22,9 @@ import (
 )
 
 // compare sets baselines beside the models that are best with at least as many
-// decoder parameters, objective by objective, under each engine.
-func compare(o options) (*results, error) {
+// decoder parameters, objective by objective, under each engine. Every table is
+// written to o.out as it is measured, and taken from there if it has been.
+func compare(ctx context.Context, o options) (*results, error) {
 	layers, err := depths(o.layers)
 	if err != nil {
 		return nil, err
@@ -29,30 +32,49 @@ func compare(o options) (*results, error) {
 	if o.rounds < 1 {
 		return nil, fmt.Errorf("rounds %d must be at least 1", o.rounds)
 	}
+	if o.train < cost.MinObservations {
+		return nil, fmt.Errorf("train %d must be at least %d", o.train, cost.MinObservations)
+	}
 	opened, end, err := engines.Open(o.engines, o.trialTime)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	r := &results{Code: runtime.CodeVersion(), Rounds: o.rounds, Train: o.train}
+	r := &results{settings: settings{runtime.CodeVersion(), layers, o.rounds, o.train, float64(o.trialTime) / float64(time.Millisecond)}}
+	if !o.fresh {
+		if err := r.resume(o.out); err != nil {
+			return nil, err
+		}
+	}
 	for _, b := range allBaselines {
 		sp, err := b.space()
 		if err != nil {
 			return nil, err
 		}
-		f := family{Backbone: b.backbone}
-		if f.Peak, err = b.smallest(sp, layers); err != nil {
-			return nil, err
-		}
-		for _, e := range opened {
-			fmt.Printf("%s, %s\n", b.title, e.Name)
-			pairs, err := b.fastest(sp, layers, e, o)
+		f := r.family(b.backbone)
+		if f == nil {
+			pairs, err := b.smallest(sp, layers)
 			if err != nil {
 				return nil, err
 			}
-			f.Engines = append(f.Engines, engine{e.Name, title(e), pairs})
+			r.Families = append(r.Families, family{Backbone: b.backbone, Peak: pairs})
+			f = r.family(b.backbone)
 		}
-		r.Families = append(r.Families, f)
+		for _, e := range opened {
+			if f.holds(e.Name, e.Device) {
+				fmt.Printf("%s, %s: measured before\n", b.title, e.Name)
+				continue
+			}
+			fmt.Printf("%s, %s\n", b.title, e.Name)
+			pairs, err := b.fastest(ctx, sp, layers, e, o)
+			if err != nil {
+				return nil, err
+			}
+			f.put(engine{e.Name, title(e), e.Device, pairs})
+			if err := contest.Write(o.out, r); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return r, nil
 }
@@ -92,8 +114,8 @@ func (b baselines) smallest(sp space.Space, layers []int) (pairs []pair, err err
 
 // fastest are the quickest models by a cost model of e, and how much quicker they
 // prove to be.
-func (b baselines) fastest(sp space.Space, layers []int, e *engines.Engine, o options) (pairs []pair, err error) {
-	device, err := fit(sp, e, o.train)
+func (b baselines) fastest(ctx context.Context, sp space.Space, layers []int, e *engines.Engine, o options) (pairs []pair, err error) {
+	device, err := fit(ctx, sp, e, o.train)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +127,9 @@ func (b baselines) fastest(sp space.Space, layers []int, e *engines.Engine, o op
 		for _, n := range layers {
 			base, model, err := b.match(n, best)
 			if err != nil {
+				return nil, err
+			}
+			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			x, err := race(e, base, model, objective, o.rounds)
@@ -119,13 +144,16 @@ func (b baselines) fastest(sp space.Space, layers []int, e *engines.Engine, o op
 }
 
 // fit measures designed candidates.
-func fit(sp space.Space, e *engines.Engine, train int) (*cost.Model, error) {
+func fit(ctx context.Context, sp space.Space, e *engines.Engine, train int) (*cost.Model, error) {
 	list, err := cost.Design(sp, workload, train, rand.New(rand.NewPCG(1, 1)), nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	var observations []cost.Observation
 	for _, a := range list {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		m, err := e.Measure(a, workload)
 		if err != nil {
 			return nil, err

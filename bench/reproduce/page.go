@@ -54,11 +54,7 @@ Baselines: GPT-2 has d_model 1024, d_inner 2048 and 16 heads (the paper says 12,
 	}
 	b.WriteString("\n## Goals\n\nOf GPT-2, by the worst of the baselines in question.\n\n| | goal |\n| --- | --- |\n")
 	for _, v := range verdicts {
-		word := "missed"
-		if v.pass {
-			word = "reached"
-		}
-		fmt.Fprintf(&b, "| %s | %s |\n", word, v.text)
+		fmt.Fprintf(&b, "| %s | %v |\n", v.word(), v)
 	}
 	b.WriteString(`
 ## What cannot be had

@@ -3,12 +3,17 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"litefront/bench/contest"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
 )
 
 func TestDepths(t *testing.T) {
@@ -77,25 +82,99 @@ func TestSmallest(t *testing.T) {
 	}
 }
 
-func TestJudgeTakesTheWorst(t *testing.T) {
+// A goal that no pair could show is told, too.
+func TestJudge(t *testing.T) {
 	at := func(x float64) ratio { return ratio{x, x, x} }
-	r := &results{Families: []family{
-		{Backbone: arch.TransformerXL, Engines: []engine{{Name: "e", Pairs: []pair{{Layers: 1, Objective: decode, Ratio: at(0.1)}}}}},
-		{Backbone: arch.GPT2,
-			Peak: []pair{{Layers: 4, Objective: peak, Ratio: at(1.9)}, {Layers: 8, Objective: peak, Ratio: at(1.2)}},
-			Engines: []engine{{Name: "e", Pairs: []pair{
-				{Layers: 1, Objective: decode, Ratio: at(3)},
-				{Layers: 2, Objective: decode, Ratio: at(2.1)},
-				{Layers: 4, Objective: decode, Ratio: at(1.4)},
-				{Layers: 12, Objective: prefill, Ratio: at(0.96)},
-			}}}},
-	}}
-	var got []bool
-	for _, v := range r.judge() {
-		got = append(got, v.pass)
+	words := func(r *results) (list []string) {
+		verdicts, err := r.judge()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range verdicts {
+			list = append(list, v.engine+" "+v.word())
+		}
+		return list
 	}
-	if want := []bool{true, false, true, false}; !slices.Equal(got, want) {
-		t.Errorf("reached %v, want %v: decode to 17M and 40M, memory, prefill", got, want)
+	const none = "not measured"
+	for _, c := range []struct {
+		name string
+		r    results
+		want []string // decode to 17M and 40M, memory, prefill
+	}{
+		{"nothing measured", results{}, []string{
+			"wazero " + none, "chromium " + none, "wazero " + none, "chromium " + none, "any engine " + none, "wazero " + none, "chromium " + none}},
+		{"the worst counts", results{Families: []family{
+			{Backbone: arch.TransformerXL, Engines: []engine{{Name: "wazero", Pairs: []pair{{Layers: 1, Objective: decode, Ratio: at(0.1)}}}}},
+			{Backbone: arch.GPT2,
+				Peak: []pair{{Layers: 4, Objective: peak, Ratio: at(1.9)}, {Layers: 8, Objective: peak, Ratio: at(1.2)}},
+				Engines: []engine{
+					{Name: "wazero", Pairs: []pair{
+						{Layers: 1, Objective: decode, Ratio: at(3)},
+						{Layers: 2, Objective: decode, Ratio: at(2.1)},
+						{Layers: 4, Objective: decode, Ratio: at(1.4)},
+						{Layers: 12, Objective: prefill, Ratio: at(0.96)},
+					}},
+					{Name: "chromium", Pairs: []pair{{Layers: 4, Objective: decode, Ratio: at(1.6)}}},
+				}},
+		}}, []string{
+			"wazero reached", "chromium " + none, "wazero missed", "chromium reached", "any engine reached", "wazero missed", "chromium " + none}},
+	} {
+		if got := words(&c.r); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// What is on the disk is taken over with the same settings only, and a table of
+// another device is measured again.
+func TestResume(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results.json")
+	same := settings{"v1", []int{1, 2}, 7, 20, 800}
+	anew := func(s settings) *results { return &results{settings: s} }
+	if r := anew(same); r.resume(path) != nil || r.Families != nil {
+		t.Errorf("no file: got %+v", r)
+	}
+	device := trial.Device{Name: "a", Features: []string{"simd128"}, TimerStepNs: 40}
+	b := allBaselines[0]
+	model, err := b.model(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := family{Backbone: b.backbone, Peak: []pair{{1, peak, model, ratio{3, 3, 3}}}}
+	f.put(engine{"wazero", "title", device, []pair{{1, decode, model, ratio{2, 1, 3}}}})
+	kept := &results{same, []family{f}}
+	if err := contest.Write(path, kept); err != nil {
+		t.Fatal(err)
+	}
+	r := anew(same)
+	if err := r.resume(path); err != nil || !reflect.DeepEqual(r, kept) {
+		t.Errorf("got %+v, %v; want %+v", r, err, kept)
+	}
+	for _, other := range []settings{
+		{"v2", []int{1, 2}, 7, 20, 800}, {"v1", []int{1}, 7, 20, 800}, {"v1", []int{1, 2}, 8, 20, 800},
+		{"v1", []int{1, 2}, 7, 21, 800}, {"v1", []int{1, 2}, 7, 20, 801},
+	} {
+		if r := anew(other); r.resume(path) != nil || r.Families != nil {
+			t.Errorf("%+v takes over %+v", other, r.Families)
+		}
+	}
+
+	got := r.family(b.backbone)
+	later, elsewhere := device, device
+	later.TimerStepNs, elsewhere.Name = 50, "b"
+	if !got.holds("wazero", later) || got.holds("chromium", device) || got.holds("wazero", elsewhere) {
+		t.Errorf("what %+v holds is another thing", got)
+	}
+	got.put(engine{Name: "wazero", Device: elsewhere})
+	if len(got.Engines) != 1 || !got.holds("wazero", elsewhere) {
+		t.Errorf("measured elsewhere, it holds %+v", got.Engines)
+	}
+
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := anew(same).resume(path); err == nil || !strings.Contains(err.Error(), "-fresh") {
+		t.Errorf("torn file: error %v", err)
 	}
 }
 
@@ -109,22 +188,27 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &results{Rounds: 7, Train: 20, Families: []family{{
+	r := &results{settings{Rounds: 7, Train: 20}, []family{{
 		Backbone: arch.GPT2,
 		Peak:     []pair{{2, peak, model, ratio{1.75, 1.75, 1.75}}},
-		Engines:  []engine{{"made up", "an engine", []pair{{2, decode, model, ratio{1.5, 1.25, 2.5}}}}},
+		Engines:  []engine{{Name: "wazero", Title: "an engine", Pairs: []pair{{2, decode, model, ratio{1.5, 1.25, 2.5}}}}},
 	}}}
+	verdicts, err := r.judge()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var text strings.Builder
-	if err := page(&text, r, correlations{}, r.judge()); err != nil {
+	if err := page(&text, r, correlations{}, verdicts); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"for 7 rounds", "fitted to 20 designed",
 		// Two layers take 16.8M multiply-adds, four 33.6M; the vocabulary with its
 		// projections 53.6M, attention 0.5M a layer: 71.3 over 89.0.
-		"### GPT-2, made up\n", "| 2 | 16.8M | - | **1.50×** [1.25, 2.50] (0.80×) | - | 1.75× |\n",
-		"| missed | made up, decoding with the vocabulary up to 17M decoder parameters: at least 1.50×",
-		"| decode_ms | made up | 2 | 4 layers, d_model 1024, d_inner 2048, 16 heads | 33.6M |",
+		"### GPT-2, wazero\n", "| 2 | 16.8M | - | **1.50×** [1.25, 2.50] (0.80×) | - | 1.75× |\n",
+		"| not measured | chromium, prefill up to 140M decoder parameters (goal 0.97×) |",
+		"| missed | wazero, decoding with the vocabulary up to 17M decoder parameters: at least 1.50×",
+		"| decode_ms | wazero | 2 | 4 layers, d_model 1024, d_inner 2048, 16 heads | 33.6M |",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in the page", want)

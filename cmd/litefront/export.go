@@ -27,13 +27,15 @@ type format struct {
 
 var formats = []format{
 	{"hf", []string{"config.json", "model.safetensors"}},
-	{"onnx", []string{"model.onnx"}},
+	{"onnx", []string{onnxFile}},
 	{"pytorch", []string{"config.json", "model.safetensors", "model.py"}},
 	{"wasm", []string{"model.wasm", "model.json", imageFile}},
 }
 
-// imageFile is what model.json calls the weights.
-const imageFile = "weights.bin"
+const (
+	imageFile = "weights.bin" // what model.json calls the weights
+	onnxFile  = "model.onnx"
+)
 
 // portable are the features of an exported module: any engine runs it.
 var portable = kernels.Features{}
@@ -74,11 +76,11 @@ func exportCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fit, err := w.fitting(a)
+		workload, err := w.fitting(a)
 		if err != nil {
 			return err
 		}
-		g, err := graph.Build(a, fit)
+		g, err := graph.Build(a, workload)
 		if err != nil {
 			return err
 		}
@@ -88,11 +90,8 @@ func exportCommand() *cobra.Command {
 		if err := writable(out); err != nil {
 			return err
 		}
-		if slices.Contains(files, imageFile) {
-			// Before the weights are made, which take as much memory as the module.
-			if err := g.Memory.Fit(graph.MaxBytes); err != nil {
-				return err
-			}
+		if err := fit(g, files); err != nil { // before the weights are made
+			return err
 		}
 		e := exporter{g: g}
 		if e.weights, err = readWeights(weights, g, seed); err != nil {
@@ -101,6 +100,22 @@ func exportCommand() *cobra.Command {
 		return e.write(untilInterrupted(cmd), cmd, out, files)
 	}
 	return cmd
+}
+
+// fit reports a model that is too large for one of the files. Weights that no module
+// could hold are not made for any.
+func fit(g *graph.Graph, files []string) error {
+	if slices.Contains(files, imageFile) {
+		if err := g.Memory.Fit(graph.MaxBytes); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(files, onnxFile) {
+		if err := export.Fit(g, export.MaxONNX); err != nil {
+			return fmt.Errorf("%s: %w", onnxFile, err)
+		}
+	}
+	return export.Fit(g, graph.MaxBytes)
 }
 
 func formatNames() string {
@@ -189,7 +204,7 @@ func (e exporter) render(w io.Writer, name string) error {
 		return export.WriteSafetensors(w, e.g.Arch, e.weights)
 	case "model.py":
 		data = export.PyTorch()
-	case "model.onnx":
+	case onnxFile:
 		return export.WriteONNX(w, e.g, e.weights)
 	case imageFile:
 		data, _, err = export.Place(e.g, e.weights, portable.Panel())

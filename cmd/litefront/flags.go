@@ -143,7 +143,7 @@ func (b *bytesValue) Set(text string) error {
 	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if err != nil || !(x*scale >= 1 && x*scale < math.MaxInt64) {
-		return errors.New("want a positive number of bytes, such as 512MiB or 2GiB")
+		return errors.New("not a number of bytes") // flagError says what is
 	}
 	*b = bytesValue(x * scale)
 	return nil
@@ -184,4 +184,30 @@ func readArch(cmd *cobra.Command, path string) (arch.Architecture, error) {
 		return arch.Architecture{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return a, nil
+}
+
+// allowed says what the values of a flag may be, by their type.
+var allowed = map[string]string{
+	"bool":         "true or false",
+	"float64Slice": "numbers separated by commas, such as 1e6,0.5",
+	"intSlice":     "whole numbers separated by commas, such as 1,2,3",
+	"int":          "a whole number of at most 64 bits",
+	"uint32":       fmt.Sprintf("a whole number from 0 to %d", uint32(math.MaxUint32)),
+	"uint64":       fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)),
+	"float64":      "a number, such as 0.5",
+	"duration":     "a time, such as 1.5s or 2m",
+	"bytes":        "a positive number of bytes, such as 512MiB or 2GiB",
+}
+
+// flagError says of a value that cannot be read what is allowed.
+func flagError(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	f := invalid.GetFlag()
+	if want, known := allowed[f.Value.Type()]; known {
+		return fmt.Errorf("%s %.40q must be %s", f.Name, invalid.GetValue(), want)
+	}
+	return err
 }

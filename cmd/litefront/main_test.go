@@ -347,6 +347,8 @@ func TestBadInput(t *testing.T) {
 	}
 	s.write("corrupt.journal", strings.Replace(string(good), `"trial":1`, `"trial":2`, 1))
 	s.write("file", "")
+	// Tokens and positions, attention, the feed-forward block, its biases and the rest.
+	hugeWeights := strconv.Itoa(4 * (4_000_064*512 + 4*512*512 + 2*512*64 + 64 + 9*512 + 2*512))
 	// An embedding of 4·10⁶·512 floats, 4·10⁶ logits, and little else.
 	const hugeBytes = "8212971520"
 	s.write("huge.json", `{"arch_type":"gpt2","n_layer":1,"d_model":512,"d_inner":64,"n_head":2,"vocab_size":4000000,"max_sequence_length":64}`)
@@ -371,13 +373,15 @@ func TestBadInput(t *testing.T) {
 		{"objective", quick("--objective", "decoder_params,beauty"), []string{"beauty", "prefill_ms"}},
 		{"constraint", quick("--constraint", "decode_ms==5"), []string{"decode_ms==5"}},
 		{"protocol", quick("--protocol", "stopwatch"), []string{"protocol", "stopwatch", "lts"}},
-		{"memory limit", quick("--memory-limit", "lots"), []string{"memory-limit", "lots"}},
+		{"memory limit", quick("--memory-limit", "lots"), []string{`memory-limit "lots" must be`, "512MiB"}},
 		{"nothing fits", quick("--memory-limit", "1KiB"), []string{"memory", "1024"}},
 		{"candidate too large", []string{"measure", "tiny.json", "--memory-limit", "100KiB"}, []string{"tiny.json", "memory", "limit"}},
 		{"unaddressable", []string{"measure", "huge.json"}, []string{"huge.json", "memory", hugeBytes}},
 		{"unaddressable, with a limit beyond", []string{"measure", "--profile", "huge.json", "--memory-limit", "99GiB"}, []string{hugeBytes, "4294901760"}},
 		{"unaddressable, inspected", []string{"inspect", "huge.json"}, []string{"huge.json", hugeBytes, "4294901760"}},
 		{"unaddressable, exported", []string{"export", "huge.json", "--format", "wasm", "--out", "huge"}, []string{hugeBytes, "4294901760"}},
+		{"too large for hf", []string{"export", "huge.json", "--format", "hf", "--out", "huge"}, []string{hugeWeights, "4294901760"}},
+		{"too large for ONNX", []string{"export", "huge.json", "--format", "onnx,hf", "--out", "huge"}, []string{"onnx", hugeWeights, "2147483647"}},
 		{"profile by another protocol", []string{"measure", "--profile", "tiny.json", "--protocol", "lts"}, []string{"--profile", "litefront", "lts"}},
 		{"context", []string{"measure", "tiny.json", "--context", "65"}, []string{"context", "65", "64"}},
 		{"precision", quick("--precision", "int4"), []string{"precision", `"int4"`, "f32", "int8"}},
@@ -392,6 +396,12 @@ func TestBadInput(t *testing.T) {
 		{"another study", quick("--study", "good.journal", "--seed", "9"), []string{"good.journal", "seed"}},
 		{"another precision", quick("--study", "good.journal", "--precision", "int8"), []string{"good.journal", "precision", "int8"}},
 		{"out is a file", quick("--budget", "1", "--out", "file"), []string{"file"}},
+		{"seed of words", quick("--seed", "first"), []string{`seed "first" must be a whole number`, "18446744073709551615", "--help"}},
+		{"seed too large", []string{"export", "tiny.json", "--format", "hf", "--out", "x", "--seed", "4294967296"}, []string{`seed "4294967296" must be`, "0 to 4294967295"}},
+		{"prompt with a unit", quick("--prompt", "1k"), []string{`prompt "1k" must be a whole number`}},
+		{"time without a unit", quick("--trial-time", "5"), []string{`trial-time "5" must be a time`, "1.5s"}},
+		{"temperature of words", []string{"generate", "tiny.json", "--temperature", "hot"}, []string{`temperature "hot" must be a number`}},
+		{"neither true nor false", quick("--json=maybe"), []string{`json "maybe" must be true or false`}},
 		{"unknown flag", []string{"search", "--speed"}, []string{"speed", "--help"}},
 		{"unknown command", []string{"serch"}, []string{`"serch"`, "search"}},
 		{"help for an unknown command", []string{"help", "serch"}, []string{`"serch"`, "search"}},
@@ -416,7 +426,8 @@ func TestBadInput(t *testing.T) {
 		{"comparison of nothing", []string{"compare"}, []string{"compare", "journals"}},
 		{"comparison with nothing", []string{"compare", "good.journal", "absent.journal"}, []string{"absent.journal"}},
 		{"comparison of objectives", []string{"compare", "good.journal", "other.journal"}, []string{"good.journal", "other.journal", "objectives", "flops"}},
-		{"comparison from words", []string{"compare", "good.journal", "--reference", "0,much,9"}, []string{"reference", `"much"`}},
+		{"comparison from words", []string{"compare", "good.journal", "--reference", "0,much,9"}, []string{`reference "0,much,9" must be numbers`}},
+		{"a prompt of words", []string{"generate", "tiny.json", "--prompt-ids", "1,two"}, []string{`prompt-ids "1,two" must be whole numbers`}},
 		{"comparison from two values", []string{"compare", "good.journal", "--reference", "0,9"}, []string{"reference", "2 values for 3 objectives"}},
 		{"comparison from the best", []string{"compare", "good.journal", "--reference", "1e12,900,900"}, []string{"reference", "decoder_params", "worse"}},
 		{"comparison into a file", []string{"compare", "good.journal", "--out", "file"}, []string{"file"}},

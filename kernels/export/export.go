@@ -22,6 +22,18 @@ import (
 // out-major, vectors have one row.
 type Weights map[string][]float32
 
+// Fit reports a model whose weights, in f32, exceed a limit in bytes.
+func Fit(g *graph.Graph, limit int64) error {
+	var bytes int64
+	for _, t := range weightTensors(g) {
+		bytes += 4 * int64(t.Rows.Len) * int64(t.Cols.Len)
+	}
+	if bytes > limit {
+		return fmt.Errorf("%d bytes of weights are needed; the limit is %d", bytes, limit)
+	}
+	return nil
+}
+
 // Seeded returns the weights that the module of g gives itself in init(seed).
 func Seeded(g *graph.Graph, seed uint32) Weights {
 	w := Weights{}

@@ -10,8 +10,8 @@ import (
 	"litefront/searchcore/graph"
 )
 
-// maxONNX is what a protocol buffer message can hold, in bytes.
-const maxONNX = math.MaxInt32
+// MaxONNX is what an ONNX file, a protocol buffer message, can hold, in bytes.
+const MaxONNX = math.MaxInt32
 
 // WriteONNX writes g with the given weights as one self-contained ONNX model of
 // opset 17, which ONNX Runtime and its browser build run as it is. It is the
@@ -50,8 +50,8 @@ func WriteONNX(w io.Writer, g *graph.Graph, weights Weights) error {
 	model.nested(8, &opset)
 	b.body.proto.text(2, g.Arch.ID()) // GraphProto.name
 	model.nested(7, &b.body.proto)
-	if model.size > maxONNX {
-		return fmt.Errorf("onnx: the model takes %d bytes, the format holds %d", model.size, int64(maxONNX))
+	if model.size > MaxONNX {
+		return fmt.Errorf("onnx: the model takes %d bytes, the format holds %d", model.size, int64(MaxONNX))
 	}
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	if err := model.writeTo(buffered); err != nil {

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
@@ -289,7 +288,7 @@ func (s *Strategy) fit(n int) (model *cost.Model, observed int, err error) {
 	var observations []cost.Observation
 	for _, r := range slices.Backward(s.results[:n]) {
 		// A study may go on elsewhere: the model is that of the latest device.
-		if len(observations) == latest || !r.usable || len(observations) > 0 && !sameDevice(r.measurement.Device, observations[0].Measurement.Device) {
+		if len(observations) == latest || !r.usable || len(observations) > 0 && !r.measurement.Device.Same(observations[0].Measurement.Device) {
 			continue
 		}
 		observations = append(observations, cost.Observation{Arch: r.arch, Measurement: *r.measurement})
@@ -302,11 +301,6 @@ func (s *Strategy) fit(n int) (model *cost.Model, observed int, err error) {
 		return nil, 0, err
 	}
 	return model.Latencies(), len(observations), nil
-}
-
-func sameDevice(a, b trial.Device) bool {
-	a.TimerStepNs, b.TimerStepNs = 0, 0 // differs from start to start
-	return reflect.DeepEqual(a, b)
 }
 
 // predict returns what model expects of a. It is an error if that has no bounds.
@@ -358,7 +352,7 @@ func (s *Strategy) spread(points []exact.Point, results, n int) (chosen []exact.
 		}
 	}
 	for _, r := range s.results[:results] {
-		if r.costs != nil && sameDevice(r.measurement.Device, device) {
+		if r.costs != nil && r.measurement.Device.Same(device) {
 			measured = append(measured, logs(r.costs))
 		}
 	}

@@ -8,6 +8,7 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"litefront/searchcore/arch"
@@ -101,6 +102,13 @@ type Device struct {
 	Engine      string   `json:"engine"`   // e.g. "wazero 1.12.0 compiler"
 	Features    []string `json:"features"` // e.g. "simd128", "relaxed-simd"
 	TimerStepNs int64    `json:"timer_step_ns"`
+}
+
+// Same reports whether two descriptions are of one device. What TimerStepNs says
+// differs from start to start.
+func (d Device) Same(other Device) bool {
+	d.TimerStepNs, other.TimerStepNs = 0, 0
+	return reflect.DeepEqual(d, other)
 }
 
 // Origin says how a strategy came to propose an architecture.

@@ -47,7 +47,7 @@ func (e *engine) describe(simd bool) (trial.Device, error) {
 	} else {
 		d.Features = append(d.Features, measure.NotIsolated)
 	}
-	d.TimerStepNs = e.timerStep()
+	d.TimerStepNs = browser.TimerStep(e.Now)
 	return d, nil
 }
 
@@ -89,22 +89,4 @@ func getString(object safejs.Value, property string) (string, error) {
 		return "", err
 	}
 	return v.String()
-}
-
-// timerStep is the smallest step seen between readings of the clock, in
-// nanoseconds. It takes some of them, since browsers also jitter.
-func (e *engine) timerStep() int64 {
-	const steps = 10
-	var least int64
-	for range steps {
-		start := e.Now()
-		now := start
-		for now == start {
-			now = e.Now()
-		}
-		if least == 0 || now-start < least {
-			least = now - start
-		}
-	}
-	return least
 }
