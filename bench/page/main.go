@@ -67,6 +67,7 @@ type results struct {
 
 type engineResults struct {
 	Name      string            `json:"name"`
+	Goal      float64           `json:"goal"` // of GEMM, as a share of the peak
 	Peak      contest.Result    `json:"peak_128_bit"`
 	Gemm      []contest.Result  `json:"gemm"`
 	GemmI8    []contest.Result  `json:"gemm_int8"`
@@ -173,12 +174,13 @@ func (r *results) kernels(url string) error {
 	}
 	enter := []struct {
 		name     string
+		goal     float64 // of GEMM, as a share of the engine's own peak
 		features kernels.Features
 		contest  func(...programs.Program) ([]*contest.Contestant, error)
 	}{
-		{"wazero", native.Features(), func(ps ...programs.Program) ([]*contest.Contestant, error) { return contest.Native(native, ps...) }},
-		{"Chromium", kernels.Features{}, func(ps ...programs.Program) ([]*contest.Contestant, error) { return chromium.Module(tab, ps...) }},
-		{"Chromium, relaxed SIMD", kernels.Features{RelaxedSIMD: true}, func(ps ...programs.Program) ([]*contest.Contestant, error) { return chromium.Module(tab, ps...) }},
+		{"wazero", 0.72, native.Features(), func(ps ...programs.Program) ([]*contest.Contestant, error) { return contest.Native(native, ps...) }},
+		{"Chromium", 0.75, kernels.Features{}, func(ps ...programs.Program) ([]*contest.Contestant, error) { return chromium.Module(tab, ps...) }},
+		{"Chromium, relaxed SIMD", 0.88, kernels.Features{RelaxedSIMD: true}, func(ps ...programs.Program) ([]*contest.Contestant, error) { return chromium.Module(tab, ps...) }},
 	}
 	var all []*contest.Contestant
 	engines := make([]contestants, len(enter))
@@ -228,7 +230,7 @@ func (r *results) kernels(url string) error {
 		return err
 	}
 	for i, c := range engines {
-		r.Engines = append(r.Engines, engineResults{Name: enter[i].name, Peak: c.peak[0].Result(), Gemm: resultsOf(c.gemm), GemmI8: resultsOf(c.gemmI8),
+		r.Engines = append(r.Engines, engineResults{Name: enter[i].name, Goal: enter[i].goal, Peak: c.peak[0].Result(), Gemm: resultsOf(c.gemm), GemmI8: resultsOf(c.gemmI8),
 			Bandwidth: contest.BandwidthOf(c.bandwidth), Prefill: c.model[0].Result(), Decode: c.model[1].Result()})
 	}
 	return nil
@@ -244,17 +246,19 @@ func resultsOf(all []*contest.Contestant) (list []contest.Result) {
 	return list
 }
 
+// rate is the median over the shapes, in GFLOP/s.
+func rate(gemm []contest.Result) float64 {
+	var rates []float64
+	for _, g := range gemm {
+		rates = append(rates, g.GFLOPS)
+	}
+	return contest.Median(rates)
+}
+
 func (r results) print() {
 	w := io.Writer(os.Stdout)
 	fmt.Fprintf(w, "%s, %s\n%s\n%d rounds interleaved; medians\n\n", r.Device.CPU, r.Device.Engine, r.Browser, r.Rounds)
 	fmt.Fprintf(w, "%-24s %12s %12s %10s %14s %12s %12s\n", "", "GEMM GFLOP/s", "own peak", "share", "int8, the same", "prefill ms", "decode ms")
-	rate := func(gemm []contest.Result) float64 {
-		var rates []float64
-		for _, g := range gemm {
-			rates = append(rates, g.GFLOPS)
-		}
-		return contest.Median(rates)
-	}
 	for _, e := range r.Engines {
 		gemm := rate(e.Gemm)
 		fmt.Fprintf(w, "%-24s %12.1f %12.1f %8.0f %% %14.1f %12.1f %12.2f\n", e.Name, gemm, e.Peak.GFLOPS,
@@ -271,6 +275,10 @@ func (r results) print() {
 	interactiveMs := contest.Median(r.InteractiveMs)
 	contest.Verdict(interactiveMs <= goalInteractiveMs, "a first visit is interactive after %.0f ms (goal %d)", interactiveMs, goalInteractiveMs)
 	contest.Verdict(float64(r.Bytes) <= goalBytes, "a first visit transfers %.2f MB (goal %.1f)", float64(r.Bytes)/1e6, goalBytes/1e6)
+	for _, e := range r.Engines {
+		share := rate(e.Gemm) / e.Peak.GFLOPS
+		contest.Verdict(share >= e.Goal, "%s: GEMM at %.0f %% of the 128-bit peak (goal %.0f %%)", e.Name, 100*share, 100*e.Goal)
+	}
 	for _, f := range r.First {
 		contest.Verdict(f.ratio() <= goalFirstPrefill, "%s: the first prefill takes %.2f× a steady one of %.0f ms (goal %.1f×)",
 			f.Name, f.ratio(), contest.Median(f.SteadyMs), goalFirstPrefill)
