@@ -1,8 +1,6 @@
 package ops
 
-import (
-	"litefront/kernels/wasmasm"
-)
+import "litefront/kernels/wasmasm"
 
 // The inner loop of Linear holds a tile of 2 rows of X against the five or six rows
 // of one panel of weights. Both are read four consecutive k at a time, so there is
@@ -16,14 +14,9 @@ import (
 // seen so far, and moves loop variables at every turn, so blocks are long and
 // begin with a probe of their highest offset.
 const (
-	// unroll is how many groups of 8 k one turn of the main loop takes: 64 k, of which
-	// the widths of the usual search spaces are multiples.
+	// unroll is how many groups of 8 k one turn of the main loop takes: 64 k, of
+	// which the widths of the usual search spaces are multiples.
 	unroll = 8
-	// wideUnroll is the same with WidePanels, which is wazero: nearly as many as a
-	// module of 50 KB has room for. V8 gains nothing from it.
-	wideUnroll = 12
-	// restUnroll is the same for what wideUnroll leaves.
-	restUnroll = 2
 	// rowUnroll is the same for a single row, which waits for memory anyway.
 	rowUnroll = 4
 	// maxChunk8 is how many groups of 8 k the loops run over at a time: a panel of
@@ -48,8 +41,7 @@ const (
 func (l *Lib) Linear() *wasmasm.Func {
 	return l.once(key{op: "linear"}, func() *wasmasm.Func {
 		panel, row := l.panel(), l.row()
-		width := l.features.Panel()
-		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
+		width, panelK := l.panels()
 		f := l.m.Func("")
 		x, w, y, m, n, k8, ldx, ldy := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		block, px, first := f.LocalI32(), f.LocalI32(), f.LocalI32()
@@ -96,15 +88,10 @@ func (l *Lib) Linear() *wasmasm.Func {
 // all: V8 swaps in optimised code only between calls.
 func (l *Lib) panel() *wasmasm.Func {
 	return l.once(key{op: "panel"}, func() *wasmasm.Func {
-		width := l.features.Panel()
-		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
-		turns := []int{unroll, 1}
-		if l.features.WidePanels {
-			turns = []int{wideUnroll, restUnroll, 1}
-		}
+		width, panelK := l.panels()
 		f := l.m.Func("")
 		x, w, y, pairs, k8, ldx, ldy, cols := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
-		p0, p1, pw, k, left := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
+		p0, p1, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
 		acc := l.newTile(f, 2, width)
 		x0, x1, wj := f.LocalV128(), f.LocalV128(), f.LocalV128()
 		turn := func(groups int) { // groups of 8 k
@@ -133,12 +120,10 @@ func (l *Lib) panel() *wasmasm.Func {
 			p0.Set(x.I32)
 			p1.Set(x.Add(ldx.I32))
 			pw.Set(w.I32)
-			left.Set(k8.I32)
-			for _, groups := range turns {
-				k.Set(left.DivU(i32(groups)))
-				left.Set(left.Sub(k.Mul(i32(groups))))
-				f.While(k.I32, func() { turn(groups) })
-			}
+			k.Set(k8.DivU(i32(unroll)))
+			f.While(k.I32, func() { turn(unroll) })
+			k.Set(k8.And(i32(unroll - 1)))
+			f.While(k.I32, func() { turn(1) })
 			acc.addTo(0, y.I32, cols.I32)
 			acc.addTo(1, y.Add(ldy.I32), cols.I32)
 		}, step{x, ldx.Shl(i32(1))}, step{y, ldy.Shl(i32(1))})
@@ -151,8 +136,7 @@ func (l *Lib) panel() *wasmasm.Func {
 // best (two streams reached 60 % of its bandwidth beyond the last-level cache).
 func (l *Lib) row() *wasmasm.Func {
 	return l.once(key{op: "row"}, func() *wasmasm.Func {
-		width := l.features.Panel()
-		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
+		width, panelK := l.panels()
 		f := l.m.Func("")
 		x, w, y, n, k8, panelBytes := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		px, pw, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
@@ -198,8 +182,7 @@ func (l *Lib) row() *wasmasm.Func {
 //	}
 func (l *Lib) Unproject() *wasmasm.Func {
 	return l.once(key{op: "unproject"}, func() *wasmasm.Func {
-		width := l.features.Panel()
-		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
+		width, panelK := l.panels()
 		f := l.m.Func("")
 		x, w, y, n, k8 := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		py, k := f.LocalI32(), f.LocalI32()

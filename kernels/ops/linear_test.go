@@ -41,13 +41,13 @@ func testLinear(t *testing.T, f Features) {
 	}
 	for m := 1; m <= 5; m++ {
 		for n := 1; n <= 2*f.Panel()+1; n++ {
-			for k8 := 1; k8 <= 2*wideUnroll+1; k8++ {
+			for k8 := 1; k8 <= 2*unroll+1; k8++ {
 				check(m, n, 8*k8)
 			}
 		}
 	}
 	for _, chunks := range []int{1, 2, 3} {
-		for _, more := range []int{-1, 0, 1, unroll, wideUnroll} {
+		for _, more := range []int{-1, 0, 1, unroll} {
 			for _, m := range []int{1, 2, 3} {
 				check(m, 7, 8*(chunks*maxChunk8+more))
 			}

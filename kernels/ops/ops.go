@@ -57,6 +57,10 @@ func (f Features) Panel() int {
 	return graph.Panel
 }
 
+// panels is how many rows a panel of floats has, and how far apart in bytes two groups
+// of four k are in it.
+func (l *Lib) panels() (rows, panelK int) { return l.features.Panel(), 16 * l.features.Panel() }
+
 // once returns the function of k, emitting it at the first call.
 func (l *Lib) once(k key, emit func() *wasmasm.Func) *wasmasm.Func {
 	f, ok := l.funcs[k]

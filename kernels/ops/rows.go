@@ -21,8 +21,7 @@ import (
 //	}
 func (l *Lib) Gather(scale float32) *wasmasm.Func {
 	return l.once(key{op: "gather", dims: [3]int{int(math.Float32bits(scale))}}, func() *wasmasm.Func {
-		width := l.features.Panel()
-		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
+		width, panelK := l.panels()
 		f := l.m.Func("")
 		ids, table, y, m, k8, start, n := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		id, p, k := f.LocalI32(), f.LocalI32(), f.LocalI32()
@@ -151,8 +150,7 @@ func (l *Lib) Zero() *wasmasm.Func {
 //	}
 func (l *Lib) Clear() *wasmasm.Func {
 	return l.once(key{op: "clear"}, func() *wasmasm.Func {
-		width := l.features.Panel()
-		panelK := 16 * width // how far apart in bytes two groups of four k are in a panel
+		width, panelK := l.panels()
 		f := l.m.Func("")
 		w, k8, row, rowEnd, col, colEnd := f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32(), f.ParamI32()
 		p, c := f.LocalI32(), f.LocalI32()
