@@ -34,9 +34,9 @@ type Features struct {
 	// RelaxedSIMD adds products of floats by the fused instruction of relaxed SIMD:
 	// faster, and rounded as the engine likes.
 	RelaxedSIMD bool
-	// WidePanels has matrices of floats in panels of graph.WidePanel rows: faster
-	// where twelve sums stay in registers. It follows from RelaxedSIMD, which needs
-	// none for products.
+	// WidePanels has matrices of floats in panels of graph.WidePanel rows: faster where
+	// twelve sums and a product stay in registers. RelaxedSIMD implies it, since fused
+	// products need no register.
 	WidePanels bool
 	// RelaxedDot multiplies integers by relaxed SIMD's dot instruction, with
 	// activations of 14 bits: the same results everywhere, faster on some processors
