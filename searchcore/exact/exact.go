@@ -60,7 +60,7 @@ type Problem struct {
 // Point is an architecture on the frontier.
 type Point struct {
 	Arch   arch.Architecture // canonical, the layers by d_inner, then n_head
-	Values []float64         // of Problem.Objectives, in their units; times as predicted
+	Values []float64         // of Problem.Objectives, in their units; times as predicted, rounded to nanoseconds
 }
 
 // Solve returns the Pareto frontier of p: for each combination of values that no

@@ -118,7 +118,7 @@ func TestPresets(t *testing.T) {
 			if c.Measurement.Decode.MedianMs > 20 || c.Memory.TotalBytes > 400<<20 {
 				continue
 			}
-			v := valuesOf(t, p, a)
+			v := valuesOf(t, p, c)
 			if !slices.ContainsFunc(points, func(q exact.Point) bool { return q.Values[0] >= v[0] && q.Values[1] <= v[1] }) {
 				t.Errorf("%s: no point is as good as %v with %v", name, a, v)
 			}
