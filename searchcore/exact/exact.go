@@ -212,6 +212,7 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 	var points []Point
 	var index, layers []int // of the points; of the multiset
 	a := s.base
+	full := batch
 	for i := range m.count(depth) {
 		layers = m.at(depth, i, layers)
 		s.fill(&a, layers)
@@ -221,6 +222,10 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 		}
 		if values != nil {
 			points, index = append(points, Point{Values: values}), append(index, i)
+		}
+		if len(points) == full {
+			points, index = p.thin(points, index)
+			full = 2*len(points) + batch
 		}
 	}
 	var best []Point
@@ -242,6 +247,17 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 		}
 	}
 	return best, nil
+}
+
+// batch is how many points are collected at least before they are thinned out.
+const batch = 1 << 12
+
+// thin keeps the points that none dominates, with their indices.
+func (p *Problem) thin(points []Point, index []int) (front []Point, at []int) {
+	for _, i := range p.front(points) {
+		front, at = append(front, points[i]), append(at, index[i])
+	}
+	return front, at
 }
 
 // front returns the indices of the points that none dominates, by their costs.

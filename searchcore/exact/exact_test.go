@@ -173,7 +173,7 @@ func TestSolveRefuses(t *testing.T) {
 				}
 				return t, err
 			}
-		}, "more than 4194304 combinations"},
+		}, "more than 8388608 combinations"},
 	} {
 		p := exact.Problem{Space: preset(t, "lts-gpt2"), Workload: trial.DefaultWorkload(), Table: device, Objectives: objectives(t, "decoder_params", "decode_ms")}
 		p.Space.DModel = space.Choices{128}

@@ -55,7 +55,7 @@ type node struct{ layer, rest int32 }
 // The limits of one frame: multisets that are kept on the way, and how often one is
 // compared with another.
 const (
-	maxNodes       = 1 << 22
+	maxNodes       = 1 << 23
 	maxComparisons = 1 << 28
 )
 

@@ -15,6 +15,7 @@ import (
 type sums struct {
 	frame  space.Frame
 	depths []int             // of the space
+	least  int64             // decoder parameters
 	tokens int               // that a response decodes
 	base   arch.Architecture // canonical but for its layers
 	params Terms             // decoder parameters
@@ -33,7 +34,7 @@ type sums struct {
 // that has it alone and another that has it twice, so formulas and plan stay where
 // they are.
 func (p *Problem) sums(f space.Frame) (*sums, error) {
-	s := &sums{frame: f, depths: p.Space.NLayer, tokens: p.Workload.Context - p.Workload.PromptLen, base: f.Architecture(f.Layers[0])}
+	s := &sums{frame: f, depths: p.Space.NLayer, least: p.Space.MinDecoderParams, tokens: p.Workload.Context - p.Workload.PromptLen, base: f.Architecture(f.Layers[0])}
 	if p.Table != nil {
 		var err error
 		if s.table, err = p.Table(f); err != nil {
@@ -66,6 +67,8 @@ func (p *Problem) sums(f space.Frame) (*sums, error) {
 	}
 	return s, nil
 }
+
+func (s *sums) stacks() stacks { return stacks{s.depths, s.params, s.least} }
 
 // measure returns what adds up, and the plan, of the architecture with layers.
 func (p *Problem) measure(s *sums, layers ...arch.Layer) (sums [6]int64, m graph.Memory, err error) {

@@ -3,7 +3,6 @@ package exact
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"litefront/searchcore/space"
 )
@@ -64,25 +63,64 @@ func (t Times) fs(layers []int) int64 {
 	return fs
 }
 
-// sums lists what the time grows with, for stacks of these depths: it is the larger of
-// two sums, or the one that always is.
-func (t Times) sums(depths []int) []Terms {
+// stacks are those whose times matter: of these depths, and with as many decoder
+// parameters.
+type stacks struct {
+	depths []int
+	params Terms
+	low    int64 // of params
+}
+
+// sums lists what the time of stacks grows with: it is the larger of two sums, or the
+// one that always is.
+func (t Times) sums(of stacks) []Terms {
 	if len(t.Excess.Layers) == 0 {
 		return []Terms{t.Terms}
 	}
-	low, high := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, n := range depths {
-		low = min(low, t.Excess.Constant+int64(n)*slices.Min(t.Excess.Layers))
-		high = max(high, t.Excess.Constant+int64(n)*slices.Max(t.Excess.Layers))
-	}
 	with := t.Terms.plus(t.Excess)
 	switch {
-	case low >= 0:
+	case of.least(t.Excess) > 0:
 		return []Terms{with}
-	case high <= 0:
+	case of.least(t.Excess.times(-1)) > 0:
 		return []Terms{t.Terms}
 	}
 	return []Terms{t.Terms, with}
+}
+
+// least is a lower bound on the sums of terms over the stacks. Where layers with more
+// parameters have more of it, so do stacks with at least low (Lagrange, with the rate
+// between the smallest layer and the largest as multiplier).
+func (of stacks) least(terms Terms) float64 {
+	smallest, largest := extremes(of.params.Layers)
+	rate := 0.0
+	if p := of.params.Layers[largest] - of.params.Layers[smallest]; p > 0 {
+		rate = max(0, float64(terms.Layers[largest]-terms.Layers[smallest])/float64(p))
+	}
+	layer, beyond := math.Inf(1), math.Inf(1)
+	for i, x := range terms.Layers {
+		layer = min(layer, float64(x))
+		beyond = min(beyond, float64(x)-rate*float64(of.params.Layers[i]))
+	}
+	least := math.Inf(1)
+	for _, n := range of.depths {
+		n := float64(n)
+		least = min(least, max(n*layer, n*beyond+rate*float64(of.low-of.params.Constant)))
+	}
+	least += float64(terms.Constant)
+	return least - 1e-9*math.Abs(least) - 1e-9*math.Abs(float64(terms.Constant)) // what rounding may do
+}
+
+// extremes returns the indices of the lowest and the highest of list.
+func extremes(list []int64) (lowest, highest int) {
+	for i, x := range list {
+		if x < list[lowest] {
+			lowest = i
+		}
+		if x > list[highest] {
+			highest = i
+		}
+	}
+	return lowest, highest
 }
 
 // Table tells the times of a frame's architectures, at any depth.
@@ -95,10 +133,10 @@ func (t Table) responseFs(layers []int, tokens int) int64 {
 	return t.Prefill.fs(layers) + int64(tokens)*t.Decode.fs(layers)
 }
 
-// sums lists what that time grows with, for stacks of these depths.
-func (t Table) sums(depths []int, tokens int) (list []Terms) {
-	for _, x := range t.Prefill.sums(depths) {
-		for _, y := range t.Decode.sums(depths) {
+// sums lists what that time of stacks grows with.
+func (t Table) sums(of stacks, tokens int) (list []Terms) {
+	for _, x := range t.Prefill.sums(of) {
+		for _, y := range t.Decode.sums(of) {
 			list = append(list, x.plus(y.times(int64(tokens))))
 		}
 	}
