@@ -9,8 +9,9 @@ import "litefront/searchcore/arch"
 // ranked by d_inner, and the arena of a multiset is that of its highest rank.
 //
 // The arena need not grow with the rank: in a wider layer more tensors may fit below
-// the residual stream. But a knapsack adds layers by descending rank, so that the
-// first has decided it.
+// the residual stream. But a knapsack adds layers by ascending rank. So once two
+// multisets are compared, whatever comes decides the arena of both, and only the one
+// they have counts.
 //
 // All this holds exactly where the plan pads the heads alike whatever their number, as
 // in the preset spaces: d_model over it is a multiple of graph.Lane. Else it is an
@@ -40,15 +41,6 @@ func (a *arena) add(i int, bytes int64) {
 	b := &a.bytes[a.rank[i]]
 	a.exact = a.exact && (*b == 0 || *b == bytes)
 	*b = max(*b, bytes)
-}
-
-// layers returns the arena of each layer alone.
-func (a *arena) layers() []int64 {
-	var bytes []int64
-	for _, rank := range a.rank {
-		bytes = append(bytes, a.bytes[rank])
-	}
-	return bytes
 }
 
 // of returns the rank of a multiset.

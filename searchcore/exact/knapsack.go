@@ -16,16 +16,17 @@ type knapsack struct {
 	depth    int     // the largest
 	turns    []int   // the layers, in the order of their turns
 	params   []int64 // of each layer
-	most     int64   // of the params of layers that are still to come
-	least    int64   // of the params of a whole multiset
 	limit    int64   // of the params of a multiset; 0 for none
 	bounds   bounds
 	axes     []axis // those with equal first
 	byParams bool   // the first axis orders as params do
-	ranks    []int  // of each layer, that of its arena; nil when that makes no difference
+	arena    *arena // nil when it makes no difference
+	sameRank bool   // one covers another only when both have the same arena
+	stages   bool   // see order
 
 	fronts []front // by depth
 	nodes  []node
+	best   [][]int32 // nodes by depth
 
 	comparisons int
 }
@@ -33,8 +34,7 @@ type knapsack struct {
 // axis is a sum in which multisets are compared.
 type axis struct {
 	layers []int64
-	first  []int64 // what each layer adds besides where it is the first; nil for nothing
-	equal  bool    // one covers another only when it has the same sum
+	equal  bool // one covers another only when it has the same sum
 }
 
 // bounds are those of the params of a whole multiset that are to be compared, 0 for
@@ -45,6 +45,7 @@ type bounds struct{ low, high int64 }
 type front struct {
 	params []int64
 	sums   []int64 // by multiset, then axis
+	rank   []int32 // the highest of a layer
 	node   []int32
 }
 
@@ -62,12 +63,14 @@ const (
 func (k *knapsack) fill() error {
 	k.nodes = make([]node, 1)
 	k.fronts = make([]front, k.depth+1)
-	k.fronts[0] = front{[]int64{0}, make([]int64, len(k.axes)), []int32{0}}
+	k.fronts[0] = front{[]int64{0}, make([]int64, len(k.axes)), []int32{0}, []int32{0}}
+	k.best = make([][]int32, k.depth+1)
 	var spare front
+	stage := len(k.nodes)
 	for i, layer := range k.turns {
-		k.most = 0
-		for _, l := range k.turns[i:] {
-			k.most = max(k.most, k.params[l])
+		if k.stages && i > 0 && k.arena.rank[layer] > k.arena.rank[k.turns[i-1]] {
+			k.keep(stage)
+			stage = len(k.nodes)
 		}
 		if k.superfluous(layer) {
 			continue
@@ -80,13 +83,28 @@ func (k *knapsack) fill() error {
 				return errTooLarge
 			}
 			// Where all that have this layer are covered by what has not, so are those
-			// with one layer more, whichever, unless that decides the arena or a bound.
-			if len(k.nodes) == nodes && k.ranks == nil && k.most == slices.Max(k.params) {
+			// with one layer more.
+			if len(k.nodes) == nodes {
 				break
 			}
 		}
 	}
+	if !k.stages {
+		stage = 0
+	}
+	k.keep(stage)
 	return nil
+}
+
+// keep adds to the best what the fronts have from node on.
+func (k *knapsack) keep(node int) {
+	for d := range k.fronts {
+		for _, n := range k.fronts[d].node {
+			if int(n) >= node {
+				k.best[d] = append(k.best[d], n)
+			}
+		}
+	}
 }
 
 // superfluous reports whether another layer can stand in for this one everywhere.
@@ -101,11 +119,11 @@ func (k *knapsack) superfluous(layer int) bool {
 
 func (k *knapsack) standsIn(x, y int) bool {
 	for _, a := range k.axes {
-		if !a.covers(a.layers[x], a.layers[y]) || a.first != nil && !a.covers(a.layers[x]+a.first[x], a.layers[y]+a.first[y]) {
+		if !a.covers(a.layers[x], a.layers[y]) {
 			return false
 		}
 	}
-	return (k.ranks == nil || k.ranks[x] == k.ranks[y]) &&
+	return (k.rank(x) == k.rank(y) || k.stages && k.rank(x) < k.rank(y)) &&
 		(k.bounds.low == 0 || k.params[x] >= k.params[y]) && (k.bounds.high == 0 || k.params[x] <= k.params[y])
 }
 
@@ -116,24 +134,18 @@ func (a axis) covers(x, y int64) bool { return x == y || x < y && !a.equal }
 func (k *knapsack) merge(out front, d, layer int) front {
 	n, old, rest := len(k.axes), k.fronts[d], k.fronts[d-1]
 	s := k.sweep(d, out)
-	least := k.least - int64(k.depth-d)*k.most // what has fewer params remains below the bound
 	i, extended := 0, make([]int64, n)
 	for j := range rest.params {
 		m := rest.at(j, n)
 		for a, axis := range k.axes {
 			extended[a] = m.sums[a] + axis.layers[layer]
-			if d == 1 && axis.first != nil {
-				extended[a] += axis.first[layer]
-			}
 		}
-		m = multiset{extended, m.params + k.params[layer]}
-		if m.params < least || k.limit > 0 && m.params > k.limit {
+		m = multiset{extended, m.params + k.params[layer], max(m.rank, k.rank(layer))}
+		if k.limit > 0 && m.params > k.limit {
 			continue
 		}
 		for ; i < len(old.params) && k.compare(old.at(i, n), m) <= 0; i++ {
-			if old.params[i] >= least {
-				s.offer(old.at(i, n), old.node[i])
-			}
+			s.offer(old.at(i, n), old.node[i])
 		}
 		if s.offer(m, int32(len(k.nodes))) {
 			k.nodes = append(k.nodes, node{int32(layer), rest.node[j]})
@@ -143,9 +155,7 @@ func (k *knapsack) merge(out front, d, layer int) front {
 		}
 	}
 	for ; i < len(old.params); i++ {
-		if old.params[i] >= least {
-			s.offer(old.at(i, n), old.node[i])
-		}
+		s.offer(old.at(i, n), old.node[i])
 	}
 	return s.kept
 }
@@ -154,22 +164,27 @@ var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d
 
 func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
 
-// distinguish has multisets compared by the sum of terms, and what the first layer adds
-// to it, if it tells any apart.
-func (k *knapsack) distinguish(terms, first []int64, equal bool) {
-	if first != nil && slices.Min(first) == slices.Max(first) {
-		first = nil
+// rank returns the rank of a layer; they are all the same when the arena makes no
+// difference.
+func (k *knapsack) rank(layer int) int32 {
+	if k.arena == nil {
+		return 0
 	}
-	if slices.Min(terms) == slices.Max(terms) && first == nil {
+	return int32(k.arena.rank[layer])
+}
+
+// distinguish has multisets compared by the sum of terms, if it tells any apart.
+func (k *knapsack) distinguish(terms []int64, equal bool) {
+	if slices.Min(terms) == slices.Max(terms) {
 		return
 	}
 	for i, a := range k.axes {
-		if slices.Equal(a.layers, terms) && slices.Equal(a.first, first) || a.first == nil && first == nil && alike(a.layers, terms) {
+		if alike(a.layers, terms) {
 			k.axes[i].equal = a.equal || equal
 			return
 		}
 	}
-	k.axes = append(k.axes, axis{terms, first, equal})
+	k.axes = append(k.axes, axis{terms, equal})
 }
 
 // alike reports whether sums of as many of a order as those of b do: one is the other,
@@ -188,9 +203,6 @@ func alike(a, b []int64) bool {
 	return true
 }
 
-// like reports whether multisets are ordered along a as by their sums of terms.
-func (a axis) like(terms []int64) bool { return a.first == nil && alike(a.layers, terms) }
-
 // rises reports whether a never falls where b rises.
 func rises(a, b []int64) bool {
 	for i := range a {
@@ -208,11 +220,11 @@ func rises(a, b []int64) bool {
 func (k *knapsack) arrange(low int64) {
 	importance := func(a axis) int {
 		switch {
-		case a.equal && a.like(k.params):
+		case a.equal && alike(a.layers, k.params):
 			return 0
 		case a.equal:
 			return 1
-		case a.like(k.params):
+		case alike(a.layers, k.params):
 			return 2
 		case rises(a.layers, k.params): // so that order deals with most of the bounds
 			return 3
@@ -220,7 +232,7 @@ func (k *knapsack) arrange(low int64) {
 		return 4
 	}
 	slices.SortStableFunc(k.axes, func(a, b axis) int { return importance(a) - importance(b) })
-	k.least, k.bounds = low, bounds{low, k.limit}
+	k.bounds = bounds{low, k.limit}
 	for i, a := range k.axes {
 		switch importance(a) {
 		case 0: // what has the same params keeps the same bounds
@@ -238,16 +250,18 @@ func (k *knapsack) arrange(low int64) {
 // cover none of the others, and what has many heads covers most of what has few. So
 // these come late, by heads, and few are kept on the way that are covered in the end.
 //
-// Where the arena makes a difference, layers come by descending rank: the first decides
-// the arena, and it is but one more summand.
+// Where the arena makes a difference, layers come by rank. If it grows with the rank, it
+// need not be compared then: what the layers up to a rank make, without comparing, is
+// the best with the arena of that rank; it is kept, stage by stage.
 func (k *knapsack) order(layers []arch.Layer) {
 	for i := range layers {
 		k.turns = append(k.turns, i)
 	}
+	k.stages = k.arena != nil && !k.sameRank && slices.IsSorted(k.arena.bytes)
 	slices.SortStableFunc(k.turns, func(i, j int) int {
 		fewer := layers[j].Heads - layers[i].Heads
-		if k.ranks != nil {
-			return cmp.Or(k.ranks[j]-k.ranks[i], fewer)
+		if k.arena != nil {
+			return cmp.Or(k.arena.rank[i]-k.arena.rank[j], fewer)
 		}
 		return fewer
 	})
@@ -255,20 +269,20 @@ func (k *knapsack) order(layers []arch.Layer) {
 
 // at returns a multiset, of axes sums.
 func (f *front) at(i, axes int) multiset {
-	return multiset{f.sums[i*axes : (i+1)*axes], f.params[i]}
+	return multiset{f.sums[i*axes : (i+1)*axes], f.params[i], f.rank[i]}
 }
 
 // cut keeps the first multisets, of axes sums each.
 func (f *front) cut(kept, axes int) {
-	f.params, f.sums, f.node = f.params[:kept], f.sums[:kept*axes], f.node[:kept]
+	f.params, f.sums, f.rank, f.node = f.params[:kept], f.sums[:kept*axes], f.rank[:kept], f.node[:kept]
 }
 
-func (k *knapsack) count(depth int) int { return len(k.fronts[depth].node) }
+func (k *knapsack) count(depth int) int { return len(k.best[depth]) }
 
 // at returns the indices of the layers of a multiset, ascending, in the memory of buf.
 func (k *knapsack) at(depth, i int, buf []int) []int {
 	buf = buf[:0]
-	for n := k.fronts[depth].node[i]; n != 0; n = k.nodes[n].rest {
+	for n := k.best[depth][i]; n != 0; n = k.nodes[n].rest {
 		buf = append(buf, int(k.nodes[n].layer))
 	}
 	slices.Sort(buf)

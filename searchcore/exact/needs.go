@@ -76,17 +76,13 @@ func (p *Problem) knapsack(s *sums) *knapsack {
 			}
 			// Lower sums are better, unless the objective should rise with them.
 			equal := n.more != row.falls
-			var first []int64
-			if row.arena {
-				first = s.arena.layers()
-			}
 			for _, terms := range row.sums(s) {
-				k.distinguish(terms.Layers, first, equal)
+				k.distinguish(terms.Layers, equal)
+			}
+			if row.arena {
+				k.arena, k.sameRank = &s.arena, k.sameRank || equal
 			}
 		}
-	}
-	if slices.ContainsFunc(k.axes, func(a axis) bool { return a.first != nil }) {
-		k.ranks = s.arena.rank
 	}
 	if most := int64(k.depth) * slices.Max(k.params); p.Space.MaxDecoderParams > 0 && most > p.Space.MaxDecoderParams-s.params.Constant {
 		k.limit = max(1, p.Space.MaxDecoderParams-s.params.Constant) // no layer is that small

@@ -6,6 +6,7 @@ import "slices"
 type multiset struct {
 	sums   []int64 // by axis
 	params int64
+	rank   int32
 }
 
 // compare orders multisets so that one which covers another comes before it, and so
@@ -14,7 +15,18 @@ func (k *knapsack) compare(a, b multiset) int {
 	if c := slices.Compare(a.sums, b.sums); c != 0 {
 		return c
 	}
-	return int(a.params - b.params)
+	if c := a.params - b.params; c != 0 {
+		return int(c)
+	}
+	return int(k.bytes(a.rank) - k.bytes(b.rank))
+}
+
+// bytes is the arena of a rank, 0 when it is not compared.
+func (k *knapsack) bytes(rank int32) int64 {
+	if k.arena == nil || k.stages {
+		return 0
+	}
+	return k.arena.bytes[rank]
 }
 
 // sweep goes through multisets of one depth in order, and keeps those that none
@@ -46,7 +58,7 @@ func (k *knapsack) sweep(depth int, kept front) *sweep {
 	if int64(depth)*slices.Min(k.params) < k.bounds.low && !k.byParams {
 		s.low = k.bounds.low
 	}
-	s.reach = k.bounds.high - int64(k.depth-depth)*k.most
+	s.reach = k.bounds.high - int64(k.depth-depth)*slices.Max(k.params)
 	return s
 }
 
@@ -62,6 +74,7 @@ func (s *sweep) offer(m multiset, node int32) bool {
 	}
 	s.kept.params = append(s.kept.params, m.params)
 	s.kept.sums = append(s.kept.sums, m.sums...)
+	s.kept.rank = append(s.kept.rank, m.rank)
 	s.kept.node = append(s.kept.node, node)
 	return true
 }
@@ -77,6 +90,12 @@ func (s *sweep) apart(last, m multiset) bool {
 // if one that was added is as good, whatever layers come to both.
 func (s *sweep) add(m multiset) bool {
 	q := append(s.buf[:0], m.sums[s.exempt:]...)
+	if s.arena != nil && !s.stages {
+		q = append(q, s.bytes(m.rank))
+		if s.sameRank {
+			q = append(q, int64(m.rank), -int64(m.rank))
+		}
+	}
 	sums := len(q)
 	if s.low > 0 {
 		q = append(q, max(0, s.low-m.params)) // by how much it lacks the lower bound
