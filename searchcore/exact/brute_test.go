@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"litefront/searchcore/arch"
+	"litefront/searchcore/cost"
 	"litefront/searchcore/exact"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
@@ -53,6 +54,47 @@ func TestAgainstBruteForce(t *testing.T) {
 	}
 	if bounded < problems/10 || points < 5*problems {
 		t.Errorf("%d bounded problems with a solution and %d points in all: these problems test too little", bounded, points)
+	}
+}
+
+// TestLowerBoundAgainstBruteForce does so for stacks of which most do not have the
+// parameters that the space asks for, or about as many, with the heads and times of the
+// preset spaces' narrow frames: there nearly all that is compared is short of the bound.
+func TestLowerBoundAgainstBruteForce(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 1))
+	for i := range 40 {
+		p := exact.Problem{
+			Space: space.Space{
+				Name: "bounded", Backbone: pick(r, []arch.Backbone{arch.GPT2, arch.TransformerXL}), Vocab: 50264,
+				NLayer: space.Choices{1, 2, 3}[r.IntN(3):], DModel: space.Choices{128},
+				DInner: choices(r, 3, 128, 1024, 64), NHead: space.Choices{2, 4, 8},
+			},
+			Workload: trial.DefaultWorkload(),
+			Table:    device,
+		}
+		if p.Space.Backbone == arch.GPT2 {
+			p.Space.MaxLen = 1024
+		}
+		if i%2 == 0 {
+			p.Table = cost.Typical(p.Workload).Table
+		}
+		p.Objectives = objectives(t, pick(r, [][]string{
+			{"quality", "response_ms"}, {"quality", "response_ms", "peak_mb"}, {"quality", "prefill_ms", "decode_ms"}, {"quality", "decode_ms", "peak_mb"},
+		})...)
+		all := enumerate(t, p.Space, 1<<20)
+		p.Space.MinDecoderParams = pick(r, all).DecoderParams()
+		if r.IntN(3) == 0 {
+			p.Space.MaxDecoderParams = p.Space.MinDecoderParams + 200_000
+		}
+		all = slices.DeleteFunc(all, func(a arch.Architecture) bool { return p.Space.Contains(a) != nil })
+		want := bruteForce(t, p, all)
+		got, err := exact.Solve(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.EqualFunc(got, want, func(p exact.Point, v []float64) bool { return slices.Equal(p.Values, v) }) {
+			t.Errorf("problem %d: %v: %d points; want %d", i, describe(p), len(got), len(want))
+		}
 	}
 }
 

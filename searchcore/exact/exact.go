@@ -18,9 +18,10 @@
 //     proxy.Resolution, so that none differ which the objective calls equal.
 //   - A bound on the decoder parameters counts only where it may decide: fewer are as
 //     good as more, except below the lower bound, and unless what may come still
-//     crosses the upper one.
+//     crosses the upper one. What cannot reach the lower bound any more is dropped.
 //   - Times are sums over the layers and what comes on top ([Times]), hence the larger
-//     of two sums, which are compared both.
+//     of two sums, which are compared both, unless all architectures of the frame lie
+//     on the same side. The time of a response is one such time, rounded as a whole.
 //   - Peak memory is what weights, relative keys and cache add up to, and an arena
 //     that the widest layer decides. Only where heads are padded unlike, their number
 //     dividing d_model into parts that are no multiples of graph.Lane, is it estimated,
@@ -84,11 +85,7 @@ func Solve(p Problem) ([]Point, error) {
 		}
 		points = append(points, found...)
 	}
-	var frontier []Point
-	for _, i := range p.front(points) {
-		frontier = append(frontier, points[i])
-	}
-	return frontier, nil
+	return p.nondominated(points), nil
 }
 
 // Check reports why [Solve] would refuse p, whatever times its table will tell.
@@ -175,7 +172,7 @@ func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 		}
 		points = append(points, best...)
 	}
-	return points, nil
+	return p.nondominated(points), nil
 }
 
 // multisets lists some of a frame's layers.
@@ -258,6 +255,14 @@ func (p *Problem) thin(points []Point, index []int) (front []Point, at []int) {
 		front, at = append(front, points[i]), append(at, index[i])
 	}
 	return front, at
+}
+
+// nondominated returns the points that none dominates, by their costs.
+func (p *Problem) nondominated(points []Point) (front []Point) {
+	for _, i := range p.front(points) {
+		front = append(front, points[i])
+	}
+	return front
 }
 
 // front returns the indices of the points that none dominates, by their costs.

@@ -16,6 +16,8 @@ type knapsack struct {
 	depth    int     // the largest
 	turns    []int   // the layers, in the order of their turns
 	params   []int64 // of each layer
+	most     int64   // of the params of layers that are still to come
+	least    int64   // of the params of a whole multiset
 	limit    int64   // of the params of a multiset; 0 for none
 	bounds   bounds
 	axes     []axis // those with equal first
@@ -28,6 +30,7 @@ type knapsack struct {
 	nodes  []node
 	best   [][]int32 // nodes by depth
 
+	known       known // of the sweep, whose memory is used again
 	comparisons int
 }
 
@@ -55,7 +58,7 @@ type node struct{ layer, rest int32 }
 // The limits of one frame: multisets that are kept on the way, and how often one is
 // compared with another.
 const (
-	maxNodes       = 1 << 23
+	maxNodes       = 1 << 24
 	maxComparisons = 1 << 28
 )
 
@@ -75,6 +78,10 @@ func (k *knapsack) fill() error {
 		if k.superfluous(layer) {
 			continue
 		}
+		k.most = 0
+		for _, l := range k.turns[i:] {
+			k.most = max(k.most, k.params[l])
+		}
 		for d := 1; d <= k.depth; d++ {
 			// The front before has this layer already, so that it may come again.
 			nodes := len(k.nodes)
@@ -83,8 +90,9 @@ func (k *knapsack) fill() error {
 				return errTooLarge
 			}
 			// Where all that have this layer are covered by what has not, so are those
-			// with one layer more.
-			if len(k.nodes) == nodes {
+			// with one layer more, unless that one has more params than any to come, or
+			// decides on the arena.
+			if len(k.nodes) == nodes && k.most == slices.Max(k.params) && (k.arena == nil || k.stages) {
 				break
 			}
 		}
@@ -134,6 +142,7 @@ func (a axis) covers(x, y int64) bool { return x == y || x < y && !a.equal }
 func (k *knapsack) merge(out front, d, layer int) front {
 	n, old, rest := len(k.axes), k.fronts[d], k.fronts[d-1]
 	s := k.sweep(d, out)
+	least := k.least - int64(k.depth-d)*k.most // what has fewer params remains below the bound
 	i, extended := 0, make([]int64, n)
 	for j := range rest.params {
 		m := rest.at(j, n)
@@ -141,11 +150,13 @@ func (k *knapsack) merge(out front, d, layer int) front {
 			extended[a] = m.sums[a] + axis.layers[layer]
 		}
 		m = multiset{extended, m.params + k.params[layer], max(m.rank, k.rank(layer))}
-		if k.limit > 0 && m.params > k.limit {
+		if m.params < least || k.limit > 0 && m.params > k.limit {
 			continue
 		}
 		for ; i < len(old.params) && k.compare(old.at(i, n), m) <= 0; i++ {
-			s.offer(old.at(i, n), old.node[i])
+			if old.params[i] >= least {
+				s.offer(old.at(i, n), old.node[i])
+			}
 		}
 		if s.offer(m, int32(len(k.nodes))) {
 			k.nodes = append(k.nodes, node{int32(layer), rest.node[j]})
@@ -155,7 +166,9 @@ func (k *knapsack) merge(out front, d, layer int) front {
 		}
 	}
 	for ; i < len(old.params); i++ {
-		s.offer(old.at(i, n), old.node[i])
+		if old.params[i] >= least {
+			s.offer(old.at(i, n), old.node[i])
+		}
 	}
 	return s.kept
 }
@@ -232,7 +245,7 @@ func (k *knapsack) arrange(low int64) {
 		return 4
 	}
 	slices.SortStableFunc(k.axes, func(a, b axis) int { return importance(a) - importance(b) })
-	k.bounds = bounds{low, k.limit}
+	k.least, k.bounds = low, bounds{low, k.limit}
 	for i, a := range k.axes {
 		switch importance(a) {
 		case 0: // what has the same params keeps the same bounds

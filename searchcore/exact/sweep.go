@@ -41,15 +41,27 @@ type sweep struct {
 	low    int64 // bounds.low, 0 where it makes no difference
 	reach  int64 // of params up to which no layers to come break the upper bound
 
-	buf    []int64 // of quantities
+	buf []int64 // of quantities
+	*known
+}
+
+// known is what later multisets are compared with, in one of these, by how many
+// quantities there are.
+type known struct {
 	steps  staircase
 	levels levels
 	blocks blocks
 }
 
+func (k *known) clear() {
+	k.steps, k.levels = k.steps[:0], k.levels[:0]
+	k.blocks.clear()
+}
+
 // sweep begins at a depth, in the memory of kept.
 func (k *knapsack) sweep(depth int, kept front) *sweep {
-	s := &sweep{knapsack: k, kept: kept}
+	s := &sweep{knapsack: k, kept: kept, known: &k.known}
+	s.known.clear()
 	s.kept.cut(0, len(k.axes))
 	for s.equal < len(k.axes) && k.axes[s.equal].equal {
 		s.equal++
@@ -58,15 +70,14 @@ func (k *knapsack) sweep(depth int, kept front) *sweep {
 	if int64(depth)*slices.Min(k.params) < k.bounds.low && !k.byParams {
 		s.low = k.bounds.low
 	}
-	s.reach = k.bounds.high - int64(k.depth-depth)*slices.Max(k.params)
+	s.reach = k.bounds.high - int64(k.depth-depth)*k.most
 	return s
 }
 
 // offer keeps m, which comes after all that were offered, unless one covers it.
 func (s *sweep) offer(m multiset, node int32) bool {
 	if last := len(s.kept.params) - 1; last >= 0 && s.apart(s.kept.at(last, len(s.axes)), m) {
-		s.steps, s.levels = s.steps[:0], s.levels[:0]
-		s.blocks.clear()
+		s.known.clear()
 	}
 	s.comparisons++
 	if !s.add(m) {
@@ -106,20 +117,16 @@ func (s *sweep) add(m multiset) bool {
 	all := len(q)
 	q = append(q, 0, 0)
 	s.buf = q
+	var added bool
+	var comparisons int
 	switch {
 	case all <= 2:
 		return s.steps.lower(q[0], q[1])
-	case sums == 2: // most have the same left, nothing
-		return s.add2(q[0], q[1], q[2], q[3])
+	case sums == 2: // what is compared of the bounds takes few values
+		added, comparisons = s.levels.lower(q[0], q[1], q[2], q[3])
+	default:
+		added, comparisons = s.blocks.add(q[:all])
 	}
-	added, comparisons := s.blocks.add(q[:all])
-	s.comparisons += comparisons
-	return added
-}
-
-// add2 adds what is compared in the plane, and by its bounds.
-func (s *sweep) add2(x, y, short, beyond int64) bool {
-	added, comparisons := s.levels.lower(x, y, short, beyond)
 	s.comparisons += comparisons
 	return added
 }
