@@ -198,14 +198,7 @@ func TestSolveRefuses(t *testing.T) {
 			}
 		}, "decode_ms: value"},
 		{"too many", func(p *exact.Problem) {
-			p.Constraints = constraints(t, "decode_ms>=1")
-			p.Table = func(f space.Frame) (exact.Table, error) {
-				t, err := device(f)
-				for i := range t.Decode.Layers {
-					t.Decode.Layers[i] += int64(i * i * i * i)
-				}
-				return t, err
-			}
+			p.Objectives = objectives(t, "quality", "prefill_ms", "decode_ms", "peak_mb")
 		}, "more than 16777216 combinations"},
 	} {
 		p := exact.Problem{Space: preset(t, "lts-gpt2"), Workload: trial.DefaultWorkload(), Table: device, Objectives: objectives(t, "decoder_params", "decode_ms")}

@@ -28,7 +28,7 @@ type knapsack struct {
 
 	fronts []front // by depth
 	nodes  []node
-	best   [][]int32 // nodes by depth
+	best   [][]int32 // by depth, the nodes that were found
 
 	known       known // of the sweep, whose memory is used again
 	comparisons int
@@ -259,13 +259,14 @@ func (k *knapsack) arrange(low int64) {
 
 // order sets the turns.
 //
-// Layers with as many heads differ in one dimension, so that few multisets of them
-// cover none of the others, and what has many heads covers most of what has few. So
-// these come late, by heads, and few are kept on the way that are covered in the end.
+// Layers with as many heads differ in one dimension, d_inner, so that few multisets of
+// them are kept; and under quality most layers with few heads, which come later, are
+// covered by what they make. By d_inner, ten times as many would be kept on the way that
+// are covered in the end.
 //
-// Where the arena makes a difference, layers come by rank. If it grows with the rank, it
-// need not be compared then: what the layers up to a rank make, without comparing, is
-// the best with the arena of that rank; it is kept, stage by stage.
+// Where the arena makes a difference, layers come by rank. If the arena grows with it, no
+// arenas need be compared: what nothing covers of all up to a rank is best with the arena
+// of that rank. It is kept, stage by stage, before layers of the next come.
 func (k *knapsack) order(layers []arch.Layer) {
 	for i := range layers {
 		k.turns = append(k.turns, i)

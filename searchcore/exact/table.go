@@ -63,12 +63,12 @@ func (t Times) fs(layers []int) int64 {
 	return fs
 }
 
-// stacks are those whose times matter: of these depths, and with as many decoder
-// parameters.
+// stacks are those whose times matter: of these depths, with decoder parameters of at
+// least low.
 type stacks struct {
 	depths []int
 	params Terms
-	low    int64 // of params
+	low    int64
 }
 
 // sums lists what the time of stacks grows with: it is the larger of two sums, or the
@@ -101,13 +101,14 @@ func (of stacks) least(terms Terms) float64 {
 		layer = min(layer, float64(x))
 		beyond = min(beyond, float64(x)-rate*float64(of.params.Layers[i]))
 	}
+	constant, low := float64(terms.Constant), rate*float64(of.low-of.params.Constant)
 	least := math.Inf(1)
 	for _, n := range of.depths {
 		n := float64(n)
-		least = min(least, max(n*layer, n*beyond+rate*float64(of.low-of.params.Constant)))
+		size := math.Abs(constant) + math.Abs(low) + n*math.Abs(layer) + n*math.Abs(beyond)
+		least = min(least, constant+max(n*layer, n*beyond+low)-1e-9*size) // more than rounding may do
 	}
-	least += float64(terms.Constant)
-	return least - 1e-9*math.Abs(least) - 1e-9*math.Abs(float64(terms.Constant)) // what rounding may do
+	return least
 }
 
 // extremes returns the indices of the lowest and the highest of list.
