@@ -18,9 +18,10 @@
 //     proxy.Resolution, so that none differ which the objective calls equal.
 //   - A bound on the decoder parameters counts only where it may decide: fewer are as
 //     good as more, except below the lower bound, and unless what may come still
-//     crosses the upper one.
+//     crosses the upper one. What cannot reach the lower bound any more is dropped.
 //   - Times are sums over the layers and what comes on top ([Times]), hence the larger
-//     of two sums, which are compared both.
+//     of two sums, which are compared both, unless all architectures of the frame lie
+//     on the same side. The time of a response is one such time, rounded as a whole.
 //   - Peak memory is what weights, relative keys and cache add up to, and an arena
 //     that the widest layer decides. Only where heads are padded unlike, their number
 //     dividing d_model into parts that are no multiples of graph.Lane, is it estimated,
@@ -60,7 +61,7 @@ type Problem struct {
 // Point is an architecture on the frontier.
 type Point struct {
 	Arch   arch.Architecture // canonical, the layers by d_inner, then n_head
-	Values []float64         // of Problem.Objectives, in their units; times as predicted
+	Values []float64         // of Problem.Objectives, in their units; times as predicted, rounded to nanoseconds
 }
 
 // Solve returns the Pareto frontier of p: for each combination of values that no
@@ -84,11 +85,7 @@ func Solve(p Problem) ([]Point, error) {
 		}
 		points = append(points, found...)
 	}
-	var frontier []Point
-	for _, i := range p.front(points) {
-		frontier = append(frontier, points[i])
-	}
-	return frontier, nil
+	return p.nondominated(points), nil
 }
 
 // Check reports why [Solve] would refuse p, whatever times its table will tell.
@@ -175,7 +172,7 @@ func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 		}
 		points = append(points, best...)
 	}
-	return points, nil
+	return p.nondominated(points), nil
 }
 
 // multisets lists some of a frame's layers.
@@ -212,6 +209,7 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 	var points []Point
 	var index, layers []int // of the points; of the multiset
 	a := s.base
+	full := batch
 	for i := range m.count(depth) {
 		layers = m.at(depth, i, layers)
 		s.fill(&a, layers)
@@ -221,6 +219,10 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 		}
 		if values != nil {
 			points, index = append(points, Point{Values: values}), append(index, i)
+		}
+		if len(points) == full {
+			points, index = p.thin(points, index)
+			full = 2*len(points) + batch
 		}
 	}
 	var best []Point
@@ -242,6 +244,25 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 		}
 	}
 	return best, nil
+}
+
+// batch is how many points are collected at least before they are thinned out.
+const batch = 1 << 12
+
+// thin keeps the points that none dominates, with their indices.
+func (p *Problem) thin(points []Point, index []int) (front []Point, at []int) {
+	for _, i := range p.front(points) {
+		front, at = append(front, points[i]), append(at, index[i])
+	}
+	return front, at
+}
+
+// nondominated returns the points that none dominates, by their costs.
+func (p *Problem) nondominated(points []Point) (front []Point) {
+	for _, i := range p.front(points) {
+		front = append(front, points[i])
+	}
+	return front
 }
 
 // front returns the indices of the points that none dominates, by their costs.

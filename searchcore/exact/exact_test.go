@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"litefront/searchcore/cost"
 	"litefront/searchcore/exact"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/space"
@@ -74,14 +76,9 @@ func BenchmarkSolve(b *testing.B) {
 			{"decoder_params", "decode_ms", "peak_mb"},
 			{"decoder_params", "prefill_ms", "decode_ms"},
 			{"decoder_params", "prefill_ms", "decode_ms", "peak_mb"},
-			{"quality", "prefill_ms"},
-			{"quality", "decode_ms"},
 		} {
 			b.Run(fmt.Sprint(name, set), func(b *testing.B) {
 				p := exact.Problem{Space: preset(b, name), Workload: trial.DefaultWorkload(), Objectives: objectives(b, set...), Table: device}
-				if set[0] == "quality" { // with which the bound makes most too large
-					p.Space.MinDecoderParams = 0
-				}
 				for b.Loop() {
 					points, err := exact.Solve(p)
 					if err != nil {
@@ -90,6 +87,42 @@ func BenchmarkSolve(b *testing.B) {
 					b.ReportMetric(float64(len(points)), "points")
 				}
 			})
+		}
+	}
+}
+
+// BenchmarkQuality solves each problem for decoder_params and for quality, and reports
+// how many times as long quality takes: in all, and per point of its frontier.
+func BenchmarkQuality(b *testing.B) {
+	for _, name := range []string{"lts-gpt2", "lts-transformer-xl"} {
+		for _, others := range [][]string{{"response_ms"}, {"response_ms", "peak_mb"}} {
+			for _, bounded := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%s%v/bounded=%v", name, others, bounded), func(b *testing.B) {
+					p := exact.Problem{Space: preset(b, name), Workload: trial.DefaultWorkload(), Table: cost.Typical(trial.DefaultWorkload()).Table}
+					if !bounded {
+						p.Space.MinDecoderParams = 0
+					}
+					var took [2]time.Duration
+					var points [2]int
+					for b.Loop() {
+						for i, first := range []string{"decoder_params", "quality"} {
+							p.Objectives = objectives(b, append([]string{first}, others...)...)
+							start := time.Now()
+							frontier, err := exact.Solve(p)
+							if err != nil {
+								b.Fatal(err)
+							}
+							took[i] += time.Since(start)
+							points[i] = len(frontier)
+						}
+					}
+					ratio := took[1].Seconds() / took[0].Seconds()
+					b.ReportMetric(ratio, "times")
+					b.ReportMetric(ratio*float64(points[0])/float64(points[1]), "times/point")
+					b.ReportMetric(float64(points[0]), "points-decoder_params")
+					b.ReportMetric(float64(points[1]), "points-quality")
+				})
+			}
 		}
 	}
 }
@@ -118,7 +151,7 @@ func TestPresets(t *testing.T) {
 			if c.Measurement.Decode.MedianMs > 20 || c.Memory.TotalBytes > 400<<20 {
 				continue
 			}
-			v := valuesOf(t, p, a)
+			v := valuesOf(t, p, c)
 			if !slices.ContainsFunc(points, func(q exact.Point) bool { return q.Values[0] >= v[0] && q.Values[1] <= v[1] }) {
 				t.Errorf("%s: no point is as good as %v with %v", name, a, v)
 			}
@@ -165,15 +198,8 @@ func TestSolveRefuses(t *testing.T) {
 			}
 		}, "decode_ms: value"},
 		{"too many", func(p *exact.Problem) {
-			p.Constraints = constraints(t, "decode_ms>=1")
-			p.Table = func(f space.Frame) (exact.Table, error) {
-				t, err := device(f)
-				for i := range t.Decode.Layers {
-					t.Decode.Layers[i] += int64(i * i * i * i)
-				}
-				return t, err
-			}
-		}, "more than 4194304 combinations"},
+			p.Objectives = objectives(t, "quality", "prefill_ms", "decode_ms", "peak_mb")
+		}, "more than 16777216 combinations"},
 	} {
 		p := exact.Problem{Space: preset(t, "lts-gpt2"), Workload: trial.DefaultWorkload(), Table: device, Objectives: objectives(t, "decoder_params", "decode_ms")}
 		p.Space.DModel = space.Choices{128}

@@ -21,11 +21,9 @@ var additive = []struct {
 	{name: "quality", sums: func(s *sums) []Terms { return []Terms{s.lack} }, falls: true},
 	{name: "total_params", sums: func(s *sums) []Terms { return []Terms{s.params} }},
 	{name: "flops", sums: func(s *sums) []Terms { return []Terms{s.flops} }},
-	{name: "prefill_ms", sums: func(s *sums) []Terms { return s.table.Prefill.sums() }},
-	{name: "decode_ms", sums: func(s *sums) []Terms { return s.table.Decode.sums() }},
-	{name: "response_ms", sums: func(s *sums) []Terms {
-		return append(s.table.Prefill.sums(), s.table.Decode.sums()...)
-	}},
+	{name: "prefill_ms", sums: func(s *sums) []Terms { return s.table.Prefill.sums(s.stacks()) }},
+	{name: "decode_ms", sums: func(s *sums) []Terms { return s.table.Decode.sums(s.stacks()) }},
+	{name: "response_ms", sums: func(s *sums) []Terms { return s.table.sums(s.stacks(), s.tokens) }},
 	{name: "peak_mb", sums: func(s *sums) []Terms { return []Terms{s.weights.plus(s.derived).plus(s.kv)} }, arena: true},
 	{name: "weight_mb", sums: func(s *sums) []Terms { return []Terms{s.weights} }},
 	{name: "kv_mb", sums: func(s *sums) []Terms { return []Terms{s.kv} }},
@@ -90,6 +88,7 @@ func (p *Problem) knapsack(s *sums) *knapsack {
 		k.limit = max(1, p.Space.MaxDecoderParams-s.params.Constant) // no layer is that small
 	}
 	k.arrange(max(0, p.Space.MinDecoderParams-s.params.Constant))
+	k.order(s.frame.Layers)
 	return k
 }
 

@@ -14,6 +14,9 @@ import (
 // sums is all that a frame's architectures consist of.
 type sums struct {
 	frame  space.Frame
+	depths []int             // of the space
+	least  int64             // decoder parameters
+	tokens int               // that a response decodes
 	base   arch.Architecture // canonical but for its layers
 	params Terms             // decoder parameters
 	flops  Terms
@@ -31,13 +34,13 @@ type sums struct {
 // that has it alone and another that has it twice, so formulas and plan stay where
 // they are.
 func (p *Problem) sums(f space.Frame) (*sums, error) {
-	s := &sums{frame: f, base: f.Architecture(f.Layers[0])}
+	s := &sums{frame: f, depths: p.Space.NLayer, least: p.Space.MinDecoderParams, tokens: p.Workload.Context - p.Workload.PromptLen, base: f.Architecture(f.Layers[0])}
 	if p.Table != nil {
 		var err error
 		if s.table, err = p.Table(f); err != nil {
 			return nil, err
 		}
-		if err := s.table.validate(f); err != nil {
+		if err := s.table.validate(f, slices.Max(s.depths), s.tokens); err != nil {
 			return nil, err
 		}
 		s.measurement = &trial.Measurement{Protocol: trial.Litefront}
@@ -64,6 +67,8 @@ func (p *Problem) sums(f space.Frame) (*sums, error) {
 	}
 	return s, nil
 }
+
+func (s *sums) stacks() stacks { return stacks{s.depths, s.params, s.least} }
 
 // measure returns what adds up, and the plan, of the architecture with layers.
 func (p *Problem) measure(s *sums, layers ...arch.Layer) (sums [6]int64, m graph.Memory, err error) {
@@ -129,7 +134,7 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Mem
 		s.measurement.Decode.MedianMs = s.table.Decode.Ms(layers)
 	}
 	for _, constraint := range p.Constraints {
-		v, err := constraint.Objective.Value(c)
+		v, err := p.value(s, constraint.Objective, c, layers)
 		if err != nil {
 			return nil, err
 		}
@@ -137,5 +142,23 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Mem
 			return nil, nil
 		}
 	}
-	return p.Objectives.Values(c)
+	values := make([]float64, len(p.Objectives))
+	for i, o := range p.Objectives {
+		var err error
+		if values[i], err = p.value(s, o, c, layers); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// value returns an objective of c, which has these layers. The time of a response is
+// rounded as a whole: what its parts were rounded by would decide between
+// architectures that take equally long.
+func (p *Problem) value(s *sums, o objective.Objective, c objective.Candidate, layers []int) (float64, error) {
+	v, err := o.Value(c)
+	if err == nil && o.Name == "response_ms" {
+		v = ms(s.table.responseFs(layers, s.tokens))
+	}
+	return v, err
 }

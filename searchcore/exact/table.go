@@ -30,6 +30,14 @@ func (t Terms) plus(u Terms) Terms {
 	return sum
 }
 
+func (t Terms) times(n int64) Terms {
+	product := Terms{n * t.Constant, make([]int64, len(t.Layers))}
+	for i := range product.Layers {
+		product.Layers[i] = n * t.Layers[i]
+	}
+	return product
+}
+
 // Times is a time of a frame's architectures, in femtoseconds (10⁻¹² ms). The unit
 // is that fine so that a table can be whole multiples of what one multiply-add or one
 // byte takes: architectures that take equally long then do so exactly, and are not
@@ -43,20 +51,77 @@ type Times struct {
 
 // Ms returns the time in milliseconds, rounded to nanoseconds, of the architecture
 // with these layers, given by their indices in space.Frame.Layers.
-func (t Times) Ms(layers []int) float64 {
+func (t Times) Ms(layers []int) float64 { return ms(t.fs(layers)) }
+
+func ms(fs int64) float64 { return math.Round(float64(fs)/1e6) / 1e6 }
+
+func (t Times) fs(layers []int) int64 {
 	fs := t.of(layers)
 	if len(t.Excess.Layers) > 0 {
 		fs += max(0, t.Excess.of(layers))
 	}
-	return math.Round(float64(fs)/1e6) / 1e6
+	return fs
 }
 
-// sums lists what the time grows with: it is the larger of the two.
-func (t Times) sums() []Terms {
+// stacks are those whose times matter: of these depths, with decoder parameters of at
+// least low.
+type stacks struct {
+	depths []int
+	params Terms
+	low    int64
+}
+
+// sums lists what the time of stacks grows with: it is the larger of two sums, or the
+// one that always is.
+func (t Times) sums(of stacks) []Terms {
 	if len(t.Excess.Layers) == 0 {
 		return []Terms{t.Terms}
 	}
-	return []Terms{t.Terms, t.Terms.plus(t.Excess)}
+	with := t.Terms.plus(t.Excess)
+	switch {
+	case of.least(t.Excess) > 0:
+		return []Terms{with}
+	case of.least(t.Excess.times(-1)) > 0:
+		return []Terms{t.Terms}
+	}
+	return []Terms{t.Terms, with}
+}
+
+// least is a lower bound on the sums of terms over the stacks. Where layers with more
+// parameters have more of it, so do stacks with at least low (Lagrange, with the rate
+// between the smallest layer and the largest as multiplier).
+func (of stacks) least(terms Terms) float64 {
+	smallest, largest := extremes(of.params.Layers)
+	rate := 0.0
+	if p := of.params.Layers[largest] - of.params.Layers[smallest]; p > 0 {
+		rate = max(0, float64(terms.Layers[largest]-terms.Layers[smallest])/float64(p))
+	}
+	layer, beyond := math.Inf(1), math.Inf(1)
+	for i, x := range terms.Layers {
+		layer = min(layer, float64(x))
+		beyond = min(beyond, float64(x)-rate*float64(of.params.Layers[i]))
+	}
+	constant, low := float64(terms.Constant), rate*float64(of.low-of.params.Constant)
+	least := math.Inf(1)
+	for _, n := range of.depths {
+		n := float64(n)
+		size := math.Abs(constant) + math.Abs(low) + n*math.Abs(layer) + n*math.Abs(beyond)
+		least = min(least, constant+max(n*layer, n*beyond+low)-1e-9*size) // more than rounding may do
+	}
+	return least
+}
+
+// extremes returns the indices of the lowest and the highest of list.
+func extremes(list []int64) (lowest, highest int) {
+	for i, x := range list {
+		if x < list[lowest] {
+			lowest = i
+		}
+		if x > list[highest] {
+			highest = i
+		}
+	}
+	return lowest, highest
 }
 
 // Table tells the times of a frame's architectures, at any depth.
@@ -64,11 +129,31 @@ type Table struct {
 	Prefill, Decode Times
 }
 
-// maxFs bounds each term, 10 s: sums stay in range.
-const maxFs = 1e16
+// responseFs is the time to read the prompt and decode so many tokens.
+func (t Table) responseFs(layers []int, tokens int) int64 {
+	return t.Prefill.fs(layers) + int64(tokens)*t.Decode.fs(layers)
+}
 
-// validate reports what of t does not fit frame f.
-func (t Table) validate(f space.Frame) error {
+// sums lists what that time of stacks grows with.
+func (t Table) sums(of stacks, tokens int) (list []Terms) {
+	for _, x := range t.Prefill.sums(of) {
+		for _, y := range t.Decode.sums(of) {
+			list = append(list, x.plus(y.times(int64(tokens))))
+		}
+	}
+	return list
+}
+
+// maxFs bounds each term, 10 s, and maxResponseFs the time of a whole response, 1000 s:
+// sums stay in range.
+const (
+	maxFs         = 1e16
+	maxResponseFs = 1e18
+)
+
+// validate reports what of t does not fit frame f, stacks of up to depth layers, and
+// responses of so many tokens.
+func (t Table) validate(f space.Frame, depth, tokens int) error {
 	for _, of := range []struct {
 		name     string
 		terms    Terms
@@ -89,5 +174,22 @@ func (t Table) validate(f space.Frame) error {
 			}
 		}
 	}
+	most := t.Prefill.most(depth) + float64(tokens)*t.Decode.most(depth)
+	if most > maxResponseFs {
+		return fmt.Errorf("table: prefill and %d times decode may add up to %.3g fs; allowed are %g", tokens, most, float64(maxResponseFs))
+	}
 	return nil
+}
+
+// most is what no sum over up to depth layers exceeds in size.
+func (t Times) most(depth int) (fs float64) {
+	for _, terms := range []Terms{t.Terms, t.Excess} {
+		fs += math.Abs(float64(terms.Constant))
+		var layer float64
+		for _, x := range terms.Layers {
+			layer = max(layer, math.Abs(float64(x)))
+		}
+		fs += float64(depth) * layer
+	}
+	return fs
 }
