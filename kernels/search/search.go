@@ -26,8 +26,9 @@ type Budget struct {
 }
 
 // DefaultBudget is the budget that a search has unless told otherwise: enough for the
-// strategy exact on the spaces of the presets.
-const DefaultBudget = "3m"
+// strategy exact on the spaces of the presets, and over in three minutes, with what is
+// still running when it is spent.
+const DefaultBudget = "170s"
 
 // ParseBudget reads "60s" (any duration of package time) or "200" (candidates).
 func ParseBudget(text string) (Budget, error) {
