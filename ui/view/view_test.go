@@ -499,11 +499,11 @@ func TestProgressBar(t *testing.T) {
 	v := show(t)
 	v.apply(idle())
 	v.search(1)
-	v.apply(search.Message{Event: &trial.Event{V: 1, Kind: trial.KindProgress, Progress: &trial.Progress{ElapsedMs: 75_000}}})
+	v.apply(search.Message{Event: &trial.Event{V: 1, Kind: trial.KindProgress, Progress: &trial.Progress{ElapsedMs: 70_000}}})
 	v.root.Since = 15 * time.Second
 	v.render()
 	if got := attribute(v.element("progress"), "value"); got != "50" {
-		t.Errorf("90 of 180 s are %s %%", got)
+		t.Errorf("85 of 170 s are %s %%", got)
 	}
 }
 
