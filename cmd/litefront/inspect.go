@@ -84,11 +84,7 @@ func (in inspection) print(w io.Writer) error {
 	}
 	fmt.Fprintf(t, "quality (proxy)\t%s: its decoder parameters, discounted for the shape\n", quality.Format(in.Quality))
 	for _, p := range in.Perplexity {
-		note := ""
-		if p.Extrapolated {
-			note = "; outside the calibrated range"
-		}
-		fmt.Fprintf(t, "  on %s\tperplexity %.1f, 90 %% [%.1f, %.1f]%s\n", p.Corpus, p.Perplexity, p.Low, p.High, note)
+		fmt.Fprintf(t, "  on %s\tperplexity %v\n", p.Corpus, p)
 	}
 	if v := proxy.Outside(in.Arch); len(v.Departures) > 0 {
 		fmt.Fprintf(t, "  shape\t%v\n", v)

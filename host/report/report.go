@@ -17,9 +17,11 @@ import (
 	"strings"
 	"unicode"
 
+	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/pareto"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -38,6 +40,7 @@ type view struct {
 	constraints []objective.Constraint // those of the cut
 	points      []point                // all trials by number
 	frontier    []point                // from worst to best by the first objective
+	ties        proxy.Ties             // of the frontier
 
 	// Both are empty before predict, or if the strategy predicts nothing.
 	prediction *trial.Predicted
@@ -51,6 +54,7 @@ type point struct {
 	planned      bool                // candidate.Memory is known
 	values       []float64           // by the view's objectives; nil if one is unknown
 	onFrontier   bool
+	tied         bool // with the next better member of the frontier, by predicted perplexity
 }
 
 func newView(s *study.Study, c Cut) (*view, error) {
@@ -76,11 +80,21 @@ func newView(s *study.Study, c Cut) (*view, error) {
 		v.points = append(v.points, p)
 	}
 	v.frontier = v.front(v.ended())
+	v.ties = proxy.CompareNeighbours(archs(v.frontier))
 	for i, p := range v.frontier {
-		v.points[p.Number-1].onFrontier = true
-		v.frontier[i].onFrontier = true
+		for _, p := range []*point{&v.points[p.Number-1], &v.frontier[i]} {
+			p.onFrontier, p.tied = true, v.ties.Tied[i]
+		}
 	}
 	return v, nil
+}
+
+func archs(points []point) []arch.Architecture {
+	list := make([]arch.Architecture, len(points))
+	for i, p := range points {
+		list[i] = p.Arch
+	}
+	return list
 }
 
 // judge computes a measured or predicted point's values, and whether it keeps the

@@ -1,9 +1,7 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"litefront/searchcore/proxy"
 )
@@ -42,27 +40,4 @@ func (v *view) shapes() string {
 		list = append(list, known{fmt.Sprintf("trial %d", p.Number), proxy.Outside(p.Arch)})
 	}
 	return "shapes on the frontier: " + unknownShapes(list)
-}
-
-// ties says in one line which neighbours on the frontier cannot be told apart by
-// their predicted perplexity; nothing where no corpus is calibrated.
-func (v *view) ties() string {
-	var predictions []proxy.Prediction
-	for _, p := range v.frontier {
-		if list := proxy.Perplexities(p.Arch); len(list) > 0 {
-			predictions = append(predictions, list[0])
-		}
-	}
-	if len(predictions) < 2 {
-		return ""
-	}
-	slices.SortFunc(predictions, func(a, b proxy.Prediction) int { return cmp.Compare(a.Perplexity, b.Perplexity) })
-	ties := 0
-	for i, p := range predictions[1:] {
-		if p.Ties(predictions[i]) {
-			ties++
-		}
-	}
-	return fmt.Sprintf("ties on the frontier: of %d neighbours by predicted perplexity (%s), 90 %% intervals of %d overlap\n",
-		len(predictions)-1, predictions[0].Corpus, ties)
 }

@@ -18,9 +18,9 @@ import (
 // study's first objective, and below it the measured trials that break a
 // constraint, some members of the frontier that the study's strategy predicts, and
 // the measured overlays as references. A row has the trial, the
-// architecture, the decoder parameters, the study's objectives, those that were
-// measured with their 95 % confidence interval, the peak memory, the constraint
-// that it breaks, and the verdict if that is not ok. Below it stands how many models
+// architecture, the decoder parameters, marked where they are a tie, the study's
+// objectives, those that were measured with their 95 % confidence interval, the peak
+// memory, the constraint that it breaks, and the verdict if that is not ok. Below it stands how many models
 // are ties by predicted perplexity, and how far shapes leave what the proxies were
 // validated on. For a study without measured
 // trials it writes one line that says so. The error is that of w.
@@ -117,12 +117,18 @@ func (v *view) table(b *bytes.Buffer, points, below []point, sorted *objective.O
 		b.WriteString("\nthe frontier is empty: no measured trial of the search keeps the constraints\n")
 	}
 	b.WriteString("\ndecoder parameters (proxy for quality; differences of a few percent are ties)\n")
+	if v.ties.Overlaps > 0 {
+		b.WriteString("~: ties with the next better member of the frontier by predicted perplexity\n")
+	}
 	b.WriteString("[low, high]: 95 % confidence interval of the median\n")
 	if v.prediction != nil {
 		b.WriteString("[low, high] of what is predicted: 95 % prediction interval of a measurement\n" + v.fit() + "\n")
 	}
+	if v.ties.Neighbours > 0 {
+		fmt.Fprintf(b, "ties on the frontier: %v\n", v.ties)
+	}
 	if len(v.frontier) > 0 {
-		b.WriteString(v.ties() + v.shapes() + "\n")
+		b.WriteString(v.shapes() + "\n")
 	}
 	return nil
 }
@@ -164,8 +170,12 @@ func (v *view) row(p point, objectives []objective.Objective) []string {
 		number = fmt.Sprintf("p%d", -p.Number)
 	}
 	row := []string{number, p.Arch.String()}
-	for _, o := range objectives {
-		row = append(row, v.cell(p, o))
+	for i, o := range objectives {
+		cell := v.cell(p, o)
+		if i == 0 && p.tied {
+			cell += " ~"
+		}
+		row = append(row, cell)
 	}
 	return append(row, p.remark())
 }

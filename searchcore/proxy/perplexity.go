@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -52,6 +53,15 @@ type Prediction struct {
 	// quality or by shape: no set of the corpus has the like, and the interval
 	// promises nothing.
 	Extrapolated bool `json:"extrapolated"`
+}
+
+// String is such as "38.9, 90 % [37.0, 40.9]", with a note if p is extrapolated.
+func (p Prediction) String() string {
+	note := ""
+	if p.Extrapolated {
+		note = "; outside the calibrated range"
+	}
+	return fmt.Sprintf("%.1f, 90 %% [%.1f, %.1f]%s", p.Perplexity, p.Low, p.High, note)
 }
 
 // Ties reports whether p and q are on the same corpus and their intervals

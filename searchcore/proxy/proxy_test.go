@@ -270,6 +270,67 @@ func TestPerplexities(t *testing.T) {
 	}
 }
 
+func TestPredictionString(t *testing.T) {
+	p := proxy.Prediction{Corpus: "LM1B", Perplexity: 38.94, Low: 37.01, High: 40.95}
+	if got, want := p.String(), "38.9, 90 % [37.0, 41.0]"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	p.Extrapolated = true
+	if got, want := p.String(), "38.9, 90 % [37.0, 41.0]; outside the calibrated range"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Ties are those that a look at every pair finds, in any order.
+func TestCompareNeighbours(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(arbitrary, 0, 12).Draw(t, "list")
+		for i := range list {
+			list[i].Backbone = arch.GPT2
+		}
+		predictions := make([]proxy.Prediction, len(list))
+		for i, a := range list {
+			predictions[i] = proxy.Perplexities(a)[0]
+		}
+		ties := proxy.CompareNeighbours(list)
+		overlaps := 0
+		for i, p := range predictions {
+			better := -1
+			for j, q := range predictions {
+				ahead := q.Perplexity < p.Perplexity || q.Perplexity == p.Perplexity && j < i
+				if ahead && (better < 0 || q.Perplexity >= predictions[better].Perplexity) {
+					better = j
+				}
+			}
+			tied := better >= 0 && p.Low <= predictions[better].High
+			if ties.Tied[i] != tied {
+				t.Fatalf("model %d of %v: tied %v, want %v", i, predictions, ties.Tied[i], tied)
+			}
+			if tied {
+				overlaps++
+			}
+		}
+		if neighbours := max(0, len(list)-1); ties.Neighbours != neighbours || ties.Overlaps != overlaps || len(ties.Tied) != len(list) {
+			t.Fatalf("%+v, want %d neighbours and %d overlaps", ties, neighbours, overlaps)
+		}
+	})
+}
+
+func TestTiesString(t *testing.T) {
+	a := gpt2()
+	larger := a
+	larger.Layers = slices.Repeat(a.Layers, 4)
+	list := []arch.Architecture{a, larger, a}
+	if got, want := proxy.CompareNeighbours(list).String(), "of 2 neighbours by predicted perplexity (WikiText-103), 90 % intervals of 1 overlap"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, list := range [][]arch.Architecture{nil, list[:1], {{Backbone: "other"}, {Backbone: "other"}}} {
+		if got := proxy.CompareNeighbours(list); got.String() != "" || len(got.Tied) != len(list) {
+			t.Errorf("%d models without neighbours: %q, %v", len(list), got, got.Tied)
+		}
+	}
+}
+
 func TestOutside(t *testing.T) {
 	for _, s := range published(t) {
 		for _, m := range s.Models {
