@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -237,15 +239,22 @@ func (s *Store) count(t *Trial) {
 
 func (s *Store) setFrontier(e trial.Frontier) {
 	for _, n := range s.frontier {
-		s.trials[n].OnFrontier = false
+		s.trials[n].OnFrontier, s.trials[n].Tied = false, false
 	}
 	s.frontier = nil
+	var members []arch.Architecture
 	for _, p := range e.Points {
 		if t := s.trials[p.Number]; t != nil && t.Measurement != nil && !t.OnFrontier {
 			t.OnFrontier = true
 			s.frontier = append(s.frontier, p.Number)
+			members = append(members, t.Arch)
 		}
 	}
+	ties := proxy.CompareNeighbours(members)
+	for i, n := range s.frontier {
+		s.trials[n].Tied = ties.Tied[i]
+	}
+	s.ties = ties.String()
 	s.Version++
 }
 

@@ -62,6 +62,7 @@ type Store struct {
 	trials         map[int]*Trial
 	order          []int // numbers in trials, oldest first
 	frontier       []int
+	ties           string
 	predicted      []*Trial // with the numbers -1, -2, ...
 	predictedTotal int
 	selected       int
@@ -174,7 +175,7 @@ func (s *Store) Kept() bool { return s.kept }
 // clear forgets the study.
 func (s *Store) clear() {
 	s.Study, s.objectives, s.constraints = nil, nil, nil
-	s.trials, s.order, s.frontier, s.selected = make(map[int]*Trial), nil, nil, 0
+	s.trials, s.order, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, "", 0
 	s.predicted, s.predictedTotal = nil, 0
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -249,6 +251,7 @@ func TestAgreesWithTheStudy(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("frontier %v, want %v", got, want)
 		}
+		checkTies(t, s, w)
 		progress := w.study.Progress()
 		if p := s.Progress(0); p.Measured != progress.Measured || p.Failed != progress.Failed || p.Hypervolume != progress.Hypervolume {
 			t.Errorf("progress %+v, want %+v", p, progress)
@@ -297,6 +300,28 @@ func checkPoints(t *testing.T, s *Store, w *worker) {
 	}
 	if len(points) != 6*i {
 		t.Errorf("%d numbers for %d points", len(points), i)
+	}
+}
+
+// Only members of the frontier tie, those that their study says, and they are counted.
+func checkTies(t *testing.T, s *Store, w *worker) {
+	t.Helper()
+	var members []arch.Architecture
+	for _, r := range w.study.Frontier() {
+		members = append(members, r.Arch)
+	}
+	ties := proxy.CompareNeighbours(members)
+	want := map[int]bool{}
+	for i, r := range w.study.Frontier() {
+		want[r.Number] = ties.Tied[i]
+	}
+	for n, trial := range s.trials {
+		if trial.Tied != want[n] {
+			t.Errorf("trial %d: tied %v, want %v", n, trial.Tied, want[n])
+		}
+	}
+	if s.Ties() != ties.String() {
+		t.Errorf("ties %q, want %q", s.Ties(), ties)
 	}
 }
 

@@ -22,6 +22,7 @@ type Trial struct {
 	Failure        string // why it failed
 	Violates       string // the constraint that it breaks
 	OnFrontier     bool
+	Tied           bool // with the next better member of the frontier, by predicted perplexity
 	// Predicted says that nobody measured it: its times are those of a fitted
 	// model, and its Measurement has no samples.
 	Predicted bool
@@ -62,6 +63,10 @@ func (s *Store) Frontier() []*Trial {
 	}
 	return members
 }
+
+// Ties says how many neighbours on the frontier are, as proxy.Ties does; empty for
+// none.
+func (s *Store) Ties() string { return s.ties }
 
 // Infeasible counts the candidates of the search that were measured and break a
 // constraint.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"litefront/searchcore/arch"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/trial"
 	"litefront/ui/store"
 )
@@ -59,6 +60,9 @@ func (c *Details) architecture() []row {
 	)
 	if a.Projected() {
 		rows = append(rows, row{"embedding width", strconv.Itoa(a.Clusters()[0].Width)})
+	}
+	for _, p := range proxy.Perplexities(a) {
+		rows = append(rows, row{"predicted perplexity on " + p.Corpus, p.String()})
 	}
 	return rows
 }

@@ -44,6 +44,14 @@ func (c *Frontier) heading() string {
 	return heading
 }
 
+// ties is empty where the frontier has no neighbours to compare.
+func (c *Frontier) ties() string {
+	if c.Store.Ties() == "" {
+		return ""
+	}
+	return "Ties on the frontier: " + c.Store.Ties() + ". ~ marks a tie with the next better member."
+}
+
 func (c *Frontier) selected(t *store.Trial) string { return fmt.Sprint(t == c.Store.Selected()) }
 
 func (c *Frontier) choose(t *store.Trial) {

@@ -66,11 +66,15 @@ var labels = map[string]string{
 	"kv_mb":          "memory of the KV cache",
 }
 
-// value is "12.3 ms", or a dash for what is not known.
+// value is "12.3 ms", or a dash for what is not known. A tie is marked where it
+// matters, at the proxy for quality.
 func value(s *store.Store, t *store.Trial, o objective.Objective) string {
 	r, known := s.Read(t, o)
 	if !known {
 		return "–"
+	}
+	if t.Tied && o.Name == "decoder_params" {
+		return o.Format(r.Value) + " ~"
 	}
 	return o.Format(r.Value)
 }

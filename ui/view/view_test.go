@@ -12,6 +12,8 @@ import (
 	"github.com/vugu/vugu/staticrender"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/arch"
+	"litefront/searchcore/proxy"
 	"litefront/searchcore/space"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
@@ -398,6 +400,42 @@ func TestFrontierAndDetails(t *testing.T) {
 	v.handle("keydown", &event{properties: map[string]any{"key": "Tab"}}, byAttribute("data-trial", fmt.Sprint(frontier[0].Number)))
 	if v.store.Selected().Number != r.Number {
 		t.Error("Tab selects")
+	}
+}
+
+// The page tells perplexities of the selected candidate, and which neighbours on the
+// frontier are ties by them.
+func TestPerplexities(t *testing.T) {
+	v := show(t)
+	v.apply(idle())
+	if v.visible("ties") {
+		t.Errorf("ties without a study: %q", v.text("ties"))
+	}
+	st := v.search(12)
+	var members []arch.Architecture
+	for _, r := range st.Frontier() {
+		members = append(members, r.Arch)
+	}
+	ties := proxy.CompareNeighbours(members)
+	if ties.Overlaps == 0 || !v.visible("ties") || !strings.Contains(v.text("ties"), ties.String()) {
+		t.Errorf("%q, want %q", v.text("ties"), ties)
+	}
+	rows := all(v.element("frontier"), func(n *html.Node) bool { return has(n, "data-trial") })
+	for i, row := range rows {
+		if strings.Contains(text(row), " ~") != ties.Tied[i] {
+			t.Errorf("row %d: tied %v, %q", i, ties.Tied[i], text(row))
+		}
+	}
+	v.store.Select(st.Frontier()[0].Number)
+	v.render()
+	predictions := proxy.Perplexities(members[0])
+	if len(predictions) == 0 {
+		t.Fatal("no corpus is calibrated")
+	}
+	for _, p := range predictions {
+		if want := "predicted perplexity on " + p.Corpus + p.String(); !strings.Contains(v.text("details"), want) {
+			t.Errorf("the details lack %q: %q", want, v.text("details"))
+		}
 	}
 }
 
