@@ -153,18 +153,23 @@ func proxyFitCommand() *cobra.Command {
 			}
 			list = append(list, h)
 		}
+		mean, err := judge.EvaluateMean(bySet, resamples, seed)
+		if err != nil {
+			return err
+		}
 		if asJSON {
 			return printJSON(cmd, struct {
-				Form  proxy.Form `json:"form"`
-				Folds []held     `json:"folds"`
-			}{form, list})
+				Form  proxy.Form     `json:"form"`
+				Folds []held         `json:"folds"`
+				Mean  []judge.Result `json:"mean"` // over the sets, each held out in turn
+			}{form, list, mean})
 		}
-		return printFit(cmd.OutOrStdout(), form, list)
+		return printFit(cmd.OutOrStdout(), form, list, mean)
 	}
 	return cmd
 }
 
-func printFit(w io.Writer, form proxy.Form, list []held) error {
+func printFit(w io.Writer, form proxy.Form, list []held, mean []judge.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "held out\twidth\tdepth\theads\tset\tbest 30 %%\tgain\twithin 10 %%\tgain\n")
 	fmt.Fprintf(t, "nothing\t%.0f\t%.2f\t%.2f\n", form.Width, form.Depth, form.Heads)
@@ -176,6 +181,7 @@ func printFit(w io.Writer, form proxy.Form, list []held) error {
 			label, coefficients = "", "\t\t"
 		}
 	}
+	fmt.Fprintf(t, "each set in turn\t\t\t\t%s%s\n", judge.MeanOfSets, choices(mean, judge.MeanOfSets))
 	if err := t.Flush(); err != nil {
 		return err
 	}

@@ -81,8 +81,9 @@ func TestProxyEval(t *testing.T) {
 func TestProxyFit(t *testing.T) {
 	s := newSandbox(t)
 	var fit struct {
-		Form  proxy.Form `json:"form"`
-		Folds []held     `json:"folds"`
+		Form  proxy.Form     `json:"form"`
+		Folds []held         `json:"folds"`
+		Mean  []judge.Result `json:"mean"`
 	}
 	if err := json.Unmarshal([]byte(s.must("proxy", "fit", "--json", published(t)[1])), &fit); err != nil {
 		t.Fatal(err)
@@ -92,6 +93,9 @@ func TestProxyFit(t *testing.T) {
 	}
 	if len(fit.Folds) != 4 { // of one corpus, which cannot be held out
 		t.Errorf("%d folds, want one for each of 4 sets", len(fit.Folds))
+	}
+	if len(fit.Mean) != len(judge.Metrics()) || fit.Mean[0].Set != judge.MeanOfSets {
+		t.Errorf("means %+v, want one a metric", fit.Mean)
 	}
 	s.writeTable("small.csv")
 	text := s.must("proxy", "fit", "small.csv")

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"litefront/searchcore/proxy"
@@ -41,33 +42,94 @@ func Evaluate(sets []Set, proxies []proxy.Proxy, resamples int, seed uint64) ([]
 	if err := check(sets); err != nil {
 		return nil, err
 	}
-	baseline, err := proxy.Parse("decoder_params")
-	if err != nil {
-		return nil, err
-	}
 	var results []Result
 	for _, s := range sets {
-		all := append(slices.Clone(proxies), baseline)
-		scores := scored(s, all)
-		for p, list := range scores {
-			if i := slices.IndexFunc(list, func(x float64) bool { return !finite([]float64{x}) }); i >= 0 {
-				return nil, fmt.Errorf("proxy %.80s: its value %v for model %q of set %q is not finite", all[p].Name, list[i], s.Models[i].ID, s.Name)
-			}
+		e, draws, err := examine(s, proxies, resamples, rand.New(rand.NewPCG(seed, 0)))
+		if err != nil {
+			return nil, err
 		}
-		e := newExam(s)
-		draws := e.draw(scores, resamples, rand.New(rand.NewPCG(seed, 0)))
-		last := len(proxies)
 		for p := range proxies {
 			for m, metric := range metrics {
-				results = append(results, Result{
-					Set: s.Name, Proxy: proxies[p].Name, Metric: metric.Name, Size: e.size(metric),
-					Estimate: estimate(draws, func(d [][]float64) float64 { return d[p][m] }),
-					Gain:     estimate(draws, func(d [][]float64) float64 { return d[p][m] - d[last][m] }),
-				})
+				results = append(results, result(draws, p, m, s.Name, proxies[p].Name, e.size(metric)))
 			}
 		}
 	}
 	return results, nil
+}
+
+// MeanOfSets is the Set of what [EvaluateMean] returns.
+const MeanOfSets = "mean of all sets"
+
+// EvaluateMean judges closed forms on the sets that their fits did not see, by the
+// mean of each metric over these sets; the size is the sum of theirs. Each resample
+// draws anew from the models of every set, on its own, so the intervals are those of
+// a mean over these sets, and tell nothing of each one or of others. A metric that one
+// set lacks is nil; seeds and errors are those of [Evaluate].
+func EvaluateMean(folds []Fold[proxy.Form], resamples int, seed uint64) ([]Result, error) {
+	var sets []Set
+	var forms []proxy.Proxy
+	for _, f := range folds {
+		for _, s := range f.HeldOut {
+			sets = append(sets, s)
+			forms = append(forms, proxy.New("quality", "the closed form", "fitted without the set", f.Fitted.Quality))
+		}
+	}
+	if err := check(sets); err != nil {
+		return nil, err
+	}
+	var mean [][][]float64
+	sizes := make([]int, len(metrics))
+	r := rand.New(rand.NewPCG(seed, 0)) // for all sets, so that their resamples are independent
+	for i, s := range sets {
+		e, draws, err := examine(s, forms[i:i+1], resamples, r)
+		if err != nil {
+			return nil, err
+		}
+		for d := range draws {
+			for p, values := range draws[d] {
+				floats.Scale(1/float64(len(sets)), values)
+				if i > 0 {
+					floats.Add(values, mean[d][p])
+				}
+			}
+		}
+		mean = draws
+		for m, metric := range metrics {
+			sizes[m] += e.size(metric)
+		}
+	}
+	var results []Result
+	for m := range metrics {
+		results = append(results, result(mean, 0, m, MeanOfSets, forms[0].Name, sizes[m]))
+	}
+	return results, nil
+}
+
+// examine draws from s for proxies and, as the last one, decoder_params.
+func examine(s Set, proxies []proxy.Proxy, resamples int, r *rand.Rand) (*exam, [][][]float64, error) {
+	baseline, err := proxy.Parse("decoder_params")
+	if err != nil {
+		return nil, nil, err
+	}
+	all := append(slices.Clone(proxies), baseline)
+	scores := scored(s, all)
+	for p, list := range scores {
+		if i := slices.IndexFunc(list, func(x float64) bool { return !finite([]float64{x}) }); i >= 0 {
+			return nil, nil, fmt.Errorf("proxy %.80s: its value %v for model %q of set %q is not finite", all[p].Name, list[i], s.Models[i].ID, s.Name)
+		}
+	}
+	e := newExam(s)
+	return e, e.draw(scores, resamples, r), nil
+}
+
+// result is what draws tell of the p-th proxy by the m-th metric.
+func result(draws [][][]float64, p, m int, set, name string, size int) Result {
+	last := len(draws[0]) - 1
+	return Result{
+		Set: set, Proxy: name, Metric: metrics[m].Name, Size: size,
+		Estimate: estimate(draws, func(d [][]float64) float64 { return d[p][m] }),
+		Gain:     estimate(draws, func(d [][]float64) float64 { return d[p][m] - d[last][m] }),
+	}
 }
 
 // check refuses sets that nothing can be judged on.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -281,6 +282,98 @@ func TestHeldOut(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// The mean over held-out sets is that of their own results, and its interval is as
+// narrow as that of independent resamples.
+func TestEvaluateMean(t *testing.T) {
+	sets := published(t)
+	folds, err := Folds(sets, BySet, Fit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const resamples = 200
+	mean, err := EvaluateMean(folds, resamples, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(mean) != len(metrics) {
+		t.Fatalf("%d results, want one for each of %d metrics", len(mean), len(metrics))
+	}
+	type sum struct{ value, gain, square float64 }
+	sums, sizes := map[string]sum{}, map[string]int{}
+	n := float64(len(sets))
+	for _, f := range folds {
+		results, err := Evaluate(f.HeldOut, []proxy.Proxy{proxy.New("quality", "", "", f.Fitted.Quality)}, resamples, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			half := (r.Gain.High - r.Gain.Low) / 2
+			s := sums[r.Metric]
+			sums[r.Metric] = sum{s.value + r.Estimate.Value/n, s.gain + r.Gain.Value/n, s.square + half*half/(n*n)}
+			sizes[r.Metric] += r.Size
+		}
+	}
+	for _, r := range mean {
+		want := sums[r.Metric]
+		if r.Set != MeanOfSets || r.Proxy != "quality" || r.Size != sizes[r.Metric] {
+			t.Errorf("%+v, want size %d", r, sizes[r.Metric])
+		}
+		if math.Abs(r.Estimate.Value-want.value) > 1e-12 || math.Abs(r.Gain.Value-want.gain) > 1e-12 {
+			t.Errorf("%s: %v and gain %v, want %v and %v", r.Metric, r.Estimate.Value, r.Gain.Value, want.value, want.gain)
+		}
+		if half := (r.Gain.High - r.Gain.Low) / 2; math.Abs(half/math.Sqrt(want.square)-1) > 0.2 {
+			t.Errorf("%s: interval of ±%.3f, by the sets' own ±%.3f", r.Metric, half, math.Sqrt(want.square))
+		}
+	}
+	again, err := EvaluateMean(folds, resamples, 1)
+	if err != nil || !reflect.DeepEqual(again, mean) {
+		t.Errorf("the same seed gives other results, %v", err)
+	}
+}
+
+// A set that is there twice, under two names, is resampled twice: its mean is more
+// certain than it is.
+func TestEvaluateMeanResamplesSetsIndependently(t *testing.T) {
+	once := named(t, "pareto_TransXL_lm1b_titanxp")
+	fold := func(sets ...Set) []Fold[proxy.Form] {
+		return []Fold[proxy.Form]{{HeldOut: sets, Fitted: proxy.Fitted()}}
+	}
+	width := func(folds []Fold[proxy.Form]) (w float64) {
+		results, err := EvaluateMean(folds, 500, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gain := find(t, results, MeanOfSets, "quality", Within10).Gain
+		return gain.High - gain.Low
+	}
+	if ratio := width(fold(once, once)) / width(fold(once)); math.Abs(ratio-math.Sqrt2/2) > 0.08 {
+		t.Errorf("twice the set has an interval of %.2f times its own, want 1/√2", ratio)
+	}
+}
+
+func TestEvaluateMeanLacksWhatASetLacks(t *testing.T) {
+	apart := toy("gpt2 apart", 50, 40, 30)
+	for i := range apart.Models { // no two of nearly equal size
+		apart.Models[i].Arch.Layers = slices.Repeat(apart.Models[i].Arch.Layers, 1<<i)
+	}
+	sets := []Set{apart, named(t, "pareto_GPT2_lm1b_corei7")}
+	results, err := EvaluateMean([]Fold[proxy.Form]{{HeldOut: sets, Fitted: proxy.Fitted()}}, 20, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := find(t, results, MeanOfSets, "quality", Within10); r.Estimate != nil || r.Gain != nil {
+		t.Errorf("without pairs in one set: %+v", r)
+	}
+	if r := find(t, results, MeanOfSets, "quality", "spearman"); r.Estimate == nil || r.Gain == nil {
+		t.Errorf("what both sets have is missing: %+v", r)
+	}
+	for _, folds := range [][]Fold[proxy.Form]{nil, {{HeldOut: []Set{toy("gpt2 few", 50, 40)}}}} {
+		if _, err := EvaluateMean(folds, 10, 1); err == nil {
+			t.Errorf("%v can be judged", folds)
 		}
 	}
 }
