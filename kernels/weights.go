@@ -88,7 +88,7 @@ func (e *emitter) init(ready *wasmasm.Func) {
 			start, end = min(start, t.Offset), max(end, t.Offset+t.Bytes())
 		}
 	}
-	f.Call(e.lib.Touch(), i32(int(start)), i32(int((end-start)/ops.TouchBytes)))
+	f.Call(e.lib.Touch(), i32(int(start)), i32(int((end-start+ops.TouchBytes-1)/ops.TouchBytes)))
 	f.Call(ready)
 }
 

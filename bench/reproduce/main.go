@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"litefront/bench/engines"
@@ -86,8 +87,9 @@ func run(o options) error {
 
 // compareUntilInterrupted has an interrupt end the engines, too.
 func compareUntilInterrupted(o options) (*results, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends the program
 	r, err := compare(ctx, o)
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted; started again, it goes on with what is missing")

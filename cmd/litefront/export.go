@@ -17,6 +17,7 @@ import (
 	"litefront/kernels"
 	"litefront/kernels/export"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
 )
 
 // format is something that export can write, as files.
@@ -72,6 +73,9 @@ func exportCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if p := cmd.Flags().Lookup("precision"); p.Value.String() == string(trial.I8) && !slices.Contains(names, "wasm") {
+			return fmt.Errorf("precision: %s is for the format wasm; the weights of others are f32", p.Value)
+		}
 		a, err := readArch(cmd, args[0])
 		if err != nil {
 			return err
@@ -102,18 +106,16 @@ func exportCommand() *cobra.Command {
 	return cmd
 }
 
-// fit reports a model that is too large for one of the files. Weights that no module
-// could hold are not made for any.
+// fit reports a model that is too large for one of the files. Without a module among
+// them, weights in f32 that none could hold are not made either: that takes memory.
 func fit(g *graph.Graph, files []string) error {
-	if slices.Contains(files, imageFile) {
-		if err := g.Memory.Fit(graph.MaxBytes); err != nil {
-			return err
-		}
-	}
 	if slices.Contains(files, onnxFile) {
 		if err := export.Fit(g, export.MaxONNX); err != nil {
 			return fmt.Errorf("%s: %w", onnxFile, err)
 		}
+	}
+	if slices.Contains(files, imageFile) {
+		return g.Memory.Fit(graph.MaxBytes)
 	}
 	return export.Fit(g, graph.MaxBytes)
 }

@@ -98,5 +98,7 @@ func (in inspection) print(w io.Writer) error {
 	fmt.Fprintf(t, "  KV cache\t%d\n", in.Memory.KVBytes)
 	fmt.Fprintf(t, "  activations\t%d\n", in.Memory.ArenaBytes)
 	fmt.Fprintf(t, "  tokens\t%d\n", in.Memory.IOBytes)
+	m := in.Memory
+	fmt.Fprintf(t, "  up to whole pages\t%d\n", m.TotalBytes-m.WeightBytes-m.DerivedBytes-m.KVBytes-m.ArenaBytes-m.IOBytes)
 	return t.Flush()
 }

@@ -313,16 +313,16 @@ func TestInspect(t *testing.T) {
 		t.Errorf("quality %v and perplexities %+v of a model smaller than any that was trained", in.Quality, in.Perplexity)
 	}
 	s.write("plain.json", `{"arch_type":"gpt2","n_layer":5,"d_model":512,"d_inner":1536,"n_head":8,"vocab_size":50264,"max_sequence_length":1024}`)
-	if out := s.must("inspect", "plain.json"); !strings.Contains(out, "\n  on WikiText-103   perplexity ") ||
-		!strings.Contains(out, "\n  on LM1B           perplexity ") || strings.Contains(out, "outside") {
+	if out := s.must("inspect", "plain.json"); !strings.Contains(out, "\n  on WikiText-103    perplexity ") ||
+		!strings.Contains(out, "\n  on LM1B            perplexity ") || strings.Contains(out, "outside") {
 		t.Errorf("inspect printed:\n%s", out)
 	}
-	if out := s.must("inspect", "tiny.json"); !strings.Contains(out, "]; outside the calibrated range\n  shape             d_model 48 (validated 64 to 512, off by 1.33×), d_inner/d_model ") {
+	if out := s.must("inspect", "tiny.json"); !strings.Contains(out, "]; outside the calibrated range\n  shape              d_model 48 (validated 64 to 512, off by 1.33×), d_inner/d_model ") {
 		t.Errorf("inspect printed:\n%s", out)
 	}
 	s.write("xl.json", `{"arch_type":"transformer-xl","n_layer":2,"d_model":64,"d_inner":128,"n_head":2,"vocab_size":300,"mem_len":16}`)
 	// Relative keys for 16 + 256 distances, 64 wide, in two layers.
-	if out := s.must("inspect", "xl.json"); !strings.Contains(out, fmt.Sprintf("relative keys     %d\n", 2*272*64*4)) {
+	if out := s.must("inspect", "xl.json"); !strings.Contains(out, fmt.Sprintf("relative keys      %d\n", 2*272*64*4)) {
 		t.Errorf("inspect printed:\n%s", out)
 	}
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -68,7 +69,8 @@ func TestFillPanels(t *testing.T) {
 	})
 }
 
-// TestTouch shows that nothing changes, up to the end of the memory.
+// TestTouch shows that every piece is accessed, since one beyond the memory traps, and
+// that nothing changes.
 func TestTouch(t *testing.T) {
 	mc := newMachine(t, 1, func(m *wasmasm.Module, l *Lib) { export(m, "touch", l.Touch(), 2) })
 	x := random(rand.New(rand.NewPCG(44, 1)), 1<<14)
@@ -76,6 +78,11 @@ func TestTouch(t *testing.T) {
 	mc.call("touch", 0, 16)
 	mc.call("touch", 4092, 15)
 	same(t, "memory", mc.get(0, len(x)), x)
+	for _, c := range [][2]uint64{{0, 17}, {4096, 16}, {1<<16 - 3, 1}} {
+		if _, err := mc.mod.ExportedFunction("touch").Call(context.Background(), c[0], c[1]); err == nil {
+			t.Errorf("%d pieces from %d on are touched, of which the last is beyond the memory", c[1], c[0])
+		}
+	}
 }
 
 // TestRandom checks that weights look uniform and independent: range, moments,

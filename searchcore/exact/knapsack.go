@@ -56,10 +56,12 @@ type front struct {
 type node struct{ layer, rest int32 }
 
 // The limits of one frame: multisets that are kept on the way, and how often one is
-// compared with another.
+// compared with another. Frontiers beyond these take tens of seconds and gigabytes,
+// which a browser's worker has not; those of two objectives need half of the first
+// and a fifth of the second.
 const (
-	maxNodes       = 1 << 24
-	maxComparisons = 1 << 28
+	maxNodes       = 1 << 20
+	maxComparisons = 1 << 27
 )
 
 // fill finds the multisets of all depths.

@@ -9,8 +9,9 @@ type multiset struct {
 	rank   int32
 }
 
-// compare orders multisets so that one which covers another comes before it, and so
-// that one more layer in all of them leaves their order as it is.
+// compare orders multisets so that one which covers another comes before it, but where
+// their sums are the same and a lower bound on params asks for more: both are kept
+// then. One more layer in all of them leaves their order as it is.
 func (k *knapsack) compare(a, b multiset) int {
 	if c := slices.Compare(a.sums, b.sums); c != 0 {
 		return c

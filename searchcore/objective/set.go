@@ -25,9 +25,6 @@ type Set []Objective
 // ParseSet returns the objectives with the given names: two or more, since one
 // has no frontier, and none twice.
 func ParseSet(names []string) (Set, error) {
-	if len(names) < 2 {
-		return nil, fmt.Errorf("objectives: %d given; a frontier needs at least 2", len(names))
-	}
 	var set Set
 	for i, name := range names {
 		o, err := Parse(name)
@@ -38,6 +35,9 @@ func ParseSet(names []string) (Set, error) {
 			return nil, fmt.Errorf("objectives: %q is given twice; each may be given once", name)
 		}
 		set = append(set, o)
+	}
+	if len(set) < 2 {
+		return nil, fmt.Errorf("objectives: %d given; a frontier needs at least 2", len(set))
 	}
 	return set, nil
 }

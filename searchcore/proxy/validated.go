@@ -39,13 +39,17 @@ func (v Verdict) Factor() float64 {
 	return factor
 }
 
-// String lists the departures.
+// String lists the departures and names the set: others may cover one of them, but
+// none covers the shape better.
 func (v Verdict) String() string {
 	texts := make([]string, len(v.Departures))
 	for i, d := range v.Departures {
 		texts[i] = d.String()
 	}
-	return strings.Join(texts, ", ")
+	if len(texts) == 0 {
+		return ""
+	}
+	return strings.Join(texts, ", ") + "; of all sets the nearest is " + v.Set
 }
 
 // Outside compares the shape of a valid architecture with the published sets of

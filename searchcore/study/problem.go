@@ -84,7 +84,7 @@ func (p *problem) plan(a arch.Architecture) (objective.Candidate, error) {
 		return objective.Candidate{}, err
 	}
 	if err := g.Memory.Fit(p.setup.MemoryLimit); err != nil {
-		return objective.Candidate{}, fmt.Errorf("architecture %s: %w", a.ID(), err)
+		return objective.Candidate{}, fmt.Errorf("%v: %w", a, err)
 	}
 	return objective.NewCandidate(g, nil), nil
 }
@@ -105,7 +105,7 @@ func (p *problem) feasible(a arch.Architecture) error {
 			return err
 		}
 		if !constraint.Satisfied(v) {
-			return fmt.Errorf("architecture %s breaks %s with %g", a.ID(), constraint, v)
+			return fmt.Errorf("%v breaks %s with %g", a, constraint, v)
 		}
 	}
 	return nil
