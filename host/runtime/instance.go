@@ -9,6 +9,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"litefront/kernels"
+	"litefront/searchcore/graph"
 )
 
 // Instance is a module in this process, with its memory open: for whoever brings
@@ -16,6 +17,7 @@ import (
 type Instance struct {
 	compiled wazero.CompiledModule
 	module   api.Module
+	linear   *linearMemory
 	team     *team // nil: one thread
 }
 
@@ -37,15 +39,36 @@ func (e *Engine) Instantiate(m *kernels.Module) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	module, err := rt.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
-	if err == nil && module.ExportedMemory("memory") == nil {
-		err = errors.Join(errors.New(`the module exports no "memory"`), module.Close(ctx))
-	}
-	if err != nil {
+	i := &Instance{compiled: compiled}
+	if err := i.start(ctx, rt); err != nil {
 		return nil, errors.Join(err, compiled.Close(ctx))
 	}
-	return &Instance{compiled: compiled, module: module}, nil
+	return i, nil
 }
+
+// start gives the module its memory, which it exports.
+func (i *Instance) start(ctx context.Context, rt wazero.Runtime) error {
+	memory := i.compiled.ExportedMemories()["memory"]
+	if memory == nil {
+		return errors.New(`the module exports no "memory"`)
+	}
+	pages, ok := memory.Max()
+	if !ok {
+		return errors.New("the module's memory has no maximum")
+	}
+	var err error
+	if i.linear, err = newLinearMemory(int64(pages) * graph.PageBytes); err != nil {
+		return err
+	}
+	i.module, err = rt.InstantiateModule(withMemory(ctx, i.linear), i.compiled, anonymous)
+	if err != nil {
+		i.linear.unmap()
+	}
+	return err
+}
+
+// anonymous is how all modules are instantiated: any number of times.
+var anonymous = wazero.NewModuleConfig().WithName("")
 
 // Call calls an export, which returns nothing, and returns how long that took in
 // nanoseconds of the engine's clock.
@@ -71,7 +94,7 @@ func (i *Instance) Call(export string, args ...uint32) (elapsedNs int64, err err
 }
 
 // Memory is the linear memory itself, not a copy. It stays the same while the
-// instance is open, since modules never grow theirs.
+// instance is open, since modules never grow theirs, and is gone when it is closed.
 func (i *Instance) Memory() []byte {
 	memory := i.module.Memory()
 	view, _ := memory.Read(0, memory.Size())
@@ -85,5 +108,6 @@ func (i *Instance) Close() error {
 	if i.team != nil {
 		err = errors.Join(err, i.team.close(ctx))
 	}
+	i.linear.unmap()
 	return errors.Join(err, i.compiled.Close(ctx))
 }

@@ -36,25 +36,30 @@ func (e *Engine) instantiateTeam(m *kernels.Module) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &team{engine: e, failed: make(chan error, m.Threads)}
-	module, err := t.start(ctx, e.threads, compiled, m)
+	linear, err := newLinearMemory(m.Memory.TotalBytes)
 	if err != nil {
-		return nil, errors.Join(err, t.close(ctx), compiled.Close(ctx))
+		return nil, errors.Join(err, compiled.Close(ctx))
+	}
+	t := &team{engine: e, failed: make(chan error, m.Threads)}
+	module, err := t.start(ctx, e.threads, compiled, m, linear)
+	if err != nil {
+		err = errors.Join(err, t.close(ctx), compiled.Close(ctx))
+		linear.unmap()
+		return nil, err
 	}
 	e.teams[t] = true
-	return &Instance{compiled, module, t}, nil
+	return &Instance{compiled, module, linear, t}, nil
 }
 
 // start instantiates the memory and all threads, and has all but the first work.
-func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.CompiledModule, m *kernels.Module) (first api.Module, err error) {
+func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.CompiledModule, m *kernels.Module, linear *linearMemory) (first api.Module, err error) {
 	provider := wasmasm.NewModule()
 	provider.SharedMemory(uint32(m.Memory.TotalBytes / graph.PageBytes))
 	code, err := provider.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	anonymous := wazero.NewModuleConfig().WithName("")
-	if t.memory, err = rt.InstantiateWithConfig(ctx, code, anonymous); err != nil {
+	if t.memory, err = rt.InstantiateWithConfig(withMemory(ctx, linear), code, anonymous); err != nil {
 		return nil, err
 	}
 	ctx = experimental.WithImportResolver(ctx, func(name string) api.Module {

@@ -34,6 +34,24 @@ func Hypervolume(points [][]float64, ref []float64) float64 {
 	return volume(inside, ref)
 }
 
+// Contribution returns how much p adds to the hypervolume of points: what Hypervolume
+// gives with p less what it gives without, but in the time of those of the points that
+// limit what is p's own. It is 0 if points cover p, p is ill-formed, or p is not below
+// ref in every cost, and NaN and +Inf are as for Hypervolume.
+func Contribution(points [][]float64, p, ref []float64) float64 {
+	own := Hypervolume([][]float64{p}, ref)
+	if !(own > 0) || math.IsInf(own, 1) {
+		return own
+	}
+	var inside [][]float64
+	for _, q := range points {
+		if len(q) == len(ref) && below(q, ref) {
+			inside = append(inside, q)
+		}
+	}
+	return max(0, own-volume(limit(inside, p), ref))
+}
+
 // finite reports whether no cost is NaN or infinite.
 func finite(p []float64) bool {
 	return !slices.ContainsFunc(p, func(c float64) bool { return math.IsNaN(c) || math.IsInf(c, 0) })

@@ -181,12 +181,15 @@ func TestHypervolumeProperties(t *testing.T) {
 			mirrored[i] = slices.Clone(p)
 			slices.Reverse(mirrored[i])
 		}
-		more := Hypervolume(append(slices.Clone(points), randomPoints(rng, 1, dim, 0)...), ref)
+		p := randomPoints(rng, 1, dim, 0)[0]
+		more := Hypervolume(append(slices.Clone(points), p), ref)
 		farther := Hypervolume(points, slices.Repeat([]float64{1.5}, dim))
 
 		return near(Hypervolume(shuffled, ref), v) &&
 			near(Hypervolume(front, ref), v) &&
 			near(Hypervolume(mirrored, ref), v) &&
+			math.Abs(Contribution(points, p, ref)-(more-v)) < 1e-12 &&
+			Contribution(points, points[0], ref) == 0 && Contribution(points, ref, ref) == 0 &&
 			more >= v-1e-12 && farther > v && v > 0 && v <= 1
 	}
 	if err := quick.Check(property, &quick.Config{MaxCount: 300}); err != nil {

@@ -1,9 +1,9 @@
 // Package surrogate holds the strategy that understands the device before it
 // searches: it has a few designed candidates measured, fits a model of the
 // device's latency to them (package cost), solves the space's exact frontier under
-// the model (package exact), and has members of that frontier measured, those
-// farthest from all that were measured first, fitting and solving again as results
-// come in. It ends when the model and what was measured agree.
+// the model (package exact), and has members of that frontier measured, those that add
+// most to the hypervolume of what was measured, and those farthest from it, fitting and
+// solving again as results come in. It ends when the model and what was measured agree.
 //
 // Like all strategies it depends on the calls of Asked and Told alone, in their
 // order: models are fitted to the first results, by counts that are fixed, so that
@@ -23,14 +23,17 @@ import (
 	"litefront/searchcore/cost"
 	"litefront/searchcore/exact"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/pareto"
 	"litefront/searchcore/trial"
 )
 
 const (
 	// designed is how many candidates are measured before the first model.
 	designed = 20
-	// batch is how many members of the frontier are measured between two models.
-	batch = 5
+	// batch is how many members of the frontier are measured between two models: by
+	// turns for the hypervolume, chosen among so many that are spread over it, and the
+	// farthest.
+	batch, pool = 5, 100
 	// latest is how many results a model is fitted to at most.
 	latest = 500
 	// settled is how many of the last results are compared with what was predicted of
@@ -327,11 +330,9 @@ func (s *Strategy) solve(n int) (*solution, error) {
 	if err != nil {
 		return nil, err
 	}
-	spread, farthest := s.spread(points, n, batch)
+	spread, farthest := s.spread(points, n, pool)
 	solution := &solution{fitted: n, observed: observed, model: model, points: points, farthest: farthest}
-	for _, p := range spread {
-		solution.selection = append(solution.selection, p.Arch)
-	}
+	solution.selection = s.promising(spread, n)
 	solution.within, solution.checked = s.check(n)
 	s.solution = solution
 	return solution, nil
@@ -343,18 +344,12 @@ func (s *Strategy) solve(n int) (*solution, error) {
 // What was among these results is not chosen.
 func (s *Strategy) spread(points []exact.Point, results, n int) (chosen []exact.Point, farthest float64) {
 	known := map[string]bool{}
-	var measured [][]float64
-	var device trial.Device // that of the latest result, as for the model
 	for _, r := range s.results[:results] {
 		known[r.arch.ID()] = true
-		if r.usable {
-			device = r.measurement.Device
-		}
 	}
-	for _, r := range s.results[:results] {
-		if r.costs != nil && r.measurement.Device.Same(device) {
-			measured = append(measured, logs(r.costs))
-		}
+	var measured [][]float64
+	for _, costs := range s.measured(results) {
+		measured = append(measured, logs(costs))
 	}
 	var at [][]float64
 	var left []exact.Point
@@ -381,6 +376,69 @@ func (s *Strategy) spread(points []exact.Point, results, n int) (chosen []exact.
 		distance[i] = -1
 	}
 	return chosen, farthest
+}
+
+// measured are the costs that the first results had on the device of the latest of
+// them, which the model is of.
+func (s *Strategy) measured(results int) (costs [][]float64) {
+	var device trial.Device
+	for _, r := range s.results[:results] {
+		if r.usable {
+			device = r.measurement.Device
+		}
+	}
+	for _, r := range s.results[:results] {
+		if r.costs != nil && r.measurement.Device.Same(device) {
+			costs = append(costs, r.costs)
+		}
+	}
+	return costs
+}
+
+// promising chooses a batch of spread points, the farthest first. By turns it is the
+// one that adds most to the hypervolume of the first results and of those chosen
+// before it (greedily chosen points have 1 - 1/e of what as many could add; Nemhauser,
+// Wolsey and Fisher 1978), and the farthest: volumes alone neglect small models, and
+// distances alone take half as long again to most of the volume.
+func (s *Strategy) promising(points []exact.Point, results int) (chosen []arch.Architecture) {
+	costs := make([][]float64, len(points))
+	for i, p := range points {
+		costs[i] = s.problem.Objectives.Costs(p.Values)
+	}
+	reference := corner(costs)
+	dominated := s.measured(results)
+	gains := slices.Repeat([]float64{math.Inf(1)}, len(points)) // at most: more points leave less to gain
+	for len(chosen) < min(batch, len(points)) {
+		best := slices.IndexFunc(gains, func(gain float64) bool { return gain >= 0 })
+		if len(chosen)%2 == 0 {
+			for fresh := map[int]bool{}; !fresh[best]; {
+				fresh[best] = true
+				gains[best] = pareto.Contribution(dominated, costs[best], reference)
+				best = floats.MaxIdx(gains)
+			}
+		}
+		chosen, dominated = append(chosen, points[best].Arch), append(dominated, costs[best])
+		gains[best] = -1 // chosen
+	}
+	return chosen
+}
+
+// corner is a point that is worse than all of costs: beyond the worst of each, by a
+// tenth of the range, so that the extremes count.
+func corner(costs [][]float64) []float64 {
+	var best, worst []float64
+	for _, c := range costs {
+		if best == nil {
+			best, worst = slices.Clone(c), slices.Clone(c)
+		}
+		for k, x := range c {
+			best[k], worst[k] = min(best[k], x), max(worst[k], x)
+		}
+	}
+	for k, x := range best {
+		worst[k] += max((worst[k]-x)/10, math.Abs(worst[k])/1000)
+	}
+	return worst
 }
 
 // agrees reports whether enough was checked of what models predict, and it agreed.
