@@ -120,11 +120,13 @@ func run(o options) error {
 // group are searches that compare: of one protocol, by strategy, then by seed.
 type group struct {
 	protocol   string
+	seeds      int
 	strategies []string
 	contenders []*contender
 }
 
-// contenders are this package's own protocol, and that of LiteTransformerSearch.
+// contenders are those by this package's own protocol, and for comparison one of each
+// by that of LiteTransformerSearch.
 func contenders(o options) ([]*group, error) {
 	sp, err := space.Preset("lts-gpt2")
 	if err != nil {
@@ -133,12 +135,12 @@ func contenders(o options) ([]*group, error) {
 	sp.Name += " of up to 6 layers"
 	sp.NLayer = slices.DeleteFunc(sp.NLayer, func(n int) bool { return n > 6 })
 	groups := []*group{
-		{protocol: trial.Litefront, strategies: []string{exact, lts, "random"}},
-		{protocol: trial.LTS, strategies: []string{exact, lts}},
+		{protocol: trial.Litefront, seeds: o.seeds, strategies: []string{exact, lts, "random"}},
+		{protocol: trial.LTS, seeds: 1, strategies: []string{exact, lts}},
 	}
 	for _, g := range groups {
 		for _, strategy := range g.strategies {
-			for seed := range o.seeds {
+			for seed := range g.seeds {
 				name := fmt.Sprintf("%s-%s-seed%d", g.protocol, strategy, seed+1)
 				g.contenders = append(g.contenders, &contender{
 					path: filepath.Join(o.dir, name+".jsonl"),

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"strings"
 
 	"litefront/bench/contest"
 	"litefront/host/report"
@@ -17,10 +16,11 @@ const (
 	lts   = "lts"
 )
 
-// How many times fewer device seconds exact must take than lts.
+// How many times fewer device seconds exact must take to the hypervolume that lts ends
+// with.
 const (
-	goalWhole = 50 // than the whole search
-	goalEqual = 30 // to an equal hypervolume
+	goalEnd   = 50 // than the whole search by lts
+	goalEqual = 30 // than lts took when it first had it
 )
 
 // nearly is a share of the hypervolume of all searches together.
@@ -48,25 +48,27 @@ type runResult struct {
 	Candidates  int      `json:"candidates"`
 	Ended       bool     `json:"ended"` // by itself or by the number of trials
 	Seconds     float64  `json:"seconds"`
-	Hypervolume *float64 `json:"hypervolume"`       // share of that of all together
-	Nearly      *float64 `json:"seconds_to_99"`     // to 99 % of that
-	Equal       *float64 `json:"seconds_to_exacts"` // to that of exact with the same seed
+	Hypervolume *float64 `json:"hypervolume"`        // share of that of all together
+	Nearly      *float64 `json:"seconds_to_99"`      // to 99 % of that
+	Own         *float64 `json:"seconds_to_its_end"` // to what it ends with
+	Exact       *float64 `json:"seconds_of_exact"`   // that exact with the same seed takes to that
 }
 
 // faster is how many times fewer device seconds exact took than a strategy.
 type faster struct {
 	Strategy string `json:"strategy"`
-	Whole    factor `json:"whole"`
-	Equal    factor `json:"equal"`
-	Nearly   factor `json:"to_99"`
+	End      factor `json:"to_its_end"` // to the hypervolume it ends with, than all of it
+	Equal    factor `json:"to_equal"`   // to that, than it took when it first had it
+	Nearly   factor `json:"to_99"`      // to 99 % of all together
+	Whole    factor `json:"all_of_both_searches"`
 }
 
-// factor is a median over the seeds. It is a lower bound where some of the other
-// searches did not get there in what they measured.
+// factor is a median over the seeds.
 type factor struct {
-	Times      *float64 `json:"times"` // null where exact did not get there itself
-	AtLeast    bool     `json:"at_least"`
-	Candidates int      `json:"candidates,omitempty"` // the fewest that one of those measured
+	Times *float64 `json:"times"` // null where exact did not get there itself
+	// Candidates is how many the shortest of the other searches had measured which did
+	// not get there, so that all their time counts; 0 if all did.
+	Candidates int `json:"cut_off_after,omitempty"`
 }
 
 type goalResult struct {
@@ -92,19 +94,20 @@ func (r *results) add(g *group, o options) error {
 		p := x.study.Progress()
 		setup := x.study.Started().Setup
 		seconds, share := c.End(i)
-		_, goal := c.End(i % o.seeds) // exact comes first
 		result.Runs = append(result.Runs, runResult{
 			Strategy: setup.Strategy, Seed: setup.Seed, Candidates: p.Measured + p.Failed, Ended: x.ended, Seconds: seconds,
-			Hypervolume: known(share), Nearly: known(c.Reached(i, nearly)), Equal: known(c.Reached(i, goal)),
+			Hypervolume: known(share), Nearly: known(c.Reached(i, nearly)),
+			Own: known(c.Reached(i, share)), Exact: known(c.Reached(i%g.seeds, share)), // exact comes first
 		})
 	}
 	for s, strategy := range g.strategies[1:] {
-		ours, theirs := result.Runs[:o.seeds], result.Runs[(s+1)*o.seeds:(s+2)*o.seeds]
+		exacts, theirs := result.Runs[:g.seeds], result.Runs[(s+1)*g.seeds:(s+2)*g.seeds]
 		result.Faster = append(result.Faster, faster{
 			Strategy: strategy,
-			Whole:    compare(ours, theirs, runResult.whole),
-			Equal:    compare(ours, theirs, func(r runResult) *float64 { return r.Equal }),
-			Nearly:   compare(ours, theirs, func(r runResult) *float64 { return r.Nearly }),
+			End:      compare(theirs, runResult.whole, theirs, runResult.exact),
+			Equal:    compare(theirs, runResult.own, theirs, runResult.exact),
+			Nearly:   compare(theirs, runResult.nearly, exacts, runResult.nearly),
+			Whole:    compare(theirs, runResult.whole, exacts, runResult.whole),
 		})
 	}
 	r.Groups = append(r.Groups, result)
@@ -122,6 +125,17 @@ func (r runResult) whole() *float64 {
 	return &r.Seconds
 }
 
+// own are the seconds to what a search that ended ends with.
+func (r runResult) own() *float64 {
+	if !r.Ended {
+		return nil
+	}
+	return r.Own
+}
+
+func (r runResult) exact() *float64  { return r.Exact }
+func (r runResult) nearly() *float64 { return r.Nearly }
+
 // known is x, or nil for NaN.
 func known(x float64) *float64 {
 	if math.IsNaN(x) {
@@ -132,17 +146,17 @@ func known(x float64) *float64 {
 
 // compare is how many times fewer seconds ours took than theirs, seed by seed. Those
 // of theirs that did not get there count with all the time that they had.
-func compare(ours, theirs []runResult, secondsOf func(runResult) *float64) (f factor) {
+func compare(theirs []runResult, secondsOfTheirs func(runResult) *float64, ours []runResult, secondsOfOurs func(runResult) *float64) (f factor) {
 	var ratios []float64
 	for i := range ours {
-		seconds, reached := secondsOf(ours[i]), secondsOf(theirs[i])
+		seconds, reached := secondsOfOurs(ours[i]), secondsOfTheirs(theirs[i])
 		if seconds == nil || *seconds == 0 {
 			return factor{}
 		}
 		if reached == nil {
 			reached = &theirs[i].Seconds
-			if n := theirs[i].Candidates; !f.AtLeast || n < f.Candidates {
-				f.AtLeast, f.Candidates = true, n
+			if n := theirs[i].Candidates; f.Candidates == 0 || n < f.Candidates {
+				f.Candidates = n
 			}
 		}
 		ratios = append(ratios, *reached / *seconds)
@@ -158,28 +172,29 @@ func (r *results) judge(f faster) {
 		f    factor
 		goal float64
 	}{
-		{fmt.Sprintf("exact over all of lts (%d candidates)", r.Trials), f.Whole, goalWhole},
-		{"exact over lts, to the hypervolume that exact ends with", f.Equal, goalEqual},
+		{fmt.Sprintf("exact, to the hypervolume that lts ends with, than all of lts (%d candidates)", r.Trials), f.End, goalEnd},
+		{"exact, to that hypervolume, than lts when it first had it", f.Equal, goalEqual},
 	} {
-		r.Goals = append(r.Goals, goalResult{g.name, g.f, g.goal, g.f.Times != nil && *g.f.Times >= g.goal})
+		ended := g.f.Times != nil && g.f.Candidates == 0
+		r.Goals = append(r.Goals, goalResult{g.name, g.f, g.goal, ended && *g.f.Times >= g.goal})
 	}
 }
 
 func (r results) print() {
 	fmt.Printf("\n%s, %s; up to %d candidates a search\n", r.Device.CPU, r.Device.Engine, r.Trials)
 	for _, g := range r.Groups {
-		fmt.Printf("\nprotocol %s\n%-10s %5s %12s %12s %12s %10s %12s\n", g.Protocol, "strategy", "seed", "candidates", "device s", "hypervolume", "s to 99 %", "s to exact's")
+		fmt.Printf("\nprotocol %s\n%-10s %5s %12s %12s %12s %10s %12s\n", g.Protocol, "strategy", "seed", "candidates", "device s", "hypervolume", "s to 99 %", "exact, to it")
 		for _, x := range g.Runs {
 			cut := ""
 			if !x.Ended {
 				cut = " (cut off)"
 			}
 			fmt.Printf("%-10s %5d %12d %12.1f %12s %10s %12s%s\n", x.Strategy, x.Seed, x.Candidates, x.Seconds,
-				contest.Cell("%.1f %%", x.Hypervolume, 100), contest.Cell("%.1f", x.Nearly, 1), contest.Cell("%.1f", x.Equal, 1), cut)
+				contest.Cell("%.1f %%", x.Hypervolume, 100), contest.Cell("%.1f", x.Nearly, 1), contest.Cell("%.1f", x.Exact, 1), cut)
 		}
 		for _, f := range g.Faster {
-			fmt.Printf("exact over %s in the median: %v for the whole search, %v to an equal hypervolume, %v to 99 %% of all together\n",
-				f.Strategy, f.Whole, f.Equal, f.Nearly)
+			fmt.Printf("exact over %s in the median: to what it ends with %v than all of it and %v than when it first had it; to 99 %% of all together %v; all of both searches %v\n",
+				f.Strategy, f.End, f.Equal, f.Nearly, f.Whole)
 		}
 	}
 	fmt.Println("\ndevice time: compiling, initialising, warming up, sampling, sentinels and repeats.")
@@ -193,13 +208,9 @@ func (f factor) String() string {
 	if f.Times == nil {
 		return "unknown"
 	}
-	var b strings.Builder
-	if f.AtLeast {
-		b.WriteString("≥ ")
+	text := fmt.Sprintf("%.1f×", *f.Times)
+	if f.Candidates > 0 {
+		text += fmt.Sprintf(" so far (after %d candidates)", f.Candidates)
 	}
-	fmt.Fprintf(&b, "%.1f×", *f.Times)
-	if f.AtLeast {
-		fmt.Fprintf(&b, " (cut off after %d candidates)", f.Candidates)
-	}
-	return b.String()
+	return text
 }
