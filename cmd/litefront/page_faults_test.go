@@ -220,7 +220,7 @@ func newerStudy(p faultyPage) {
 	}
 	p.until(`!document.getElementById("export").disabled`)
 	p.click("export")
-	exported := waitForFile(p.t, dir)
+	exported := waitForFile(p.t, dir, "jsonl")
 	if data, err := os.ReadFile(exported); err != nil || string(data) != string(line)+"\n" {
 		p.t.Errorf("exported %q, %v; want %q", data, err, line)
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,6 +100,12 @@ func (p tab) fill(id, value string) {
 	})()`, id, value))
 }
 
+// follow opens a link to a setup.
+func (p tab) follow(fragment string) {
+	p.t.Helper()
+	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`location.hash = %q, true`, fragment))
+}
+
 func (p tab) click(id string) { p.t.Helper(); p.do(chromedp.Click(chromedp.CSS("#" + id))) }
 
 // frontier lists the IDs of the architectures in the table.
@@ -114,11 +121,11 @@ func (p tab) screenshot(name, id string, width, height int64) {
 	p.do(chromedp.Sleep(600 * time.Millisecond)) // the chart follows the window with a pause
 	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`document.getElementById(%q).scrollIntoView(), true`, id))
 	p.do(chromedp.Sleep(100 * time.Millisecond))
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join("..", "..", "docs", name), png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join("..", "..", "docs", name), picture, 0o644); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -145,8 +152,15 @@ func TestPage(t *testing.T) {
 	}
 	p.state("idle")
 
-	// A short prompt keeps candidates quick.
-	p.fill("prompt", "16")
+	// A link fills in the form, and says what of it is wrong. A short prompt keeps
+	// candidates quick.
+	p.follow("#prompt=16&strategy=luck")
+	p.until(`document.getElementById("strategy-error").innerText.includes("luck") && document.getElementById("errors").innerText.includes("luck")`)
+	p.follow("#prompt=16&seed=1")
+	p.until(`document.getElementById("prompt").value === "16" && document.getElementById("strategy-error").innerText === ""`)
+	p.fill("constraints", "peak_mb<1")
+	p.until(`document.getElementById("constraints-error").innerText.includes("peak_mb<1")`)
+	p.fill("constraints", "")
 	p.fill("budget", "nonsense")
 	p.until(`document.getElementById("budget-error").innerText.includes("nonsense")`)
 	p.fill("budget", "23")
@@ -176,6 +190,9 @@ func TestPage(t *testing.T) {
 	at := browsertest.Eval[[]float64](t, p.ctx, fmt.Sprintf(`litefrontChart.locate(1, %d)`, last))
 	p.do(chromedp.MouseClickXY(at[0], at[1]))
 	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, frontier[len(frontier)-1]))
+	if !browsertest.Eval[bool](t, p.ctx, `document.querySelector("#details .drawing").getBoundingClientRect().height > 5 && document.querySelector("#details .bars").getTotalLength() > 100`) {
+		t.Error("the layers are not drawn")
+	}
 	p.screenshot("page.png", "app", 1440, 900)
 	p.screenshot("phone.png", "progress", 390, 844)
 	p.do(chromedp.EmulateViewport(1440, 900))
@@ -192,9 +209,30 @@ func TestPage(t *testing.T) {
 	p.measured(25)
 	p.state("idle")
 
+	// Logarithmic axes move what is not at their ends.
+	const where = `litefrontChart.locate(1, Number([...document.querySelectorAll("#frontier [data-trial]")].at(-2).dataset.trial)).join()`
+	linear := browsertest.Eval[string](t, p.ctx, where)
+	p.click("log-axes")
+	p.until(fmt.Sprintf(`%s !== %q`, where, linear))
+	p.click("log-axes")
+	p.fill("axis-y", "peak_mb")
+	p.until(`litefrontChart.data(1).frontier.some((point) => Math.abs(point.y - parseFloat(document.querySelector('#frontier [data-trial="' + point.trial + '"] [data-label="peak memory"] .value').innerText)) < 1)`)
+	p.fill("axis-y", "decoder_params")
+
+	// The plot is a picture of the chart.
+	p.click("save-plot")
+	plot, err := os.Open(waitForFile(t, downloads, "png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plot.Close()
+	if picture, err := png.Decode(plot); err != nil || picture.Bounds().Dx() < 400 || picture.Bounds().Dy() < 300 {
+		t.Errorf("the saved plot: %v, %v", picture.Bounds(), err)
+	}
+
 	// The study goes to the command line,
 	p.click("export")
-	exported := waitForFile(t, downloads)
+	exported := waitForFile(t, downloads, "jsonl")
 	data, err := os.ReadFile(exported)
 	if err != nil {
 		t.Fatal(err)
@@ -218,10 +256,24 @@ func TestPage(t *testing.T) {
 	}
 	p.measured(27)
 	p.until(`!document.getElementById("start").disabled`)
+	// A constraint that comes late takes members from the frontier.
+	const peaks = `[...document.querySelectorAll('#frontier [data-label="peak memory"] .value')].map(e => parseFloat(e.innerText))`
+	middle := browsertest.Eval[float64](t, p.ctx, `Math.ceil(`+peaks+`.sort((a, b) => a - b)[1])`)
+	p.fill("constraints", fmt.Sprintf("peak_mb<=%g", middle))
 	p.fill("budget", "28")
 	p.click("start")
 	p.measured(28)
 	p.state("idle")
+	p.until(`/infeasible/.test(document.getElementById("frontier-title").innerText)`)
+	for _, peak := range browsertest.Eval[[]float64](t, p.ctx, peaks) {
+		if peak > middle {
+			t.Errorf("a member of the frontier takes %g MiB, more than %g", peak, middle)
+		}
+	}
+	// The link has the whole setup of what is kept.
+	if link := browsertest.Eval[string](t, p.ctx, `document.getElementById("link").hash`); !strings.Contains(link, "prompt=16") || !strings.Contains(link, "constraints=peak_mb") {
+		t.Errorf("the link is %q", link)
+	}
 	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
 		t.Errorf("the page complains: %s", errs)
 	}
@@ -241,10 +293,10 @@ func decodeLines(t *testing.T, data []byte) (list []trial.Event) {
 }
 
 // waitForFile returns the file that a download leaves in dir.
-func waitForFile(t *testing.T, dir string) string {
+func waitForFile(t *testing.T, dir, extension string) string {
 	t.Helper()
 	for range 100 {
-		names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+		names, err := filepath.Glob(filepath.Join(dir, "*."+extension))
 		if err != nil {
 			t.Fatal(err)
 		}

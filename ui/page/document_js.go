@@ -176,6 +176,35 @@ func (p *page) watchVisibility() error {
 	return err
 }
 
+// watchLink follows the fragment of the page's address, which may hold a setup.
+func (p *page) watchLink() error {
+	location, err := safejs.Global().Get("location")
+	if err != nil {
+		return err
+	}
+	fragment := func() string {
+		v, err := location.Get("hash")
+		if err != nil {
+			return ""
+		}
+		text, err := v.String()
+		if err != nil {
+			return ""
+		}
+		return text
+	}
+	handler, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
+		p.change(func() { p.store.OpenLink(fragment()) })
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.store.OpenLink(fragment())
+	_, err = safejs.Global().Call("addEventListener", "hashchange", handler)
+	return err
+}
+
 // matches reports whether a media query does.
 func matches(query string) bool {
 	list, err := safejs.Global().Call("matchMedia", query)

@@ -12,7 +12,7 @@ import (
 
 // download hands a journal to the user as a file.
 func (p *page) download(journal string) {
-	if err := download(journal, fileName(p.store)); err != nil {
+	if err := download(journal, fileName(p.store, "jsonl")); err != nil {
 		p.store.Fail("the journal cannot be saved: " + err.Error())
 	}
 }
@@ -34,21 +34,7 @@ func download(text, name string) error {
 	if err != nil {
 		return err
 	}
-	document, err := safejs.Global().Get("document")
-	if err != nil {
-		return err
-	}
-	link, err := document.Call("createElement", "a")
-	if err != nil {
-		return err
-	}
-	if err := link.Set("href", url); err != nil {
-		return err
-	}
-	if err := link.Set("download", name); err != nil {
-		return err
-	}
-	if _, err := link.Call("click"); err != nil {
+	if err := save(url, name); err != nil {
 		return err
 	}
 	// The browser reads the file after the click; a minute is ample.
@@ -65,8 +51,39 @@ func download(text, name string) error {
 	return err
 }
 
+// save has the browser keep what an address leads to as a file.
+func save(url safejs.Value, name string) error {
+	document, err := safejs.Global().Get("document")
+	if err != nil {
+		return err
+	}
+	link, err := document.Call("createElement", "a")
+	if err != nil {
+		return err
+	}
+	if err := link.Set("href", url); err != nil {
+		return err
+	}
+	if err := link.Set("download", name); err != nil {
+		return err
+	}
+	_, err = link.Call("click")
+	return err
+}
+
+// SavePlot hands the chart to the user as a PNG file.
+func (p *page) SavePlot() {
+	image, err := p.chart.library.Call("image", p.chart.handle)
+	if err == nil {
+		err = save(image, fileName(p.store, "png"))
+	}
+	if err != nil {
+		p.store.Fail("the plot cannot be saved: " + err.Error())
+	}
+}
+
 // fileName makes a file's name of the study's.
-func fileName(s *store.Store) string {
+func fileName(s *store.Store, extension string) string {
 	name := "study"
 	if s.Study != nil {
 		name = s.Study.Study
@@ -77,7 +94,7 @@ func fileName(s *store.Store) string {
 		}
 		return '-'
 	}, name)
-	return "litefront-" + name + ".jsonl"
+	return "litefront-" + name + "." + extension
 }
 
 // ImportFile reads the chosen file and hands it to the store.

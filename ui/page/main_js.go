@@ -51,6 +51,9 @@ func run() (err error) {
 	if err := p.watchVisibility(); err != nil {
 		return err
 	}
+	if err := p.watchLink(); err != nil {
+		return err
+	}
 	p.Restart()
 	go p.draw()
 	go p.tick()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
@@ -52,6 +53,7 @@ func (s *Store) Apply(m search.Message) {
 		s.begun, s.answered, s.due = true, true, ""
 		s.searching = m.State == search.StateSearching
 		s.background = s.background || s.searching && s.hidden
+		s.openLink()
 	default:
 		s.Fail(fmt.Sprintf("the worker sent something wrong: state %q", m.State))
 	}
@@ -139,6 +141,7 @@ func (s *Store) setConstraints(e trial.Setting) error {
 		return err
 	}
 	s.Study.Constraints, s.constraints = texts, constraints
+	s.Form.Constraints = strings.Join(texts, ", ")
 	for _, t := range s.trials {
 		if t.Measurement != nil {
 			t.Violates = s.violated(t)

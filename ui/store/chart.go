@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -9,30 +8,57 @@ import (
 	"litefront/searchcore/objective"
 )
 
-// View is what the chart shows against the decoder parameters.
-type View struct {
-	Name  string // for people
-	axis  string // of the chart, with its unit
-	about objective.Objective
+// Axes are what the chart shows: any two objectives.
+type Axes struct{ X, Y objective.Objective }
+
+// ShowX chooses the objective on the horizontal axis by its name; an unknown one
+// changes nothing.
+func (s *Store) ShowX(name string) { s.show(&s.Axes.X, name) }
+
+// ShowY is ShowX for the vertical axis.
+func (s *Store) ShowY(name string) { s.show(&s.Axes.Y, name) }
+
+func (s *Store) show(axis *objective.Objective, name string) {
+	if o, err := objective.Parse(name); err == nil && axis.Name != name {
+		*axis = o
+		s.Version++
+	}
 }
 
-var views = []View{
-	{"Response latency", "response latency (ms)", mustObjective("response_ms")},
-	{"Prefill latency", "prefill latency (ms)", mustObjective("prefill_ms")},
-	{"Decode latency", "decode latency (ms)", mustObjective("decode_ms")},
-	{"Peak memory", "peak memory (MiB)", peakMemory},
+// Label names an objective for people, without its unit.
+func Label(o objective.Objective) string {
+	if text, ok := labels[o.Name]; ok {
+		return text
+	}
+	return o.Name
 }
 
-// Views lists the views, in the order in which to offer them.
-func Views() []View { return slices.Clone(views) }
+var labels = map[string]string{
+	"decoder_params": "decoder parameters (proxy)",
+	"quality":        "quality (proxy)",
+	"total_params":   "total parameters",
+	"flops":          "operations per response",
+	"prefill_ms":     "prefill latency",
+	"decode_ms":      "decode latency",
+	"response_ms":    "response latency",
+	"peak_mb":        "peak memory",
+	"weight_mb":      "memory of weights",
+	"kv_mb":          "memory of the KV cache",
+}
 
-// Show chooses a view by its name; an unknown one changes nothing.
-func (s *Store) Show(name string) {
-	for _, v := range views {
-		if v.Name == name && s.View.Name != name {
-			s.View = v
-			s.Version++
-		}
+// axisName is an objective's label with its unit.
+func axisName(o objective.Objective) string {
+	if o.Unit == "" {
+		return Label(o)
+	}
+	return Label(o) + " (" + o.Unit + ")"
+}
+
+// SetLog says whether the chart's axes are logarithmic.
+func (s *Store) SetLog(on bool) {
+	if s.Log != on {
+		s.Log = on
+		s.Version++
 	}
 }
 
@@ -55,12 +81,13 @@ func (s *Store) Points() []float32 {
 		all = append(all, s.trials[n])
 	}
 	for _, t := range all {
-		r, known := s.Read(t, s.View.about)
-		if !known || r.High > math.MaxFloat32 || r.Value > math.MaxFloat32 || t.DecoderParams > math.MaxFloat32 {
+		x, known := s.Read(t, s.Axes.X)
+		y, too := s.Read(t, s.Axes.Y)
+		if !known || !too || x.High > math.MaxFloat32 || x.Value > math.MaxFloat32 || y.Value > math.MaxFloat32 {
 			continue
 		}
 		flags := flag(t.OnFrontier, 1) | flag(t.Violates != "", 2) | flag(t.Overlay(), 4) | flag(t.Number == s.selected, 8) | flag(t.Predicted, 16)
-		points = append(points, float32(t.Number), float32(r.Value), float32(t.DecoderParams), float32(r.Low), float32(r.High), float32(flags))
+		points = append(points, float32(t.Number), float32(x.Value), float32(y.Value), float32(x.Low), float32(x.High), float32(flags))
 	}
 	return points
 }
@@ -73,9 +100,9 @@ func flag(set bool, bit int) int {
 }
 
 // ChartOptions are the chart's options as JSON: the names of its axes, its
-// colours, and under "frontier" the trials that its line joins, from left to
-// right. Those are the frontier's members that no other beats in this view; the
-// rest owe their place to an objective that the view does not show.
+// colours, and under "frontier" the trials that its line joins, in order.
+// Those are the frontier's members that no other beats in these axes; the rest owe
+// their place to an objective that the axes do not show.
 func (s *Store) ChartOptions() string {
 	options, err := json.Marshal(struct {
 		XName    string `json:"xName"`
@@ -84,33 +111,35 @@ func (s *Store) ChartOptions() string {
 		YLog     bool   `json:"yLog"`
 		Dark     bool   `json:"dark"`
 		Frontier []int  `json:"frontier"`
-	}{s.View.axis, "decoder parameters (proxy)", false, false, s.Dark, s.staircase()})
+	}{axisName(s.Axes.X), axisName(s.Axes.Y), s.Log, s.Log, s.Dark, s.staircase()})
 	if err != nil {
 		panic(err) // no value above can fail to encode
 	}
 	return string(options)
 }
 
-// staircase lists the frontier's members that are better than all to their left.
+// staircase lists the frontier's members that none beats in both axes, from the best
+// in the horizontal one on.
 func (s *Store) staircase() []int {
 	type step struct {
 		number int
-		x, y   float64
+		costs  []float64
 	}
+	axes := objective.Set{s.Axes.X, s.Axes.Y}
 	var steps []step
 	for _, n := range s.frontier {
-		if r, known := s.Read(s.trials[n], s.View.about); known {
-			steps = append(steps, step{n, r.Value, s.trials[n].DecoderParams})
+		x, known := s.Read(s.trials[n], s.Axes.X)
+		y, too := s.Read(s.trials[n], s.Axes.Y)
+		if known && too {
+			steps = append(steps, step{n, axes.Costs([]float64{x.Value, y.Value})})
 		}
 	}
-	slices.SortFunc(steps, func(a, b step) int {
-		return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(b.y, a.y))
-	})
+	slices.SortFunc(steps, func(a, b step) int { return slices.Compare(a.costs, b.costs) })
 	numbers := []int{}
-	best := -1.0
+	best := math.Inf(1)
 	for _, p := range steps {
-		if p.y > best {
-			best = p.y
+		if p.costs[1] < best {
+			best = p.costs[1]
 			numbers = append(numbers, p.number)
 		}
 	}

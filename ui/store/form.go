@@ -17,26 +17,31 @@ import (
 
 // The fields of the form.
 const (
-	FieldPreset     = "preset"
-	FieldPrompt     = "prompt"
-	FieldPrecision  = "precision"
-	FieldThreads    = "threads"
-	FieldObjectives = "objectives"
-	FieldBudget     = "budget"
-	FieldStrategy   = "strategy"
-	FieldSeed       = "seed"
+	FieldPreset      = "preset"
+	FieldPrompt      = "prompt"
+	FieldPrecision   = "precision"
+	FieldThreads     = "threads"
+	FieldObjectives  = "objectives"
+	FieldConstraints = "constraints"
+	FieldBudget      = "budget"
+	FieldStrategy    = "strategy"
+	FieldSeed        = "seed"
 )
+
+// fieldNames are all of them.
+var fieldNames = []string{FieldPreset, FieldPrompt, FieldThreads, FieldPrecision, FieldObjectives, FieldConstraints, FieldBudget, FieldStrategy, FieldSeed}
 
 // Form is the setup of a search as the user types it.
 type Form struct {
-	Preset     string
-	Prompt     string // tokens
-	Precision  string
-	Threads    string
-	Objectives []string
-	Budget     string
-	Strategy   string
-	Seed       string
+	Preset      string
+	Prompt      string // tokens
+	Precision   string
+	Threads     string
+	Objectives  []string
+	Constraints string // with commas between them
+	Budget      string
+	Strategy    string
+	Seed        string
 }
 
 // Preset is a search space on offer.
@@ -70,14 +75,15 @@ func (s *Store) resetForm() {
 func (s *Store) fillForm(e trial.Started) {
 	budget := s.Form.Budget
 	s.Form = Form{
-		Preset:     e.Space.Name,
-		Prompt:     strconv.Itoa(e.Workload.PromptLen),
-		Precision:  string(e.Workload.Precision),
-		Threads:    strconv.Itoa(e.Workload.Threads),
-		Objectives: slices.Clone(e.Objectives),
-		Budget:     budget,
-		Strategy:   e.Strategy,
-		Seed:       strconv.FormatUint(e.Seed, 10),
+		Preset:      e.Space.Name,
+		Prompt:      strconv.Itoa(e.Workload.PromptLen),
+		Precision:   string(e.Workload.Precision),
+		Threads:     strconv.Itoa(e.Workload.Threads),
+		Objectives:  slices.Clone(e.Objectives),
+		Constraints: strings.Join(e.Constraints, ", "),
+		Budget:      budget,
+		Strategy:    e.Strategy,
+		Seed:        strconv.FormatUint(e.Seed, 10),
 	}
 	s.Invalid = make(map[string]string)
 }
@@ -111,7 +117,10 @@ func summary(sp space.Space) string {
 
 // SetField takes what the user typed or chose, and judges that field.
 func (s *Store) SetField(name, value string) {
-	const maxValue = 100
+	maxValue := 100
+	if name == FieldConstraints {
+		maxValue = 1000
+	}
 	value = strings.TrimSpace(value)
 	if len(value) > maxValue {
 		value = value[:maxValue]
@@ -125,6 +134,8 @@ func (s *Store) SetField(name, value string) {
 		s.Form.Precision = value
 	case FieldThreads:
 		s.Form.Threads = value
+	case FieldConstraints:
+		s.Form.Constraints = value
 	case FieldBudget:
 		s.Form.Budget = value
 	case FieldStrategy:
@@ -164,6 +175,8 @@ func (s *Store) judge(name string) {
 		_, err = s.threads()
 	case FieldObjectives:
 		_, err = objective.ParseSet(s.Form.Objectives)
+	case FieldConstraints:
+		_, err = parseConstraints(s.Form.constraints())
 	case FieldBudget:
 		err = s.checkBudget()
 	case FieldStrategy:
@@ -177,6 +190,14 @@ func (s *Store) judge(name string) {
 	if err != nil {
 		s.Invalid[name] = line(err.Error(), maxText)
 	}
+}
+
+// constraints lists what the field has.
+func (f Form) constraints() []string {
+	if f.Constraints == "" {
+		return nil
+	}
+	return study.ParseConstraintsValue(f.Constraints)
 }
 
 func (s *Store) workload() (trial.Workload, error) {
@@ -226,11 +247,12 @@ func (s *Store) checkBudget() error {
 }
 
 // request is the search that the form describes, or false if a field is wrong.
-// For a kept study only the budget counts: its setup is settled.
+// For a kept study only the budget and the constraints count: the rest of its setup
+// is settled.
 func (s *Store) request() (*search.Request, bool) {
-	fields := []string{FieldBudget}
+	fields := []string{FieldBudget, FieldConstraints}
 	if s.Study == nil {
-		fields = []string{FieldPreset, FieldPrompt, FieldThreads, FieldPrecision, FieldObjectives, FieldBudget, FieldStrategy, FieldSeed}
+		fields = fieldNames
 	}
 	s.Invalid = make(map[string]string)
 	for _, name := range fields {
@@ -240,7 +262,9 @@ func (s *Store) request() (*search.Request, bool) {
 		return nil, false
 	}
 	if s.Study != nil {
-		return &search.Request{Name: s.Study.Study, Code: s.code, Setup: s.Study.Setup, Budget: s.Form.Budget}, true
+		setup := s.Study.Setup
+		setup.Constraints = s.Form.constraints()
+		return &search.Request{Name: s.Study.Study, Code: s.code, Setup: setup, Budget: s.Form.Budget, Reconstrain: true}, true
 	}
 	sp, _ := space.Preset(s.Form.Preset) // judged above, as the others
 	w, _ := s.workload()
@@ -253,6 +277,7 @@ func (s *Store) request() (*search.Request, bool) {
 			Space:       sp,
 			Workload:    w,
 			Objectives:  s.Form.Objectives,
+			Constraints: s.Form.constraints(),
 			Strategy:    s.Form.Strategy,
 			Protocol:    trial.Litefront,
 			Seed:        seed,

@@ -34,13 +34,15 @@ type Store struct {
 	// Confirm is what waits for the user's consent, since it discards the kept
 	// study.
 	Confirm Confirm
-	View    View // of the chart
+	Axes    Axes // of the chart
+	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
 
 	// Version counts the changes of what the chart shows.
 	Version int
 
 	code string
+	link string // fragment of the page's address that is still to be taken
 
 	// What the worker is up to, since it was started.
 	begun     bool // it told its device: its program runs
@@ -79,7 +81,7 @@ type Store struct {
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, View: views[0], Presets: presets()}
+	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Presets: presets()}
 	s.resetForm()
 	s.clear()
 	return s

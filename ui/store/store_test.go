@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -256,8 +257,8 @@ func TestAgreesWithTheStudy(t *testing.T) {
 		if p := s.Progress(0); p.Measured != progress.Measured || p.Failed != progress.Failed || p.Hypervolume != progress.Hypervolume {
 			t.Errorf("progress %+v, want %+v", p, progress)
 		}
-		for _, view := range Views() {
-			s.Show(view.Name)
+		for _, x := range []string{"response_ms", "prefill_ms", "decode_ms", "peak_mb"} {
+			s.ShowX(x)
 			checkPoints(t, s, w)
 			checkStaircase(t, s, w)
 		}
@@ -278,13 +279,13 @@ func checkPoints(t *testing.T, s *Store, w *worker) {
 			continue
 		}
 		x, low, high := r.Measurement.Prefill.MedianMs, r.Measurement.Prefill.LowMs, r.Measurement.Prefill.HighMs
-		switch s.View.Name {
-		case "Response latency":
+		switch s.Axes.X.Name {
+		case "response_ms":
 			m := r.Measurement
 			x, low, high = r.Values[1], m.Prefill.LowMs+64*m.Decode.LowMs, m.Prefill.HighMs+64*m.Decode.HighMs
-		case "Decode latency":
+		case "decode_ms":
 			x, low, high = r.Measurement.Decode.MedianMs, r.Measurement.Decode.LowMs, r.Measurement.Decode.HighMs
-		case "Peak memory":
+		case "peak_mb":
 			x = r.Values[2]
 			low, high = x, x
 		}
@@ -294,7 +295,7 @@ func checkPoints(t *testing.T, s *Store, w *worker) {
 		}
 		want := []float32{float32(r.Number), float32(x), float32(r.Arch.DecoderParams()), float32(low), float32(high), flags}
 		if got := points[6*i : 6*i+6]; !slices.Equal(got, want) {
-			t.Fatalf("%s: point %v, want %v", s.View.Name, got, want)
+			t.Fatalf("%s: point %v, want %v", s.Axes.X.Name, got, want)
 		}
 		i++
 	}
@@ -355,7 +356,7 @@ func checkStaircase(t *testing.T, s *Store, w *worker) {
 	}
 	slices.SortFunc(want, func(a, b int) int { return int(math.Copysign(1, coordinates[a][0]-coordinates[b][0])) })
 	if !slices.Equal(options.Frontier, want) {
-		t.Errorf("%s: line %v, want %v", s.View.Name, options.Frontier, want)
+		t.Errorf("%s: line %v, want %v", s.Axes.X.Name, options.Frontier, want)
 	}
 }
 
@@ -479,7 +480,7 @@ func TestPredicted(t *testing.T) {
 	} else if r, known := s.Read(s.Trial(-1), flops); known && r.Value == 0 {
 		t.Error("a predicted point takes no operations")
 	}
-	s.Show("Decode latency")
+	s.ShowX("decode_ms")
 	if got, want := s.Points()[:6], []float32{-1, 2, float32(a.DecoderParams()), 1, 3, 16}; !slices.Equal(got, want) || len(s.Points()) != measured+6 {
 		t.Errorf("%d numbers for points, first %v, want %v", len(s.Points()), got, want)
 	}
@@ -717,4 +718,83 @@ func FuzzApply(f *testing.F) {
 		_ = s.Progress(time.Second)
 		_ = s.Status()
 	})
+}
+
+// The axes turn logarithmic together, and the chart hears of it.
+func TestLog(t *testing.T) {
+	s := ready(t)
+	version := s.Version
+	s.SetLog(true)
+	if s.Version == version || !strings.Contains(s.ChartOptions(), `"xLog":true,"yLog":true`) {
+		t.Errorf("version %d after %d, options %s", s.Version, version, s.ChartOptions())
+	}
+	version = s.Version
+	s.SetLog(true)
+	if s.Version != version {
+		t.Error("what changes nothing has the chart drawn")
+	}
+}
+
+// A kept study takes other constraints along, and nothing else.
+func TestConstraintsOfAStudy(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	w.end(search.DoneInterrupted)
+	s.SetField(FieldConstraints, "decode_ms<=1e3,peak_mb<=500")
+	command, ok := s.Start()
+	if !ok {
+		t.Fatal(s.Invalid)
+	}
+	q := command.Request
+	if want := []string{"decode_ms<=1e3", "peak_mb<=500"}; !q.Reconstrain || !slices.Equal(q.Setup.Constraints, want) {
+		t.Errorf("constraints %q (%v), want %q", q.Setup.Constraints, q.Reconstrain, want)
+	}
+	if len(s.Study.Constraints) > 0 {
+		t.Error("the study has the constraints before the worker says so")
+	}
+}
+
+// Any objective may be on either axis; the line joins what is best by their directions.
+func TestAxes(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	for range 12 {
+		w.measure()
+	}
+	for _, x := range objective.All() {
+		for _, y := range objective.All() {
+			s.ShowX(x.Name)
+			s.ShowY(y.Name)
+			points := s.Points()
+			if _, known := s.Read(s.Trial(1), x); known {
+				if _, known := s.Read(s.Trial(1), y); known && len(points) != 6*12 {
+					t.Errorf("%s, %s: %d numbers for 12 points", x.Name, y.Name, len(points))
+				}
+			}
+		}
+	}
+	s.ShowX("decoder_params") // rising
+	s.ShowY("peak_mb")        // falling
+	s.ShowY("luck")
+	var options struct {
+		XName, YName string
+		Frontier     []int
+	}
+	if err := json.Unmarshal([]byte(s.ChartOptions()), &options); err != nil {
+		t.Fatal(err)
+	}
+	if options.XName != "decoder parameters (proxy)" || options.YName != "peak memory (MiB)" {
+		t.Errorf("axes %q and %q", options.XName, options.YName)
+	}
+	most := slices.MaxFunc(s.Frontier(), func(a, b *Trial) int { return cmp.Compare(a.DecoderParams, b.DecoderParams) })
+	if len(options.Frontier) == 0 || options.Frontier[0] != most.Number {
+		t.Errorf("the line joins %v; first should come %d with the most parameters", options.Frontier, most.Number)
+	}
+	for i := 1; i < len(options.Frontier); i++ {
+		a, b := s.Trial(options.Frontier[i-1]), s.Trial(options.Frontier[i])
+		if a.DecoderParams < b.DecoderParams || a.Values[2] <= b.Values[2] {
+			t.Errorf("%d comes before %d, which has fewer parameters and takes less memory", a.Number, b.Number)
+		}
+	}
 }

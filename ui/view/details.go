@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,45 @@ func (c *Details) architecture() []row {
 		rows = append(rows, row{"predicted perplexity on " + p.Corpus, p.String()})
 	}
 	return rows
+}
+
+// drawing shows an architecture: the first layer at the top, each a bar as wide as its
+// d_inner, cut into its heads.
+type drawing struct{ box, label, bars, ticks string }
+
+// The dimensions of a drawing, in its own units.
+const (
+	widestBar = 240
+	barHeight = 7
+	barPitch  = 9
+)
+
+func (c *Details) drawing() drawing {
+	layers := c.trial().Arch.Layers
+	inner := func(a, b arch.Layer) int { return a.DInner - b.DInner }
+	heads := func(a, b arch.Layer) int { return a.Heads - b.Heads }
+	narrow, wide := slices.MinFunc(layers, inner), slices.MaxFunc(layers, inner)
+	few, many := slices.MinFunc(layers, heads), slices.MaxFunc(layers, heads)
+	var bars, ticks strings.Builder
+	for i, l := range layers {
+		width, y := float64(widestBar*l.DInner)/float64(wide.DInner), barPitch*i
+		fmt.Fprintf(&bars, "M0 %dh%.1fv%dh-%.1fz", y, width, barHeight, width)
+		for h := 1; h < l.Heads; h++ {
+			fmt.Fprintf(&ticks, "M%.1f %dv%d", width*float64(h)/float64(l.Heads), y, barHeight)
+		}
+	}
+	span := func(a, b int) string {
+		if a == b {
+			return strconv.Itoa(a)
+		}
+		return fmt.Sprintf("%d to %d", a, b)
+	}
+	return drawing{
+		box:   fmt.Sprintf("0 0 %d %d", widestBar, barPitch*len(layers)),
+		label: fmt.Sprintf("The layers, top to bottom: %d, d_inner %s, %s heads", len(layers), span(narrow.DInner, wide.DInner), span(few.Heads, many.Heads)),
+		bars:  bars.String(),
+		ticks: ticks.String(),
+	}
 }
 
 // layers lists the layers where they differ.

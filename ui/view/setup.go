@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ func (c *Setup) open() bool {
 }
 
 // settled reports whether the form belongs to a kept study, which only lets its
-// budget change.
+// budget and its constraints change.
 func (c *Setup) settled() bool { return c.Store.Study != nil }
 
 func (c *Setup) set(field string, event vugu.DOMEvent) {
@@ -78,10 +79,11 @@ func (c *Setup) foreign() bool {
 }
 
 var strategyHelp = map[string]string{
-	"exact":  "Measures twenty designed candidates, fits a model of this device, and measures the frontier that is exact under it.",
-	"lts":    "Evolution as in LiteTransformerSearch: mutation and crossover of the frontier's members.",
-	"archai": "The smaller evolution of the authors' later rewrite.",
-	"random": "Uniform samples of the space, as a baseline.",
+	"exact":     "Measures twenty designed candidates, fits a model of this device, and measures the frontier that is exact under it.",
+	"lts":       "Evolution as in LiteTransformerSearch: mutation and crossover of the frontier's members.",
+	"lts-block": "The same evolution, which also changes runs of layers together.",
+	"archai":    "The smaller evolution of the authors' later rewrite.",
+	"random":    "Uniform samples of the space, as a baseline.",
 }
 
 var precisionHelp = map[string]string{
@@ -106,6 +108,7 @@ func (c *Setup) summary() []row {
 		{"precision", f.Precision},
 		{"threads", f.Threads},
 		{"objectives", strings.Join(names, ", ")},
+		{"constraints", cmp.Or(f.Constraints, "none")},
 		{"budget", f.Budget},
 		{"strategy", f.Strategy},
 		{"seed", f.Seed},

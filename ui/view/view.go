@@ -25,6 +25,7 @@ type Page interface {
 	Send(search.Command) // to the worker
 	Restart()            // replaces a worker that is gone
 	ImportFile()         // reads the file chosen in the element "import"
+	SavePlot()           // saves the chart as a file
 }
 
 // Root is the whole page.
@@ -45,26 +46,8 @@ func guard(s *store.Store, handler func()) {
 	handler()
 }
 
-// label names an objective for people, without its unit.
-func label(o objective.Objective) string {
-	if text, ok := labels[o.Name]; ok {
-		return text
-	}
-	return o.Name
-}
-
-var labels = map[string]string{
-	"decoder_params": "decoder parameters (proxy)",
-	"quality":        "quality (proxy)",
-	"total_params":   "total parameters",
-	"flops":          "operations per response",
-	"prefill_ms":     "prefill latency",
-	"decode_ms":      "decode latency",
-	"response_ms":    "response latency",
-	"peak_mb":        "peak memory",
-	"weight_mb":      "memory of weights",
-	"kv_mb":          "memory of the KV cache",
-}
+// label names an objective for people.
+func label(o objective.Objective) string { return store.Label(o) }
 
 // value is "12.3 ms", or a dash for what is not known. A tie is marked where it
 // matters, at the proxy for quality.

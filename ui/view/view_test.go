@@ -30,6 +30,7 @@ type recorder struct {
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
 func (r *recorder) Restart()              { r.restarted++ }
 func (r *recorder) ImportFile()           { r.imported++ }
+func (r *recorder) SavePlot()             {}
 
 // screen is a page as a browser would show it.
 type screen struct {
@@ -524,12 +525,40 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-func TestViews(t *testing.T) {
+func TestAxes(t *testing.T) {
 	v := show(t)
 	v.apply(idle())
-	v.handle("change", &event{}, byAttribute("id", "view-3"))
-	if v.store.View.Name != "Peak memory" {
-		t.Errorf("the chart shows %q", v.store.View.Name)
+	for _, axis := range []string{"axis-x", "axis-y"} {
+		if !strings.Contains(v.text(axis), "peak memory") {
+			t.Errorf("%s offers %q", axis, v.text(axis))
+		}
+	}
+	v.input("change", "axis-x", "decode_ms")
+	v.input("change", "axis-y", "peak_mb")
+	v.input("change", "log-axes", true)
+	if a := v.store.Axes; a.X.Name != "decode_ms" || a.Y.Name != "peak_mb" || !v.store.Log {
+		t.Errorf("the chart shows %s against %s, logarithmic %v", a.Y.Name, a.X.Name, v.store.Log)
+	}
+}
+
+// A layer is a bar that is cut into its heads.
+func TestDrawing(t *testing.T) {
+	v := show(t)
+	v.apply(idle())
+	v.search(2)
+	v.store.Select(v.store.Frontier()[0].Number)
+	d := (&Details{Store: v.store}).drawing()
+	layers := v.store.Selected().Arch.Layers
+	ticks := 0
+	for _, l := range layers {
+		ticks += l.Heads - 1
+	}
+	if bars := strings.Count(d.bars, "z"); bars != len(layers) || strings.Count(d.ticks, "M") != ticks {
+		t.Errorf("%d bars and %d ticks for %d layers with %d", bars, strings.Count(d.ticks, "M"), len(layers), ticks)
+	}
+	v.render()
+	if n := v.find(v.results.Out.Out[0], func(n *vugu.VGNode) bool { return slices.Contains(n.Attr, vugu.VGAttribute{Key: "d", Val: d.bars}) }); n == nil || n.Namespace != "svg" {
+		t.Errorf("the bars are not drawn: %+v", n)
 	}
 }
 

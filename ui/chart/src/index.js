@@ -7,6 +7,7 @@
 //                                  predicted points have negative ones
 //   resize(handle)                 fit the element now
 //   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh} each
+//   image(handle) -> string        a PNG of it, as a data URL, twice as large
 //   locate(handle, trial) -> [x, y]  where a trial's point is in the window, in CSS pixels
 //   dispose(handle)
 //
@@ -23,6 +24,7 @@ import { use, init } from 'echarts/core';
 import { CustomChart, LineChart, ScatterChart } from 'echarts/charts';
 import { AriaComponent, DataZoomInsideComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
 import { CanvasRenderer } from 'echarts/renderers';
+import { colours } from './colours.js';
 import { option, TRIAL } from './option.js';
 import { group } from './points.js';
 
@@ -65,6 +67,7 @@ function draw(c) {
   c.timer = 0;
   c.drawn = performance.now();
   c.groups = groups;
+  c.dark = settings.dark;
   // Other axes begin unzoomed; new points leave the view where it is.
   const axes = [settings.xName, settings.yName, settings.xLog, settings.yLog].join('\n');
   c.echart.setOption(option(settings, groups, axes !== c.axes), { notMerge: axes !== c.axes });
@@ -83,6 +86,11 @@ export function resize(handle) {
 
 export function data(handle) {
   return chart(handle).groups;
+}
+
+export function image(handle) {
+  const { echart, dark } = chart(handle);
+  return echart.getDataURL({ type: 'png', pixelRatio: 2, backgroundColor: colours(dark).back });
 }
 
 export function locate(handle, trial) {

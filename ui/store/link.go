@@ -1,0 +1,114 @@
+package store
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Link returns the setup of the form as the fragment of an address, which [OpenLink]
+// takes: "#budget=60s&preset=lts-gpt2&...".
+func (s *Store) Link() string {
+	v := url.Values{}
+	for _, name := range fieldNames {
+		v.Set(name, s.Form.value(name))
+	}
+	return "#" + v.Encode()
+}
+
+// value returns a field as text.
+func (f Form) value(name string) string {
+	switch name {
+	case FieldPreset:
+		return f.Preset
+	case FieldPrompt:
+		return f.Prompt
+	case FieldPrecision:
+		return f.Precision
+	case FieldThreads:
+		return f.Threads
+	case FieldObjectives:
+		return strings.Join(f.Objectives, ",")
+	case FieldConstraints:
+		return f.Constraints
+	case FieldBudget:
+		return f.Budget
+	case FieldStrategy:
+		return f.Strategy
+	case FieldSeed:
+		return f.Seed
+	}
+	return ""
+}
+
+// maxLink bounds a fragment, in bytes.
+const maxLink = 4 << 10
+
+// OpenLink takes the fragment of the page's address, "#" included: the fields that it
+// names are filled in, the others are as at first. What is wrong with it is shown, and
+// what it gets wrong of a field beside that. A kept study's setup stays. Nothing
+// happens before the worker has told what is kept.
+func (s *Store) OpenLink(fragment string) {
+	s.link = strings.TrimPrefix(fragment, "#")
+	if s.answered {
+		s.openLink()
+	}
+}
+
+func (s *Store) openLink() {
+	link := s.link
+	s.link = ""
+	if link == "" || "#"+link == s.Link() {
+		return
+	}
+	if s.kept || s.searching {
+		s.Fail("the link's setup was not taken, since a study is kept: press New search, then open the link again")
+		return
+	}
+	fields, err := parseLink(link)
+	if err != nil {
+		s.Fail(err.Error())
+		return
+	}
+	s.resetForm()
+	for _, name := range fieldNames {
+		value, ok := fields[name]
+		switch {
+		case !ok:
+		case name == FieldObjectives:
+			s.Form.Objectives = strings.Split(value, ",")
+			s.judge(name)
+		default:
+			s.SetField(name, value)
+		}
+	}
+	for _, name := range fieldNames { // the first says enough; all are beside their fields
+		if message := s.Invalid[name]; message != "" {
+			s.Fail("the link's " + name + " is wrong: " + message)
+			return
+		}
+	}
+}
+
+// parseLink returns the fields that a link names.
+func parseLink(link string) (map[string]string, error) {
+	if len(link) > maxLink {
+		return nil, fmt.Errorf("the link's setup has %d bytes; at most %d are allowed", len(link), maxLink)
+	}
+	values, err := url.ParseQuery(link)
+	if err != nil {
+		return nil, fmt.Errorf("the link's setup cannot be read: %w", err)
+	}
+	fields := map[string]string{}
+	for name, list := range values {
+		if !slices.Contains(fieldNames, name) {
+			return nil, fmt.Errorf("the link's setup has an unknown field %.40q; known are %s", name, strings.Join(fieldNames, ", "))
+		}
+		if len(list) > 1 {
+			return nil, fmt.Errorf("the link's setup has %s %d times", name, len(list))
+		}
+		fields[name] = list[0]
+	}
+	return fields, nil
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"litefront/kernels/search"
+	"litefront/searchcore/trial"
+)
+
+// A link takes the whole form to another page.
+func TestLink(t *testing.T) {
+	s := ready(t)
+	for name, value := range map[string]string{
+		FieldPreset: "lts-gpt2", FieldPrompt: "32", FieldPrecision: "int8", FieldThreads: "2",
+		FieldConstraints: "decode_ms<=20, peak_mb <= 200", FieldBudget: "12", FieldStrategy: "random", FieldSeed: "7",
+	} {
+		s.SetField(name, value)
+	}
+	s.SetObjective("peak_mb", false)
+	other := New("test")
+	other.OpenLink(s.Link()) // before its worker has answered
+	if reflect.DeepEqual(other.Form, s.Form) {
+		t.Error("the link was taken before it was known whether a study is kept")
+	}
+	other.Open()
+	tell(t, other, search.Message{Device: &trial.Device{Name: "b"}, State: search.StateIdle})
+	if !reflect.DeepEqual(other.Form, s.Form) || len(other.Invalid) > 0 || len(other.Errors) > 0 {
+		t.Errorf("the link %s gives %+v, %v, %v; want %+v", s.Link(), other.Form, other.Invalid, other.Errors, s.Form)
+	}
+	if command, ok := other.Start(); !ok || len(command.Request.Setup.Constraints) != 2 {
+		t.Errorf("the link's search is %+v (%v)", command.Request, other.Invalid)
+	}
+	// One that names little leaves the rest as at first.
+	third := ready(t)
+	first := third.Form
+	third.OpenLink("#seed=5")
+	if first.Seed = "5"; !reflect.DeepEqual(third.Form, first) {
+		t.Errorf("a link with a seed gives %+v", third.Form)
+	}
+}
+
+func TestBadLinks(t *testing.T) {
+	for _, tt := range []struct{ link, want string }{
+		{"#seed=-1", "the link's seed is wrong: seed \"-1\""},
+		{"#objectives=luck", "the link's objectives is wrong"},
+		{"#constraints=decode_ms<20", "the link's constraints is wrong"},
+		{"#preset=mine", "the link's preset is wrong"},
+		{"#colour=red", "unknown field \"colour\""},
+		{"#seed=1&seed=2", "has seed 2 times"},
+		{"#seed=%zz", "cannot be read"},
+		{"#seed=1;budget=2", "cannot be read"},
+		{"#budget=" + strings.Repeat("9", maxLink), "at most 4096"},
+		{"#<script>", "unknown field"},
+	} {
+		s := ready(t)
+		s.OpenLink(tt.link)
+		if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], tt.want) {
+			t.Errorf("%.40s: %q, want %q", tt.link, s.Errors, tt.want)
+		}
+	}
+}
+
+// What is kept stays, and its own link is no news.
+func TestLinkBesideAStudy(t *testing.T) {
+	s := ready(t)
+	w := start(t, s, 1)
+	w.measure()
+	w.end(search.DoneInterrupted)
+	before := s.Form
+	s.OpenLink(s.Link())
+	if len(s.Errors) > 0 {
+		t.Errorf("the study's own link: %q", s.Errors)
+	}
+	s.OpenLink("#seed=9")
+	if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], "a study is kept") || !reflect.DeepEqual(s.Form, before) {
+		t.Errorf("another link: %q, %+v", s.Errors, s.Form)
+	}
+}
+
+// FuzzLink: no fragment breaks the page, and none gives a search that cannot start.
+func FuzzLink(f *testing.F) {
+	f.Add("#seed=1&preset=lts-gpt2")
+	f.Add("#objectives=decoder_params,decode_ms&constraints=peak_mb%3C%3D100")
+	f.Add("#objectives=")
+	f.Add("#prompt=1&threads=99&precision=int8&budget=1h&strategy=lts")
+	f.Fuzz(func(t *testing.T, fragment string) {
+		s := ready(t)
+		s.OpenLink(fragment)
+		if command, ok := s.Start(); ok {
+			if err := command.Request.Check(); err != nil {
+				t.Errorf("%q starts a search that fails: %v", fragment, err)
+			}
+		}
+	})
+}
