@@ -45,9 +45,13 @@ func Contribution(points [][]float64, p, ref []float64) float64 {
 	}
 	var inside [][]float64
 	for _, q := range points {
-		if len(q) == len(ref) && below(q, ref) {
-			inside = append(inside, q)
+		if len(q) != len(ref) || !below(q, ref) {
+			continue
 		}
+		if covers(q, p) {
+			return 0
+		}
+		inside = append(inside, q)
 	}
 	return max(0, own-volume(limit(inside, p), ref))
 }
