@@ -47,10 +47,10 @@ const maxLink = 4 << 10
 
 // OpenLink takes the fragment of the page's address, "#" included: the fields that it
 // names are filled in, the others are as at first. What is wrong with it is shown, and
-// what it gets wrong of a field beside that. A kept study's setup stays. Nothing
-// happens before the worker has told what is kept.
+// what it gets wrong of a field beside that. While a study is kept, its setup stays and
+// the link waits. Nothing happens before the worker has told what is kept.
 func (s *Store) OpenLink(fragment string) {
-	s.link = strings.TrimPrefix(fragment, "#")
+	s.link, s.linkWaits = strings.TrimPrefix(fragment, "#"), false
 	if s.answered {
 		s.openLink()
 	}
@@ -58,12 +58,15 @@ func (s *Store) OpenLink(fragment string) {
 
 func (s *Store) openLink() {
 	link := s.link
-	s.link = ""
-	if link == "" || "#"+link == s.Link() {
+	if s.kept && link != "" && "#"+link != s.Link() {
+		if !s.linkWaits {
+			s.linkWaits = true
+			s.Fail("the link's setup waits, since a study is kept: press New search to take it")
+		}
 		return
 	}
-	if s.kept || s.searching {
-		s.Fail("the link's setup was not taken, since a study is kept: press New search, then open the link again")
+	s.link = ""
+	if link == "" {
 		return
 	}
 	fields, err := parseLink(link)

@@ -77,6 +77,20 @@ func TestLinkBesideAStudy(t *testing.T) {
 	if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], "a study is kept") || !reflect.DeepEqual(s.Form, before) {
 		t.Errorf("another link: %q, %+v", s.Errors, s.Form)
 	}
+	s.Dismiss(0)
+	tell(t, s, search.Message{State: search.StateIdle})
+	if len(s.Errors) > 0 {
+		t.Errorf("it says so again: %q", s.Errors)
+	}
+	// It is taken once the study is gone.
+	s.NewSearch()
+	if _, ok := s.Accept(); !ok {
+		t.Fatal("the study cannot be discarded")
+	}
+	tell(t, s, search.Message{Device: &trial.Device{Name: "b"}, State: search.StateIdle})
+	if s.Form.Seed != "9" || len(s.Errors) > 0 {
+		t.Errorf("after the study seed %q, %q", s.Form.Seed, s.Errors)
+	}
 }
 
 // FuzzLink: no fragment breaks the page, and none gives a search that cannot start.

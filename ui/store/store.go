@@ -41,8 +41,9 @@ type Store struct {
 	// Version counts the changes of what the chart shows.
 	Version int
 
-	code string
-	link string // fragment of the page's address that is still to be taken
+	code      string
+	link      string // fragment of the page's address that is still to be taken
+	linkWaits bool   // and that was said
 
 	// What the worker is up to, since it was started.
 	begun     bool // it told its device: its program runs
