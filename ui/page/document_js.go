@@ -182,17 +182,7 @@ func (p *page) watchLink() error {
 	if err != nil {
 		return err
 	}
-	fragment := func() string {
-		v, err := location.Get("hash")
-		if err != nil {
-			return ""
-		}
-		text, err := v.String()
-		if err != nil {
-			return ""
-		}
-		return text
-	}
+	fragment := func() string { return textOf(location, "hash") }
 	handler, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
 		p.change(func() { p.store.OpenLink(fragment()) })
 		return nil
@@ -242,11 +232,16 @@ func activeID() string {
 	if err != nil || active.Type() != safejs.TypeObject {
 		return ""
 	}
-	id, err := active.Get("id")
+	return textOf(active, "id")
+}
+
+// textOf is a property that is a text; empty if there is none.
+func textOf(v safejs.Value, name string) string {
+	property, err := v.Get(name)
 	if err != nil {
 		return ""
 	}
-	text, err := id.String()
+	text, err := property.String()
 	if err != nil {
 		return ""
 	}
