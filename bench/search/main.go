@@ -21,7 +21,10 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"litefront/bench/contest"
 	"litefront/host/journal"
@@ -39,6 +42,7 @@ func main() {
 	o := options{}
 	flag.IntVar(&o.trials, "trials", 2500, "candidates of a search; the strategy exact ends before them")
 	flag.IntVar(&o.seeds, "seeds", 3, "searches of each kind")
+	flag.IntVar(&o.lanes, "lanes", 1, "how many searches measure at the same time; each needs a core of its own")
 	flag.DurationVar(&o.trialTime, "trial-time", 150*time.Millisecond, "time of a measurement; less than the least number of samples takes is not used")
 	flag.DurationVar(&o.limit, "limit", 20*time.Minute, "time for all; later calls go on")
 	flag.BoolVar(&o.docs, "docs", false, "write the curves to "+docs)
@@ -54,6 +58,7 @@ var docs = filepath.Join("docs", "search")
 
 type options struct {
 	trials, seeds    int
+	lanes            int
 	trialTime, limit time.Duration
 	docs             bool
 	dir, out         string
@@ -76,10 +81,10 @@ type contender struct {
 	ended   bool // nothing is left to measure
 }
 
-// run searches in turns until all have ended or time is up.
+// run searches until all have ended or time is up.
 func run(o options) error {
-	if o.trials < 1 || o.seeds < 1 {
-		return fmt.Errorf("trials %d and seeds %d must be at least 1", o.trials, o.seeds)
+	if o.trials < 1 || o.seeds < 1 || o.lanes < 1 {
+		return fmt.Errorf("trials %d, seeds %d and lanes %d must be at least 1", o.trials, o.seeds, o.lanes)
 	}
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
@@ -88,26 +93,16 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	process, err := runtime.NewProcess("", time.Minute)
-	if err != nil {
-		return err
-	}
-	defer process.Close()
 	ctx, stop := context.WithCancel(context.Background()) // a deadline would read as a spent budget
 	defer stop()
 	time.AfterFunc(o.limit, stop)
-	for left := true; left; {
-		left = false
-		for _, g := range groups {
-			for _, c := range g.contenders {
-				if err := c.turn(ctx, process); err != nil {
-					return fmt.Errorf("%s: %w", c.path, err)
-				}
-				left = left || !c.ended && ctx.Err() == nil
-			}
+	var device trial.Device
+	for _, g := range groups {
+		if device, err = g.run(ctx, o.lanes); err != nil {
+			return err
 		}
 	}
-	r := results{Code: runtime.CodeVersion(), Device: process.Device(), Trials: o.trials, Reference: reference}
+	r := results{Code: runtime.CodeVersion(), Device: device, Trials: o.trials, Lanes: o.lanes, Reference: reference}
 	for _, g := range groups {
 		if err := r.add(g, o); err != nil {
 			return err
@@ -162,6 +157,46 @@ func contenders(o options) ([]*group, error) {
 		}
 	}
 	return groups, nil
+}
+
+// run has the group's searches take turns, in as many lanes as there are, until all
+// have ended or ctx is done, and says which device measured. A search that waits
+// longest is the next, whichever lane is free.
+func (g *group) run(ctx context.Context, lanes int) (trial.Device, error) {
+	waiting := make(chan *contender, len(g.contenders))
+	for _, c := range g.contenders {
+		waiting <- c
+	}
+	var left atomic.Int64 // searches that go on
+	devices := make([]trial.Device, lanes)
+	work, ctx := errgroup.WithContext(ctx)
+	left.Store(int64(len(g.contenders)))
+	for lane := range lanes {
+		work.Go(func() error {
+			process, err := runtime.NewProcess("", time.Minute)
+			if err != nil {
+				return err
+			}
+			defer process.Close()
+			devices[lane] = process.Device()
+			for c := range waiting {
+				err := c.turn(ctx, process)
+				if err == nil && !c.ended && ctx.Err() == nil {
+					waiting <- c
+					continue
+				}
+				if left.Add(-1) == 0 {
+					close(waiting)
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %w", c.path, err)
+				}
+			}
+			return nil
+		})
+	}
+	err := work.Wait()
+	return devices[0], err
 }
 
 // turn measures a slice of candidates, none if ctx is done, and has c.study hold what

@@ -30,6 +30,7 @@ type results struct {
 	Code      string        `json:"code"`
 	Device    trial.Device  `json:"device"`
 	Trials    int           `json:"trials"`
+	Lanes     int           `json:"lanes"` // searches that measured at the same time
 	Reference []float64     `json:"reference"`
 	Groups    []groupResult `json:"protocols"`
 	Goals     []goalResult  `json:"goals"`
@@ -181,7 +182,7 @@ func (r *results) judge(f faster) {
 }
 
 func (r results) print() {
-	fmt.Printf("\n%s, %s; up to %d candidates a search\n", r.Device.CPU, r.Device.Engine, r.Trials)
+	fmt.Printf("\n%s, %s; up to %d candidates a search, %d at a time\n", r.Device.CPU, r.Device.Engine, r.Trials, r.Lanes)
 	for _, g := range r.Groups {
 		fmt.Printf("\nprotocol %s\n%-10s %5s %12s %12s %12s %10s %12s\n", g.Protocol, "strategy", "seed", "candidates", "device s", "hypervolume", "s to 99 %", "exact, to it")
 		for _, x := range g.Runs {
