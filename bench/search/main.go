@@ -40,7 +40,8 @@ func main() {
 	runtime.ServeChild()
 	log.SetFlags(0)
 	o := options{}
-	flag.IntVar(&o.trials, "trials", 2500, "candidates of a search; the strategy exact ends before them")
+	flag.IntVar(&o.trials, "trials", 2500, "candidates of a search")
+	flag.IntVar(&o.exact, "exact", 300, "candidates of a search by exact, which by then has what the others end with")
 	flag.IntVar(&o.seeds, "seeds", 3, "searches of each kind")
 	flag.IntVar(&o.lanes, "lanes", 1, "how many searches measure at the same time; each needs a core of its own")
 	flag.DurationVar(&o.trialTime, "trial-time", 150*time.Millisecond, "time of a measurement; less than the least number of samples takes is not used")
@@ -57,7 +58,8 @@ func main() {
 var docs = filepath.Join("docs", "search")
 
 type options struct {
-	trials, seeds    int
+	trials, exact    int
+	seeds            int
 	lanes            int
 	trialTime, limit time.Duration
 	docs             bool
@@ -83,8 +85,8 @@ type contender struct {
 
 // run searches until all have ended or time is up.
 func run(o options) error {
-	if o.trials < 1 || o.seeds < 1 || o.lanes < 1 {
-		return fmt.Errorf("trials %d, seeds %d and lanes %d must be at least 1", o.trials, o.seeds, o.lanes)
+	if o.trials < 1 || o.exact < 1 || o.seeds < 1 || o.lanes < 1 {
+		return fmt.Errorf("trials %d, exact %d, seeds %d and lanes %d must be at least 1", o.trials, o.exact, o.seeds, o.lanes)
 	}
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
@@ -135,12 +137,16 @@ func contenders(o options) ([]*group, error) {
 	}
 	for _, g := range groups {
 		for _, strategy := range g.strategies {
+			budget := o.trials
+			if strategy == exact {
+				budget = min(o.exact, budget)
+			}
 			for seed := range g.seeds {
 				name := fmt.Sprintf("%s-%s-seed%d", g.protocol, strategy, seed+1)
 				g.contenders = append(g.contenders, &contender{
 					path: filepath.Join(o.dir, name+".jsonl"),
 					request: search.Request{
-						Name: name, Code: runtime.CodeVersion(), Budget: strconv.Itoa(o.trials),
+						Name: name, Code: runtime.CodeVersion(), Budget: strconv.Itoa(budget),
 						TrialTimeMs: float64(o.trialTime) / float64(time.Millisecond),
 						Setup: trial.Setup{
 							Space:       sp,
