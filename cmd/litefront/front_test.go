@@ -73,7 +73,7 @@ func TestPredicted(t *testing.T) {
 		s.must(quick("--budget", "22", "--study", "s.journal", "--out", "results")...),
 		s.must("front", "s.journal"),
 	} {
-		for _, want := range []string{"\npredicted, not measured\np", "fitted to 20 measurements"} {
+		for _, want := range []string{"\npredicted, not measured\np", "fitted to 22 measurements"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in\n%s", want, text)
 			}

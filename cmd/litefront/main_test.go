@@ -590,12 +590,14 @@ func TestKilled(t *testing.T) {
 	s := newSandbox(t)
 	r := rand.New(rand.NewPCG(20, 26))
 	var announced []int
+	var ready time.Duration // from the start of the program to its third candidate, on this machine
 	for i := range 22 {
-		random := i < 20
+		random := i%4 > 0
 		ctx, cancel := context.Background(), context.CancelFunc(func() {})
 		if random {
-			ctx, cancel = context.WithTimeout(ctx, time.Duration(1+r.IntN(900))*time.Millisecond)
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(r.Int64N(int64(2*ready))))
 		}
+		start := time.Now()
 		cmd := s.commandUntil(ctx, quick("--budget", "100000", "--study", "s.journal", "--json")...)
 		asked := 0
 		s.follow(cmd, func(e trial.Event) bool {
@@ -605,6 +607,7 @@ func TestKilled(t *testing.T) {
 			case trial.KindAsked:
 				// The trial that was just handed out is being measured now.
 				if asked++; !random && asked == 3 {
+					ready = time.Since(start)
 					_ = cmd.Process.Kill()
 				}
 			}

@@ -177,7 +177,7 @@ func TestPage(t *testing.T) {
 	if len(frontier) < 3 {
 		t.Errorf("the frontier has %d members", len(frontier))
 	}
-	// Twenty candidates make a model, and the model a frontier.
+	// A dozen candidates make a model, and the model a frontier.
 	p.until(`/predicted in all/.test(document.getElementById("frontier-title").innerText)`)
 	if n := browsertest.Eval[int](t, p.ctx, `litefrontChart.data(1).predicted.length`); n < 3 {
 		t.Errorf("the chart shows %d predicted members", n)

@@ -28,8 +28,10 @@ import (
 )
 
 const (
-	// designed is how many candidates are measured before the first model.
-	designed = 20
+	// designed is how many candidates are measured before the first model: one for each
+	// decile of depth and width, as chosen by package cost, one that reads the most
+	// bytes, and one more.
+	designed = 12
 	// batch is how many members of the frontier are measured between two models: by
 	// turns for the hypervolume, chosen among so many that are spread over it, and the
 	// farthest.

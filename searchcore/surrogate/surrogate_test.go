@@ -159,7 +159,7 @@ func TestFindsTheFrontier(t *testing.T) {
 		}
 		for i, m := range list {
 			want := "frontier"
-			if i < 20 {
+			if i < surrogate.Designed {
 				want = "design"
 			}
 			if m.Origin.Op != want {
@@ -176,7 +176,7 @@ func TestFindsTheFrontier(t *testing.T) {
 		}
 		all := slices.Concat(best, found)
 		share := hypervolume(found, all) / hypervolume(best, all)
-		designed := hypervolume(found[:20], all) / hypervolume(best, all)
+		designed := hypervolume(found[:surrogate.Designed], all) / hypervolume(best, all)
 		t.Logf("%v: %d measured, %.2f %% of the hypervolume of %d points; the design alone %.2f %%", objectives, len(list), 100*share, len(best), 100*designed)
 		if share < 0.97 || designed > share {
 			t.Errorf("%v: %.4f of the hypervolume, the design alone %.4f", objectives, share, designed)
@@ -213,7 +213,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range []int{0, 1, 19, 20, 21, 24, 25, 26, 33} {
+	for _, n := range []int{0, 1, surrogate.Designed - 1, surrogate.Designed, surrogate.Designed + 1, surrogate.Designed + 4, surrogate.Designed + 5, surrogate.Designed + 6, 33} {
 		again := newStrategy(t, s)
 		for _, m := range list[:n] {
 			again.Asked(m.Proposal)
@@ -236,19 +236,19 @@ func TestPredicted(t *testing.T) {
 	s := setup(t, "lts-gpt2", "decoder_params", "response_ms", "peak_mb")
 	s.Space.NLayer = s.Space.NLayer[:5]
 	strategy, d := newStrategy(t, s), device{noise: 0.02}
-	before, err := run(t, strategy, s, d, 19)
+	before, err := run(t, strategy, s, d, surrogate.Designed-1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p := strategy.Predicted(); p != nil {
-		t.Fatalf("%d points after 19 of 20 designed candidates", len(p.Points))
+		t.Fatalf("%d points before all of the design was measured", len(p.Points))
 	}
 	after, err := run(t, strategy, s, d, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := strategy.Predicted()
-	if p == nil || len(p.Points) != trial.MaxPredicted || p.Total < len(p.Points) || p.Fitted != 20 {
+	if p == nil || len(p.Points) != trial.MaxPredicted || p.Total < len(p.Points) || p.Fitted != surrogate.Designed {
 		t.Fatalf("predicted: %+v", p)
 	}
 	asked := map[string]bool{}
@@ -282,7 +282,7 @@ func TestPredicted(t *testing.T) {
 func TestChecked(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
 	strategy, d := newStrategy(t, s), device{noise: 0.1}
-	if _, err := run(t, strategy, s, d, 20); err != nil {
+	if _, err := run(t, strategy, s, d, surrogate.Designed); err != nil {
 		t.Fatal(err)
 	}
 	var within []int // of each batch
@@ -331,7 +331,7 @@ func TestChecked(t *testing.T) {
 func TestNoBounds(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
 	strategy, d := newStrategy(t, s), device{noise: 0.02}
-	list, err := run(t, strategy, s, d, 19)
+	list, err := run(t, strategy, s, d, surrogate.Designed-1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +402,7 @@ func TestUnusable(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
 	strategy, d := newStrategy(t, s), device{noise: 0.02}
 	set, _ := objective.ParseSet(s.Objectives)
-	for i := range 50 {
+	for i := range surrogate.Designed + 40 {
 		p, err := strategy.Propose(rand.New(rand.NewPCG(1, uint64(i))))
 		if err != nil {
 			t.Fatalf("trial %d: %v", i+1, err)
@@ -412,7 +412,7 @@ func TestUnusable(t *testing.T) {
 		if i%4 == 1 {
 			m.Prefill.MinMs = 0
 		}
-		if i >= 30 {
+		if i >= surrogate.Designed+20 {
 			m.Device.Name = "another"
 		}
 		g, _ := graph.Build(p.Arch, s.Workload)
@@ -432,10 +432,10 @@ func TestUnusable(t *testing.T) {
 func TestSmallSpace(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
 	s.Space.MinDecoderParams = 0
-	s.Space.NLayer, s.Space.DModel, s.Space.DInner, s.Space.NHead = space.Choices{1, 2}, space.Choices{128, 192}, space.Choices{128, 256, 384}, space.Choices{2}
+	s.Space.NLayer, s.Space.DModel, s.Space.DInner, s.Space.NHead = space.Choices{1, 2}, space.Choices{128, 192}, space.Choices{128, 256}, space.Choices{2}
 	list, err := run(t, newStrategy(t, s), s, device{noise: 0.02}, 100)
-	if !errors.Is(err, trial.ErrExhausted) && !errors.Is(err, trial.ErrConverged) || len(list) != 12 {
-		t.Errorf("%v after %d of 12 candidates", err, len(list))
+	if !errors.Is(err, trial.ErrExhausted) && !errors.Is(err, trial.ErrConverged) || len(list) != 8 {
+		t.Errorf("%v after %d of 8 candidates", err, len(list))
 	}
 }
 
@@ -443,7 +443,7 @@ func TestSmallSpace(t *testing.T) {
 func TestWaits(t *testing.T) {
 	s := setup(t, "archai-gpt2", "decoder_params", "response_ms")
 	strategy := newStrategy(t, s)
-	for i := range 20 {
+	for i := range surrogate.Designed {
 		p, err := strategy.Propose(rand.New(rand.NewPCG(1, uint64(i))))
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,3 @@
+package surrogate
+
+const Designed = designed
