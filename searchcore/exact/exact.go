@@ -6,8 +6,9 @@
 // Where costs add up, the order of the layers does not matter, so that a multiset
 // of layers stands for its architecture, and part of a best multiset is best among
 // the parts that could stand in its place. [Solve] uses both, frame by frame
-// (space.Frame): layer after layer it extends multisets that nothing covers. That
-// visits a few million of them where the space has 10³⁵ architectures.
+// (space.Frame): depth after depth it extends multisets that nothing covers, by layers
+// that go with each of theirs. That visits some hundred thousand of them where the space
+// has 10³⁵ architectures.
 //
 // What is compared, and why the result is exact:
 //
@@ -164,16 +165,25 @@ func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 	if err != nil {
 		return nil, err
 	}
-	var points []Point
-	for _, depth := range p.Space.NLayer {
-		best, err := p.best(s, m, depth)
-		if err != nil {
+	var points, found []Point
+	var at []place
+	for i, depth := range p.Space.NLayer {
+		if found, at, err = p.valued(s, m, depth, found, at); err != nil {
 			return nil, err
 		}
-		points = append(points, best...)
+		if s.arena.exact && i+1 < len(p.Space.NLayer) {
+			continue // estimates are compared at equal depth only
+		}
+		if points, err = p.built(s, m, found, at, points); err != nil {
+			return nil, err
+		}
+		found, at = nil, nil
 	}
 	return p.nondominated(points), nil
 }
+
+// place says which multiset a point is of.
+type place struct{ depth, index int }
 
 // multisets lists some of a frame's layers.
 type multisets interface {
@@ -204,32 +214,37 @@ func (r repeated) at(depth, i int, buf []int) []int {
 	return buf
 }
 
-// best returns the frontier of the architectures of one frame and depth.
-func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
-	var points []Point
-	var index, layers []int // of the points; of the multiset
+// valued adds the values of one depth to points without architectures.
+func (p *Problem) valued(s *sums, m multisets, depth int, points []Point, at []place) ([]Point, []place, error) {
+	var layers []int
 	a := s.base
-	full := batch
+	full := 2*len(points) + batch
 	for i := range m.count(depth) {
 		layers = m.at(depth, i, layers)
 		s.fill(&a, layers)
 		values, err := p.values(s, a, layers, s.memory(layers))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if values != nil {
-			points, index = append(points, Point{Values: values}), append(index, i)
+			points, at = append(points, Point{Values: values}), append(at, place{depth, i})
 		}
 		if len(points) == full {
-			points, index = p.thin(points, index)
+			points, at = p.thin(points, at)
 			full = 2*len(points) + batch
 		}
 	}
-	var best []Point
-	for _, i := range p.front(points) {
-		layers = m.at(depth, index[i], layers)
+	return points, at, nil
+}
+
+// built adds the architectures of those that none dominates to points.
+func (p *Problem) built(s *sums, m multisets, found []Point, at []place, points []Point) ([]Point, error) {
+	var layers []int
+	a := s.base
+	for _, i := range p.front(found) {
+		layers = m.at(at[i].depth, at[i].index, layers)
 		s.fill(&a, layers)
-		point := Point{a.Canonical(), points[i].Values}
+		point := Point{a.Canonical(), found[i].Values}
 		if !s.arena.exact {
 			g, err := graph.Build(a, p.Workload)
 			if err != nil {
@@ -240,21 +255,21 @@ func (p *Problem) best(s *sums, m multisets, depth int) ([]Point, error) {
 			}
 		}
 		if point.Values != nil {
-			best = append(best, point)
+			points = append(points, point)
 		}
 	}
-	return best, nil
+	return points, nil
 }
 
 // batch is how many points are collected at least before they are thinned out.
 const batch = 1 << 12
 
-// thin keeps the points that none dominates, with their indices.
-func (p *Problem) thin(points []Point, index []int) (front []Point, at []int) {
+// thin keeps the points that none dominates, with their places.
+func (p *Problem) thin(points []Point, at []place) (front []Point, frontAt []place) {
 	for _, i := range p.front(points) {
-		front, at = append(front, points[i]), append(at, index[i])
+		front, frontAt = append(front, points[i]), append(frontAt, at[i])
 	}
-	return front, at
+	return front, frontAt
 }
 
 // nondominated returns the points that none dominates, by their costs.

@@ -10,13 +10,14 @@ import (
 )
 
 // knapsack finds the multisets of a frame's layers that no other of the same depth
-// covers. It is the unbounded knapsack problem: each layer of the frame in turn is added
-// any number of times to what the layers before it make.
+// covers. It is the unbounded knapsack problem: what nothing covers of one depth is made
+// of what nothing covers of the depth before, with one layer more.
 type knapsack struct {
 	depth    int     // the largest
-	turns    []int   // the layers, in the order of their turns
+	turns    []int   // the layers that may be needed; each multiset is made in their order
+	richest  []int64 // by turn, the most params of a layer of this turn and later ones
 	params   []int64 // of each layer
-	most     int64   // of the params of layers that are still to come
+	most     int64   // of the params of layers that may still come
 	least    int64   // of the params of a whole multiset
 	limit    int64   // of the params of a multiset; 0 for none
 	bounds   bounds
@@ -25,13 +26,18 @@ type knapsack struct {
 	arena    *arena // nil when it makes no difference
 	sameRank bool   // one covers another only when both have the same arena
 	stages   bool   // see order
+	pairs    *pairs // nil where all are allowed
 
 	fronts []front // by depth
 	nodes  []node
 	best   [][]int32 // by depth, the nodes that were found
 
-	known       known // of the sweep, whose memory is used again
 	comparisons int
+
+	// Memory that is used again.
+	known known
+	spare front
+	fresh extensions
 }
 
 // axis is a sum in which multisets are compared.
@@ -52,8 +58,9 @@ type front struct {
 	node   []int32
 }
 
-// node is a multiset: a layer and the node of the others. Node 0 is empty.
-type node struct{ layer, rest int32 }
+// node is a multiset: the turn of its last layer, and the node of the others. Node 0 is
+// empty.
+type node struct{ turn, rest int32 }
 
 // The limits of one frame: multisets that are kept on the way, and how often one is
 // compared with another. Frontiers beyond these take tens of seconds and gigabytes,
@@ -62,6 +69,7 @@ type node struct{ layer, rest int32 }
 const (
 	maxNodes       = 1 << 20
 	maxComparisons = 1 << 27
+	maxExtensions  = 1 << 22 // of one depth at a time
 )
 
 // fill finds the multisets of all depths.
@@ -70,63 +78,57 @@ func (k *knapsack) fill() error {
 	k.fronts = make([]front, k.depth+1)
 	k.fronts[0] = front{[]int64{0}, make([]int64, len(k.axes)), []int32{0}, []int32{0}}
 	k.best = make([][]int32, k.depth+1)
-	var spare front
-	stage := len(k.nodes)
-	for i, layer := range k.turns {
-		if k.stages && i > 0 && k.arena.rank[layer] > k.arena.rank[k.turns[i-1]] {
-			k.keep(stage)
-			stage = len(k.nodes)
-		}
-		if k.superfluous(layer) {
-			continue
-		}
-		k.most = 0
-		for _, l := range k.turns[i:] {
-			k.most = max(k.most, k.params[l])
-		}
+	k.pair()
+	for from, to := 0, 0; from < len(k.turns); from = to {
+		to = k.group(from)
+		stage := len(k.nodes)
+		k.most = k.richest[from]
 		for d := 1; d <= k.depth; d++ {
-			// The front before has this layer already, so that it may come again.
 			nodes := len(k.nodes)
-			spare, k.fronts[d] = k.fronts[d], k.merge(spare, d, layer)
+			k.extend(d, from, to)
 			if k.exhausted() {
 				return errTooLarge
 			}
-			// Where all that have this layer are covered by what has not, so are those
-			// with one layer more, unless that one has more params than any to come, or
+			// Where all that have a layer of these turns are covered by what has none, so are
+			// those with one layer more, unless that one has more params than any to come, or
 			// decides on the arena.
-			if len(k.nodes) == nodes && k.most == slices.Max(k.params) && (k.arena == nil || k.stages) {
+			if len(k.nodes) == nodes && k.most == k.richest[0] && (k.arena == nil || k.stages) {
 				break
 			}
 		}
+		if k.stages {
+			k.keep(stage)
+		}
 	}
 	if !k.stages {
-		stage = 0
+		k.keep(0)
 	}
-	k.keep(stage)
 	return nil
 }
 
-// keep adds to the best what the fronts have from node on.
+// group returns where the turns end that are made together, beginning with from. They
+// are all, or where the arena makes a difference those of a rank; but without pairs to
+// go by, each is made by itself.
+func (k *knapsack) group(from int) (to int) {
+	to = from + 1
+	for k.pairs != nil && to < len(k.turns) && k.rank(k.turns[to]) == k.rank(k.turns[from]) {
+		to++
+	}
+	return to
+}
+
+// keep adds to the best what the fronts have from node on and has enough params.
 func (k *knapsack) keep(node int) {
 	for d := range k.fronts {
-		for _, n := range k.fronts[d].node {
-			if int(n) >= node {
+		for i, n := range k.fronts[d].node {
+			if int(n) >= node && k.fronts[d].params[i] >= k.least {
 				k.best[d] = append(k.best[d], n)
 			}
 		}
 	}
 }
 
-// superfluous reports whether another layer can stand in for this one everywhere.
-func (k *knapsack) superfluous(layer int) bool {
-	for other := range k.params {
-		if other != layer && k.standsIn(other, layer) && (other < layer || !k.standsIn(layer, other)) {
-			return true
-		}
-	}
-	return false
-}
-
+// standsIn reports whether x is as good as y in any multiset.
 func (k *knapsack) standsIn(x, y int) bool {
 	for _, a := range k.axes {
 		if !a.covers(a.layers[x], a.layers[y]) {
@@ -139,40 +141,112 @@ func (k *knapsack) standsIn(x, y int) bool {
 
 func (a axis) covers(x, y int64) bool { return x == y || x < y && !a.equal }
 
-// merge returns, in the memory of out, what nothing covers of the front of depth d, and
-// of that before with one more layer.
-func (k *knapsack) merge(out front, d, layer int) front {
-	n, old, rest := len(k.axes), k.fronts[d], k.fronts[d-1]
-	s := k.sweep(d, out)
-	least := k.least - int64(k.depth-d)*k.most // what has fewer params remains below the bound
-	i, extended := 0, make([]int64, n)
-	for j := range rest.params {
-		m := rest.at(j, n)
-		for a, axis := range k.axes {
-			extended[a] = m.sums[a] + axis.layers[layer]
-		}
-		m = multiset{extended, m.params + k.params[layer], max(m.rank, k.rank(layer))}
-		if m.params < least || k.limit > 0 && m.params > k.limit {
-			continue
-		}
-		for ; i < len(old.params) && k.compare(old.at(i, n), m) <= 0; i++ {
-			if old.params[i] >= least {
-				s.offer(old.at(i, n), old.node[i])
-			}
-		}
-		if s.offer(m, int32(len(k.nodes))) {
-			k.nodes = append(k.nodes, node{int32(layer), rest.node[j]})
-		}
-		if k.exhausted() {
-			return s.kept
-		}
+// extend makes of the front of depth d what nothing covers of it and of the front before
+// with one more layer of these turns.
+func (k *knapsack) extend(d, from, to int) {
+	n, old := len(k.axes), k.fronts[d]
+	fresh := k.extensions(d, from, to, false)
+	if k.exhausted() {
+		return
 	}
-	for ; i < len(old.params); i++ {
-		if old.params[i] >= least {
+	s := k.sweep(d, k.spare)
+	i := 0
+	offerOld := func() {
+		if k.reaches(d, old.params[i], from) {
 			s.offer(old.at(i, n), old.node[i])
 		}
+		i++
 	}
-	return s.kept
+	for _, j := range fresh.order {
+		m := fresh.at(int(j), n)
+		for i < len(old.params) && k.compare(old.at(i, n), m) <= 0 {
+			offerOld()
+		}
+		if s.offer(m, int32(len(k.nodes))) {
+			k.nodes = append(k.nodes, fresh.made[j])
+		}
+		if k.exhausted() {
+			return
+		}
+	}
+	for i < len(old.params) {
+		offerOld()
+	}
+	k.spare, k.fronts[d] = old, s.kept
+}
+
+// reaches reports whether a multiset of depth d with these params reaches the lower bound
+// with layers of this turn and later ones.
+func (k *knapsack) reaches(d int, params int64, turn int) bool {
+	return params+int64(k.depth-d)*k.richest[turn] >= k.least
+}
+
+// extensions are multisets that are still to be compared.
+type extensions struct {
+	front        // but for the nodes
+	made  []node // what the nodes will be
+	order []int32
+}
+
+// extensions returns the multisets of the front before depth d with one more layer of
+// these turns, in order. What comes to them is of the same turn or later ones, or may be
+// any.
+func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
+	n, rest, x := len(k.axes), &k.fronts[d-1], &k.fresh
+	x.cut(0, n)
+	x.made, x.order = x.made[:0], x.order[:0]
+	for i, params := range rest.params {
+		made := rest.node[i]
+		for turn := max(from, int(k.nodes[made].turn)); turn < to; turn++ {
+			layer := k.turns[turn]
+			sum := params + k.params[layer]
+			next := turn
+			if anyOrder {
+				next = 0
+			}
+			if !k.reaches(d, sum, next) || k.limit > 0 && sum > k.limit || !k.pairs.allow(k.nodes, made, turn) {
+				continue
+			}
+			for a, axis := range k.axes {
+				x.sums = append(x.sums, rest.sums[i*n+a]+axis.layers[layer])
+			}
+			x.params, x.rank = append(x.params, sum), append(x.rank, max(rest.rank[i], k.rank(layer)))
+			x.made, x.order = append(x.made, node{int32(turn), made}), append(x.order, int32(len(x.order)))
+		}
+		if k.comparisons+len(x.made) > maxComparisons || len(x.made) > maxExtensions {
+			k.comparisons = maxComparisons + 1
+			return x
+		}
+	}
+	if to > from+1 {
+		slices.SortFunc(x.order, func(i, j int32) int {
+			if a, b := x.first(i, n), x.first(j, n); a != b {
+				return cmp.Compare(a, b)
+			}
+			return cmp.Or(k.compare(x.at(int(i), n), x.at(int(j), n)), k.compareTurns(x.made[i], x.made[j]))
+		})
+	}
+	return x
+}
+
+// first is the first sum of a multiset with n of them.
+func (x *extensions) first(i int32, n int) int64 {
+	if n == 0 {
+		return 0
+	}
+	return x.sums[int(i)*n]
+}
+
+// compareTurns orders multisets of one depth by their last turns, then those before:
+// one more layer in both leaves their order as it is (Dershowitz and Manna 1979).
+func (k *knapsack) compareTurns(a, b node) int {
+	for a != b {
+		if a.turn != b.turn {
+			return int(a.turn - b.turn)
+		}
+		a, b = k.nodes[a.rest], k.nodes[b.rest]
+	}
+	return 0
 }
 
 var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d comparisons; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", maxNodes, maxComparisons)
@@ -261,10 +335,8 @@ func (k *knapsack) arrange(low int64) {
 
 // order sets the turns.
 //
-// Layers with as many heads differ in one dimension, d_inner, so that few multisets of
-// them are kept; and under quality most layers with few heads, which come later, are
-// covered by what they make. By d_inner, ten times as many would be kept on the way that
-// are covered in the end.
+// A multiset is made from the layers with the most params on, so that none is made whose
+// layers to come, with no more than the last, leave it below the lower bound.
 //
 // Where the arena makes a difference, layers come by rank. If the arena grows with it, no
 // arenas need be compared: what nothing covers of all up to a rank is best with the arena
@@ -279,8 +351,29 @@ func (k *knapsack) order(layers []arch.Layer) {
 		if k.arena != nil {
 			return cmp.Or(k.arena.rank[i]-k.arena.rank[j], fewer)
 		}
-		return fewer
+		return cmp.Or(cmp.Compare(k.params[j], k.params[i]), fewer)
 	})
+	k.turns = k.needed()
+	k.richest = make([]int64, len(k.turns))
+	for turn, layer := range slices.Backward(k.turns) {
+		k.richest[turn] = k.params[layer]
+		if turn+1 < len(k.turns) {
+			k.richest[turn] = max(k.richest[turn], k.richest[turn+1])
+		}
+	}
+}
+
+// needed returns the turns without the layers for which another can stand in
+// everywhere.
+func (k *knapsack) needed() (turns []int) {
+	for i, layer := range k.turns {
+		standIn := slices.ContainsFunc(k.turns[:i], func(other int) bool { return k.standsIn(other, layer) }) ||
+			slices.ContainsFunc(k.turns[i+1:], func(other int) bool { return k.standsIn(other, layer) && !k.standsIn(layer, other) })
+		if !standIn {
+			turns = append(turns, layer)
+		}
+	}
+	return turns
 }
 
 // at returns a multiset, of axes sums.
@@ -299,7 +392,7 @@ func (k *knapsack) count(depth int) int { return len(k.best[depth]) }
 func (k *knapsack) at(depth, i int, buf []int) []int {
 	buf = buf[:0]
 	for n := k.best[depth][i]; n != 0; n = k.nodes[n].rest {
-		buf = append(buf, int(k.nodes[n].layer))
+		buf = append(buf, k.turns[k.nodes[n].turn])
 	}
 	slices.Sort(buf)
 	return buf

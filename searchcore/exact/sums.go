@@ -20,7 +20,8 @@ type sums struct {
 	base   arch.Architecture // canonical but for its layers
 	params Terms             // decoder parameters
 	flops  Terms
-	lack   Terms // of quality: less its sum over the layers, in units of proxy.Resolution
+	lack   Terms     // of quality: less its sum over the layers, in units of proxy.Resolution
+	global []float64 // of quality, by depth: the factor of that sum
 	table  Table
 
 	io                   int64 // bytes
@@ -48,6 +49,12 @@ func (p *Problem) sums(f space.Frame) (*sums, error) {
 	two, _, err := p.measure(s, f.Layers[0], f.Layers[0])
 	if err != nil {
 		return nil, err
+	}
+	s.global = make([]float64, slices.Max(s.depths)+1)
+	for depth := range s.global {
+		a := s.base
+		a.Layers = make([]arch.Layer, depth)
+		s.global[depth] = proxy.Fitted().Global(a)
 	}
 	s.arena = newArena(f.Layers, p.Space.Shared)
 	terms := []*Terms{&s.params, &s.flops, &s.lack, &s.weights, &s.derived, &s.kv}
@@ -154,8 +161,12 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Mem
 
 // value returns an objective of c, which has these layers. The time of a response is
 // rounded as a whole: what its parts were rounded by would decide between
-// architectures that take equally long.
+// architectures that take equally long. Quality, which takes exponentials of each layer,
+// is made of the sum that is known.
 func (p *Problem) value(s *sums, o objective.Objective, c objective.Candidate, layers []int) (float64, error) {
+	if o.Name == "quality" {
+		return s.global[len(layers)] * float64(-s.lack.of(layers)) * proxy.Resolution, nil
+	}
 	v, err := o.Value(c)
 	if err == nil && o.Name == "response_ms" {
 		v = ms(s.table.responseFs(layers, s.tokens))

@@ -41,6 +41,7 @@ type sweep struct {
 	equal  int   // of those, the ones whose sums must be equal
 	low    int64 // bounds.low, 0 where it makes no difference
 	reach  int64 // of params up to which no layers to come break the upper bound
+	ranked bool  // one covers another only when its rank is at most the other's
 
 	buf []int64 // of quantities
 	*known
@@ -107,6 +108,9 @@ func (s *sweep) add(m multiset) bool {
 		if s.sameRank {
 			q = append(q, int64(m.rank), -int64(m.rank))
 		}
+	}
+	if s.ranked {
+		q = append(q, int64(m.rank))
 	}
 	sums := len(q)
 	if s.low > 0 {
