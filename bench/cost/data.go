@@ -74,7 +74,7 @@ func candidates(train, test int) ([]arch.Architecture, error) {
 		return nil, err
 	}
 	r := rand.New(rand.NewPCG(1, 1))
-	list, err := cost.Design(sp, trial.DefaultWorkload(), train, r, nil, nil)
+	list, err := cost.Design(sp, trial.DefaultWorkload(), train, r, nil, nil, nil)
 	if err != nil {
 		return nil, err
 	}

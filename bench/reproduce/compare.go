@@ -145,7 +145,7 @@ func (b baselines) fastest(ctx context.Context, sp space.Space, layers []int, e 
 
 // fit measures designed candidates.
 func fit(ctx context.Context, sp space.Space, e *engines.Engine, train int) (*cost.Model, error) {
-	list, err := cost.Design(sp, workload, train, rand.New(rand.NewPCG(1, 1)), nil, nil)
+	list, err := cost.Design(sp, workload, train, rand.New(rand.NewPCG(1, 1)), nil, nil, nil)
 	if err != nil {
 		return nil, err
 	}

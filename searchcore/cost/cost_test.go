@@ -91,7 +91,7 @@ func (d device) observe(t testing.TB, list []arch.Architecture, w trial.Workload
 func fitted(t testing.TB, d device, sp space.Space, n int, r *rand.Rand) *Model {
 	t.Helper()
 	w := trial.DefaultWorkload()
-	list, err := Design(sp, w, n, r, nil, nil)
+	list, err := Design(sp, w, n, r, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

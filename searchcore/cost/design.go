@@ -31,6 +31,7 @@ type point struct {
 	rows   [2][]float64 // the terms of prefill and decode, relative to the pass
 	cost   float64      // device time, relative to a typical architecture's
 	strata []int
+	wanted bool
 }
 
 // Design returns n architectures of sp to measure next, given those that were, so that
@@ -41,10 +42,12 @@ type point struct {
 //
 // First, however, it sees to it that the measured span the space: the deciles of depth
 // and of width among the candidates, and the most bytes that one reads, as far as n allows.
+// Wanted architectures, such as may be worth having, are candidates too, and come before
+// others that span no more.
 //
 // What feasible, if not nil, has an error for is not chosen. An error says that n is
 // not 1 to 200, or that the space or the workload is not valid.
-func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured []arch.Architecture, feasible func(arch.Architecture) error) ([]arch.Architecture, error) {
+func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured, wanted []arch.Architecture, feasible func(arch.Architecture) error) ([]arch.Architecture, error) {
 	if n < 1 || n > maxDesign {
 		return nil, fmt.Errorf("cost: a design of %d architectures; allowed are 1 to %d", n, maxDesign)
 	}
@@ -53,19 +56,30 @@ func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured []ar
 		seen[a.ID()] = true
 	}
 	all := slices.Clone(measured)
+	add := func(a arch.Architecture) {
+		if id := a.ID(); !seen[id] && (feasible == nil || feasible(a) == nil) {
+			seen[id] = true
+			all = append(all, a)
+		}
+	}
+	want := map[string]bool{}
+	for _, a := range wanted {
+		add(a)
+		want[a.ID()] = true
+	}
 	for range poolSize {
 		a, err := sp.Sample(r)
 		if err != nil {
 			return nil, err
 		}
-		if !seen[a.ID()] && (feasible == nil || feasible(a) == nil) {
-			seen[a.ID()] = true
-			all = append(all, a)
-		}
+		add(a)
 	}
 	points, err := describe(all, len(measured), w)
 	if err != nil {
 		return nil, err
+	}
+	for i := range points {
+		points[i].wanted = want[points[i].arch.ID()]
 	}
 	return choose(points[:len(measured)], points[len(measured):], n), nil
 }
@@ -87,7 +101,7 @@ func choose(measured, pool []point, n int) []arch.Architecture {
 	}
 	var chosen []arch.Architecture
 	for len(chosen) < n && len(pool) > 0 {
-		best, most, score := 0, -1, 0.0
+		best, most, wanted, score := 0, -1, false, 0.0
 		for i, p := range pool {
 			fresh := 0
 			for _, s := range p.strata {
@@ -99,8 +113,13 @@ func choose(measured, pool []point, n int) []arch.Architecture {
 			for k, row := range p.rows {
 				gain += math.Log1p(variance(inverse[k], row))
 			}
-			if gain /= 1 + p.cost; fresh > most || fresh == most && gain > score {
-				best, most, score = i, fresh, gain
+			gain /= 1 + p.cost
+			better := gain > score
+			if p.wanted != wanted {
+				better = p.wanted
+			}
+			if fresh > most || fresh == most && better {
+				best, most, wanted, score = i, fresh, p.wanted, gain
 			}
 		}
 		add(pool[best])

@@ -14,7 +14,7 @@ import (
 
 func design(t *testing.T, sp space.Space, n int, seed uint64, measured []arch.Architecture) []arch.Architecture {
 	t.Helper()
-	list, err := Design(sp, trial.DefaultWorkload(), n, rand.New(rand.NewPCG(seed, 0)), measured, nil)
+	list, err := Design(sp, trial.DefaultWorkload(), n, rand.New(rand.NewPCG(seed, 0)), measured, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +60,41 @@ func TestDesignSpansTheSpace(t *testing.T) {
 		}
 		if larger > 10 {
 			t.Errorf("%s: %d of 200 random architectures are larger than all of the design", name, larger)
+		}
+	}
+}
+
+// TestDesignPrefers checks that what is wanted is chosen where it spans as much, and that
+// the design spans the space no less where it is all alike.
+func TestDesignPrefers(t *testing.T) {
+	sp, w := preset(t, "lts-gpt2"), trial.DefaultWorkload()
+	r := rand.New(rand.NewPCG(5, 0))
+	var anywhere, alike []arch.Architecture
+	for len(anywhere) < 100 {
+		anywhere = append(anywhere, draw(t, sp, r))
+	}
+	for len(alike) < 100 {
+		if a := draw(t, sp, r); a.DModel <= 256 {
+			alike = append(alike, a)
+		}
+	}
+	for _, c := range []struct {
+		wanted   []arch.Architecture
+		from, to int // how many of the design are
+	}{{anywhere, 18, 24}, {alike, 4, 18}} {
+		list, err := Design(sp, w, 24, rand.New(rand.NewPCG(1, 0)), nil, c.wanted, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chosen, depths, widths := 0, map[int]bool{}, map[int]bool{}
+		for _, a := range list {
+			depths[len(a.Layers)], widths[a.DModel] = true, true
+			if slices.ContainsFunc(c.wanted, func(b arch.Architecture) bool { return a.ID() == b.ID() }) {
+				chosen++
+			}
+		}
+		if chosen < c.from || chosen > c.to || len(depths) < 8 || len(widths) < 8 {
+			t.Errorf("%d of 24 are wanted, want %d to %d; %d depths and %d widths", chosen, c.from, c.to, len(depths), len(widths))
 		}
 	}
 }
@@ -135,7 +170,7 @@ func TestDesignRefuses(t *testing.T) {
 		{space.Space{}, w, 20, "name"},
 		{sp, long, 20, "max_sequence_length"},
 	} {
-		if _, err := Design(c.sp, c.w, c.n, r, nil, nil); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := Design(c.sp, c.w, c.n, r, nil, nil, nil); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %q does not say %q", err, c.want)
 		}
 	}

@@ -1,6 +1,6 @@
 // Package surrogate holds the strategy that understands the device before it
-// searches: it has a few designed candidates measured, fits a model of the
-// device's latency to them (package cost), solves the space's exact frontier under
+// searches: it has a few candidates measured that are designed to tell most, fits a model
+// of the device's latency to them (package cost), solves the space's exact frontier under
 // the model (package exact), and has members of that frontier measured, those that add
 // most to the hypervolume of what was measured, and those farthest from it, fitting and
 // solving again as results come in. It ends when the model and what was measured agree.
@@ -253,14 +253,25 @@ func (s *Strategy) Generation() int {
 	return n
 }
 
-// plan makes the design, which depends on the setup alone.
+// plan makes the design, which depends on the setup alone. It prefers what would be on
+// the frontier if the device took typical times: much of that is on its own, too.
 func (s *Strategy) plan() error {
 	if s.design != nil {
 		return nil
 	}
-	var err error
+	problem := s.problem
+	problem.Table = cost.Typical(s.setup.Workload).Table
+	points, err := exact.Solve(problem)
+	if err != nil {
+		return err
+	}
+	var typical []arch.Architecture
+	spread, _ := s.spread(points, 0, pool)
+	for _, p := range spread {
+		typical = append(typical, p.Arch)
+	}
 	r := rand.New(rand.NewPCG(s.setup.Seed, 0))
-	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, designed, r, nil, s.feasible)
+	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, designed, r, nil, typical, s.feasible)
 	if err == nil && s.design == nil {
 		s.design = []arch.Architecture{} // none, for good
 	}

@@ -79,7 +79,7 @@ func (c *Setup) foreign() bool {
 }
 
 var strategyHelp = map[string]string{
-	"exact":     "Measures a dozen designed candidates, fits a model of this device, and measures the frontier that is exact under it.",
+	"exact":     "Measures a dozen candidates that tell most, fits a model of this device, and measures the frontier that is exact under it.",
 	"lts":       "Evolution as in LiteTransformerSearch: mutation and crossover of the frontier's members.",
 	"lts-block": "The same evolution, which also changes runs of layers together.",
 	"archai":    "The smaller evolution of the authors' later rewrite.",
