@@ -29,6 +29,8 @@ async function load(url, imports) {
 
 async function boot() {
   if (typeof WebAssembly !== 'object') throw new Error('this browser has no WebAssembly, which every candidate is compiled to.');
+  // A newer build that an earlier visit left waiting: this page is about to be it.
+  if (await litefrontOffline.take()) return;
   const go = new Go();
   const { instance } = await load('page.wasm', go.importObject);
   await go.run(instance);
