@@ -122,7 +122,7 @@ func TestPageOffline(t *testing.T) {
 	}
 	site := &buildSite{t: t, address: "127.0.0.1:0"}
 	site.serve(dist)
-	p := tab{t, browsertest.New(t, 3*time.Minute)}
+	p := tab{t, browsertest.New(t, 3*time.Minute, "net::ERR_CONNECTION_REFUSED")}
 	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(site.url()))
 	p.runs("")
 

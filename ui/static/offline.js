@@ -8,11 +8,6 @@ globalThis.litefrontOffline = (() => {
   // PATIENCE is how long a service worker may take to answer, in milliseconds.
   const PATIENCE = 3000;
 
-  const within = (promise, otherwise) => Promise.race([
-    promise,
-    new Promise((resolve) => setTimeout(resolve, PATIENCE, otherwise)),
-  ]);
-
   // waiting is the service worker of a newer build than the one that serves this page.
   const waiting = async () => {
     if (!container?.controller) return null;
@@ -20,20 +15,21 @@ globalThis.litefrontOffline = (() => {
     return registration?.waiting ?? null;
   };
 
-  // take makes the build that waits the current one and reloads the page. It promises
-  // whether it does: not while another tab runs the build before.
+  // take asks for the build that waits, which reloads the page once it is the current
+  // one. It promises whether it will be: not while another tab runs the build before.
   const take = async () => {
     try {
       const worker = await waiting();
       if (!worker) return false;
-      const changed = new Promise((resolve) => container.addEventListener('controllerchange', resolve, { once: true }));
+      // However late it comes: from then on files would be of the other build.
+      container.addEventListener('controllerchange', () => location.reload(), { once: true });
       const { port1, port2 } = new MessageChannel();
-      const answered = new Promise((resolve) => { port1.onmessage = ({ data }) => resolve(data); });
+      const answered = new Promise((resolve) => {
+        port1.onmessage = ({ data }) => resolve(data);
+        setTimeout(resolve, PATIENCE, false);
+      });
       worker.postMessage('take', [port2]);
-      if (!await within(answered, false)) return false;
-      await within(changed);
-      location.reload();
-      return true;
+      return await answered;
     } catch {
       return false; // this browser lets the page keep nothing
     }
@@ -62,6 +58,14 @@ globalThis.litefrontOffline = (() => {
 
   return {
     take,
+
+    // begin is take at the beginning of a visit. It promises whether the page reloads now;
+    // a browser may first wait for what the page loads, and then the page goes on.
+    async begin() {
+      const changed = new Promise((resolve) => container?.addEventListener('controllerchange', () => resolve(true), { once: true }));
+      if (!await take()) return false;
+      return Promise.race([changed, new Promise((resolve) => setTimeout(resolve, PATIENCE, false))]);
+    },
 
     // keep registers the service worker, and calls found whenever a newer build is
     // ready to be taken.

@@ -23,12 +23,13 @@ async function answer(name) {
 }
 
 // take makes this build the current one, unless another page still runs the one
-// before: it would load files of both.
-async function take() {
+// before: it would load files of both. The page that asks hears it first, and loads
+// nothing more.
+async function take(asking) {
   const pages = await clients.matchAll({ type: 'window', includeUncontrolled: true });
-  if (pages.length > 1) return false;
-  await skipWaiting();
-  return true;
+  const alone = pages.length === 1;
+  asking.postMessage(alone);
+  if (alone) await skipWaiting();
 }
 
 async function keep() {
@@ -52,4 +53,4 @@ self.onfetch = (event) => {
   if (Object.hasOwn(FILES, name)) event.respondWith(answer(name)); // all else is the server's
 };
 
-self.onmessage = (event) => event.waitUntil(take().then((taken) => event.ports[0].postMessage(taken)));
+self.onmessage = (event) => event.waitUntil(take(event.ports[0]));
