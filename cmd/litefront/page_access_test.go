@@ -220,12 +220,15 @@ func TestPageByKeyboard(t *testing.T) {
 	// Nothing moves for those who prefer that.
 	moving := func() int {
 		t.Helper()
-		return browsertest.Eval[int](t, p.ctx, `new Promise((resolve) => {
+		return browsertest.Eval[int](t, p.ctx, fmt.Sprintf(`(async () => {
 			document.getElementById("chart").scrollIntoView({block: "center", behavior: "instant"});
-			const [clientX, clientY] = litefrontChart.locate(1, `+fmt.Sprint(order[0])+`);
-			document.querySelector("#chart canvas").dispatchEvent(new MouseEvent("mousemove", {clientX, clientY, bubbles: true}));
-			setTimeout(() => resolve([...document.querySelectorAll("#app, #app *")].filter((e) => getComputedStyle(e).transitionDuration.split(", ").some((d) => parseFloat(d) > 0)).length), 300);
-		})`)
+			for (const trial of %s) {
+				const [clientX, clientY] = litefrontChart.locate(1, trial);
+				document.querySelector("#chart canvas").dispatchEvent(new MouseEvent("mousemove", {clientX, clientY, bubbles: true}));
+				await new Promise((resolve) => setTimeout(resolve, 300));
+			}
+			return [...document.querySelectorAll("#app *")].filter((e) => getComputedStyle(e).transitionDuration.split(", ").some((d) => parseFloat(d) > 0)).length;
+		})()`, fmt.Sprint("[", order[0], ",", order[1], "]")))
 	}
 	if moving() == 0 {
 		t.Error("not even the tooltip of the chart moves")
