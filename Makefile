@@ -13,7 +13,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
-.PHONY: build artefacts npm peers run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-search reproduce
+.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-search reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -26,15 +26,19 @@ artefacts: npm
 install = { sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -q && $$sudo apt-get install -yq $(1); } || \
 	{ echo "make: could not install $(1); install it by hand" >&2; exit 1; }
 
-# npm brings what the chart is made of, and the peers that we compare with.
+# npm brings what the chart is made of, the peers that we compare with, and what
+# judges the page's accessibility.
 npm:
 	@command -v npm >/dev/null || $(call install,npm)
 
 # ONNX Runtime, native and for the browser: its packages ship the binaries.
 peers: bench/peers/node_modules/.package-lock.json
 
-bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json | npm
-	npm ci --prefix bench/peers --ignore-scripts --no-audit --no-fund
+# axe-core, by which browser tests judge the page's accessibility.
+axe: internal/browsertest/node_modules/.package-lock.json
+
+%/node_modules/.package-lock.json: %/package-lock.json | npm
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	touch $@
 
 run: build
@@ -47,7 +51,7 @@ search: build
 test: tools lint check cross unit race
 
 # Fuzzing, and tests that look longer when LITEFRONT_LONG is set.
-test-long: tools artefacts peers fuzz
+test-long: tools artefacts peers axe fuzz
 	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -count=1 -timeout=2h ./...
 
 # wasm-validate judges emitted modules, a browser opens the page, and the race
@@ -83,7 +87,7 @@ $(addprefix cross/,$(WASM)):
 
 .PHONY: $(addprefix cross/,$(PLATFORMS) $(WASM))
 
-unit: tools artefacts peers
+unit: tools artefacts peers axe
 	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -timeout=30m ./...
 
 # Only the host side starts goroutines. Tests that repeat without touching them

@@ -118,12 +118,15 @@ func stamp(built artefacts) error {
 	for _, name := range []string{"engine.js", "page.wasm", "thread.js", "worker.js"} {
 		code[name] = built[name]
 	}
-	const index, place = "index.html", `data-code=""`
-	if n := bytes.Count(built[index], []byte(place)); n != 1 {
-		return fmt.Errorf("%s has %s %d times; want it once", index, place, n)
+	return fillIn(built, "index.html", `data-code=""`, fmt.Sprintf(`data-code="%.12s"`, sum(code.sums())))
+}
+
+// fillIn writes a text into the one place in a file that waits for it.
+func fillIn(built artefacts, name, place, text string) error {
+	if n := bytes.Count(built[name], []byte(place)); n != 1 {
+		return fmt.Errorf("%s has %s %d times; want it once", name, place, n)
 	}
-	version := fmt.Sprintf(`data-code="%.12s"`, sum(code.sums()))
-	built[index] = bytes.Replace(built[index], []byte(place), []byte(version), 1)
+	built[name] = bytes.Replace(built[name], []byte(place), []byte(text), 1)
 	return nil
 }
 

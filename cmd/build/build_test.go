@@ -78,6 +78,7 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 	for _, name := range []string{
 		"index.html", "style.css", "boot.js", "page.wasm", "worker.js", "wasm_exec.js", "chart.js", edgeGuest,
+		offlineScript, "manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png",
 		"page.wasm.br", "page.wasm.gz", "LICENSES", sumsName,
 	} {
 		if len(second[name]) == 0 {

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// fetched are the kinds of files that browsers fetch. The edge guest is none of
-// theirs.
-var fetched = map[string]bool{".css": true, ".html": true, ".js": true, ".wasm": true}
+// fetched are the kinds of files that browsers fetch and that become smaller. The
+// edge guest is none of theirs.
+var fetched = map[string]bool{".css": true, ".html": true, ".js": true, ".svg": true, ".wasm": true, ".webmanifest": true}
 
 // variants are the encodings, by the suffix that they add to a file's name.
 var variants = map[string]func(io.Writer) io.WriteCloser{

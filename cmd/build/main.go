@@ -1,6 +1,6 @@
 // Command build makes what the program embeds and browsers load, in
 // host/web/dist: the page, its worker and the edge guest as WebAssembly, the
-// chart, the static files of ui/static, smaller variants of all that browsers
+// chart, the static files of ui/static, icons, smaller variants of all that browsers
 // fetch, and SHA256SUMS. It also writes the Go code of the *.vugu files. Equal
 // sources and tools give equal bytes, wherever and whenever it runs.
 //
@@ -60,12 +60,15 @@ func run(check bool, args []string) error {
 // before, an earlier result, where their source has not changed.
 func build(root, before string) (artefacts, error) {
 	built := artefacts{}
-	for _, step := range []func(root string, built artefacts) error{copyStatic, compileWasm, bundleChart, collectLicenses} {
+	for _, step := range []func(root string, built artefacts) error{copyStatic, drawIcons, compileWasm, bundleChart, collectLicenses} {
 		if err := step(root, built); err != nil {
 			return nil, err
 		}
 	}
 	if err := stamp(built); err != nil {
+		return nil, err
+	}
+	if err := listOffline(built); err != nil { // last of all that changes a file
 		return nil, err
 	}
 	if err := compress(built, before); err != nil {

@@ -19,6 +19,7 @@ var policy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self' 'wasm-unsafe-eval'",
 	"worker-src 'self'",
+	"manifest-src 'self'",
 	"connect-src 'self'",
 	"img-src 'self' data: blob:",
 	"style-src 'self'",
@@ -41,14 +42,15 @@ var headers = map[string]string{
 // types are the media types that browsers insist on: a wrong one stops
 // streaming compilation or the script.
 var types = map[string]string{
-	".css":  "text/css; charset=utf-8",
-	".html": "text/html; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-	".json": "application/json",
-	".png":  "image/png",
-	".svg":  "image/svg+xml",
-	".wasm": "application/wasm",
-	"":      "text/plain; charset=utf-8",
+	".css":         "text/css; charset=utf-8",
+	".html":        "text/html; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".json":        "application/json",
+	".png":         "image/png",
+	".svg":         "image/svg+xml",
+	".wasm":        "application/wasm",
+	".webmanifest": "application/manifest+json",
+	"":             "text/plain; charset=utf-8",
 }
 
 // content is one representation of a file.
@@ -70,7 +72,8 @@ type files map[string]file // by URL path
 
 // Handler serves the files of dist, with index.html at the root. A file next to
 // another one, called the same with .br or .gz added, is what clients get that
-// accept that encoding. Clients revalidate on every load.
+// accept that encoding. Clients revalidate on every load, the service worker's script
+// included; what it keeps it serves itself.
 func Handler(dist fs.FS) (http.Handler, error) {
 	served := files{}
 	err := fs.WalkDir(dist, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -24,6 +24,7 @@ var dist = fstest.MapFS{
 	"style.css":     {Data: []byte("css")},
 	"SHA256SUMS":    {Data: []byte("sums")},
 	"odd.bin":       {Data: []byte("odd")},
+	"a.webmanifest": {Data: []byte("{}")},
 	"sub/logo.svg":  {Data: []byte("<svg/>")},
 }
 
@@ -66,6 +67,7 @@ func TestFiles(t *testing.T) {
 		{"/style.css", "text/css; charset=utf-8", "css"},
 		{"/SHA256SUMS", "text/plain; charset=utf-8", "sums"},
 		{"/odd.bin", "application/octet-stream", "odd"},
+		{"/a.webmanifest", "application/manifest+json", "{}"},
 		{"/sub/logo.svg", "image/svg+xml", "<svg/>"},
 	} {
 		r := get(h, "GET", tt.path)
@@ -125,7 +127,7 @@ func TestHeaders(t *testing.T) {
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Referrer-Policy":              "no-referrer",
 		"X-Content-Type-Options":       "nosniff",
-		"Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
+		"Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; manifest-src 'self'; connect-src 'self'; " +
 			"img-src 'self' data: blob:; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	}
 	for _, r := range []*http.Response{

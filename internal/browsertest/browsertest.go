@@ -6,6 +6,8 @@ package browsertest
 import (
 	"context"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +24,9 @@ const Required = "LITEFRONT_REQUIRE_CHROMIUM"
 
 // New starts a browser with a fresh profile and returns the context of a tab,
 // which ends with the test or after limit. Whatever the tab's pages write to the
-// console as an error, or throw without catching, fails the test.
-func New(t testing.TB, limit time.Duration) context.Context {
+// console as an error, or throw without catching, fails the test, but for errors of the
+// browser with a text that the test expects.
+func New(t testing.TB, limit time.Duration, expected ...string) context.Context {
 	t.Helper()
 	options, err := browser.Options(t.TempDir())
 	if err != nil && os.Getenv(Required) != "" {
@@ -48,7 +51,8 @@ func New(t testing.TB, limit time.Duration) context.Context {
 				}
 			}
 		case *log.EventEntryAdded:
-			if e.Entry.Level == log.EntryLevelError {
+			provoked := slices.ContainsFunc(expected, func(text string) bool { return strings.Contains(e.Entry.Text, text) })
+			if e.Entry.Level == log.EntryLevelError && !provoked {
 				t.Errorf("browser error: %s (%s)", e.Entry.Text, e.Entry.URL)
 			}
 		}

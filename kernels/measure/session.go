@@ -34,6 +34,12 @@ const (
 	warmUpShare = 0.2
 )
 
+// SampleNs is how long a sample lasts at least by a timer of such a step, in
+// nanoseconds.
+func SampleNs(timerStepNs int64) int64 {
+	return max(minTimerSteps*timerStepNs, minSample.Nanoseconds())
+}
+
 // session is one call of Measure: it counts the time its programs take and
 // stops when its context is done.
 type session struct {
@@ -49,7 +55,7 @@ func newSession(ctx context.Context, timerStepNs int64, budget time.Duration) (*
 	}
 	return &session{
 		ctx:         ctx,
-		minSampleNs: max(minTimerSteps*timerStepNs, minSample.Nanoseconds()),
+		minSampleNs: SampleNs(timerStepNs),
 		warmUpNs:    int64(warmUpShare * float64(budget)),
 	}, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/hack-pad/safejs"
+
+	"litefront/ui/store"
 )
 
 // rendered brings up to date what vugu does not draw. The element with the ID
@@ -23,6 +25,14 @@ func (p *page) rendered(before string) {
 	}
 	p.keepFocus(before)
 	p.showDetails()
+	// Once the page can be used, lest keeping it make its first visit longer.
+	if phase := p.store.Phase(); !p.kept && phase != store.Loading && phase != store.Dead {
+		p.kept = true
+		if err := p.keepOffline(); err != nil {
+			p.store.Fail("the page cannot be kept for use without its server: " + err.Error())
+			p.wake()
+		}
+	}
 }
 
 // announce tells the state to those who hear the page, and to its tests. A text
@@ -42,10 +52,12 @@ func (p *page) announce() error {
 	if n := len(p.store.Errors); n > 0 {
 		alert = p.store.Errors[n-1]
 	}
-	if err := setText("alert", alert); err != nil {
-		return err
+	for id, text := range map[string]string{"alert": alert, "status": p.store.Status(), "point": p.store.Point(), "renewal": p.store.Renewal()} {
+		if err := setText(id, text); err != nil {
+			return err
+		}
 	}
-	return setText("status", p.store.Status())
+	return nil
 }
 
 // dataset holds the data attributes of the page.
@@ -123,11 +135,16 @@ func (p *page) showDetails() {
 	if number == p.selected {
 		return
 	}
-	if p.selected = number; number == 0 || !matches("(max-width: 1199px)") {
+	// Who steps through the chart by keyboard stays there.
+	if p.selected = number; number == 0 || byKeyboard("chart") || !matches("(max-width: 1199px)") {
 		return
 	}
+	behavior := "smooth"
+	if matches("(prefers-reduced-motion: reduce)") {
+		behavior = "auto"
+	}
 	if details, err := element("details"); err == nil {
-		_, _ = details.Call("scrollIntoView", map[string]any{"block": "nearest", "behavior": "smooth"})
+		_, _ = details.Call("scrollIntoView", map[string]any{"block": "nearest", "behavior": behavior})
 	}
 }
 
@@ -246,6 +263,28 @@ func textOf(v safejs.Value, name string) string {
 		return ""
 	}
 	return text
+}
+
+// Focus moves the keyboard's focus to an element, and shows it.
+func (p *page) Focus(id string) {
+	if e, err := element(id); err == nil {
+		_, _ = e.Call("focus")
+	}
+}
+
+// byKeyboard reports whether the element has the focus and shows it, as it does for
+// those who use the keyboard.
+func byKeyboard(id string) bool {
+	e, err := element(id)
+	if err != nil {
+		return false
+	}
+	shows, err := e.Call("matches", ":focus-visible")
+	if err != nil {
+		return false
+	}
+	is, err := shows.Truthy()
+	return is && err == nil
 }
 
 func focus(id string) {

@@ -45,6 +45,9 @@ func run() (err error) {
 		return err
 	}
 	p := &page{store: store.New(code), env: renderer.EventEnv(), changed: make(chan struct{}, 1)}
+	if p.store.Surroundings, err = surroundings(); err != nil {
+		return err
+	}
 	if err := p.watchColours(); err != nil {
 		return err
 	}
@@ -86,6 +89,7 @@ type page struct {
 	lost     string        // control that lost the focus by being hidden or disabled
 	asked    bool          // the question to the user was shown
 	persists bool          // the browser was asked to keep what it stores
+	kept     bool          // the browser was asked to keep the page itself
 }
 
 // change runs f, which changes the store, and has the page drawn.

@@ -30,7 +30,9 @@ async function load(url, imports) {
 async function boot() {
   if (typeof WebAssembly !== 'object') throw new Error('this browser has no WebAssembly, which every candidate is compiled to.');
   const go = new Go();
-  const { instance } = await load('page.wasm', go.importObject);
+  // Was a newer build left waiting by an earlier visit? Then this page is about to be it.
+  const [{ instance }, renewed] = await Promise.all([load('page.wasm', go.importObject), litefrontOffline.begin()]);
+  if (renewed) return;
   await go.run(instance);
   throw new Error('its program ended. What was measured is kept; reload it to go on.');
 }

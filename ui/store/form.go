@@ -19,6 +19,7 @@ import (
 const (
 	FieldPreset      = "preset"
 	FieldPrompt      = "prompt"
+	FieldContext     = "context"
 	FieldPrecision   = "precision"
 	FieldThreads     = "threads"
 	FieldObjectives  = "objectives"
@@ -29,12 +30,13 @@ const (
 )
 
 // fieldNames are all of them.
-var fieldNames = []string{FieldPreset, FieldPrompt, FieldThreads, FieldPrecision, FieldObjectives, FieldConstraints, FieldBudget, FieldStrategy, FieldSeed}
+var fieldNames = []string{FieldPreset, FieldPrompt, FieldContext, FieldThreads, FieldPrecision, FieldObjectives, FieldConstraints, FieldBudget, FieldStrategy, FieldSeed}
 
 // Form is the setup of a search as the user types it.
 type Form struct {
 	Preset      string
 	Prompt      string // tokens
+	Context     string // tokens, the prompt's included; empty for decodeTokens more than the prompt
 	Precision   string
 	Threads     string
 	Objectives  []string
@@ -54,7 +56,8 @@ type Preset struct {
 // also phones grant a page.
 const MemoryLimit = 1 << 30
 
-// decodeTokens is the room that a study leaves after its prompt.
+// decodeTokens is the room that a study leaves after its prompt, unless it has a
+// context of its own.
 var decodeTokens = trial.DefaultWorkload().Context - trial.DefaultWorkload().PromptLen
 
 func (s *Store) resetForm() {
@@ -77,6 +80,7 @@ func (s *Store) fillForm(e trial.Started) {
 	s.Form = Form{
 		Preset:      e.Space.Name,
 		Prompt:      strconv.Itoa(e.Workload.PromptLen),
+		Context:     contextField(e.Workload),
 		Precision:   string(e.Workload.Precision),
 		Threads:     strconv.Itoa(e.Workload.Threads),
 		Objectives:  slices.Clone(e.Objectives),
@@ -86,6 +90,14 @@ func (s *Store) fillForm(e trial.Started) {
 		Seed:        strconv.FormatUint(e.Seed, 10),
 	}
 	s.Invalid = make(map[string]string)
+}
+
+// contextField is what the field has for a workload.
+func contextField(w trial.Workload) string {
+	if w.Context == w.PromptLen+decodeTokens {
+		return ""
+	}
+	return strconv.Itoa(w.Context)
 }
 
 // presets lists the spaces on offer.
@@ -130,6 +142,8 @@ func (s *Store) SetField(name, value string) {
 		s.Form.Preset = value
 	case FieldPrompt:
 		s.Form.Prompt = value
+	case FieldContext:
+		s.Form.Context = value
 	case FieldPrecision:
 		s.Form.Precision = value
 	case FieldThreads:
@@ -144,6 +158,12 @@ func (s *Store) SetField(name, value string) {
 		s.Form.Seed = value
 	}
 	s.judge(name)
+	switch name { // each bounds the other
+	case FieldPrompt:
+		s.judge(FieldContext)
+	case FieldContext:
+		s.judge(FieldPrompt)
+	}
 }
 
 // SetObjective takes an objective in or out. The form keeps them in the order of
@@ -166,7 +186,9 @@ func (s *Store) judge(name string) {
 	case FieldPreset:
 		_, err = space.Preset(s.Form.Preset)
 	case FieldPrompt:
-		_, err = s.workload()
+		_, err = s.promptLen()
+	case FieldContext:
+		_, err = s.context()
 	case FieldPrecision:
 		w := trial.DefaultWorkload()
 		w.Precision = trial.Precision(s.Form.Precision)
@@ -200,18 +222,43 @@ func (f Form) constraints() []string {
 	return study.ParseConstraintsValue(f.Constraints)
 }
 
-func (s *Store) workload() (trial.Workload, error) {
-	w := trial.DefaultWorkload()
-	most := trial.MaxContext - decodeTokens
+// maxContext is the longest context that models of the space have positions for.
+func (s *Store) maxContext() int {
 	if sp, err := space.Preset(s.Form.Preset); err == nil && sp.MaxLen > 0 {
-		most = sp.MaxLen - decodeTokens
+		return sp.MaxLen
+	}
+	return trial.MaxContext
+}
+
+func (s *Store) promptLen() (int, error) {
+	most := s.maxContext()
+	if s.Form.Context == "" {
+		most -= decodeTokens
 	}
 	n, err := strconv.Atoi(s.Form.Prompt)
 	if err != nil || n < 1 || n > most {
-		return w, fmt.Errorf("prompt length %q must be a whole number from 1 to %d", s.Form.Prompt, most)
+		return 0, fmt.Errorf("prompt length %q must be a whole number from 1 to %d", s.Form.Prompt, most)
 	}
-	w.PromptLen, w.Context, w.Precision = n, n+decodeTokens, trial.Precision(s.Form.Precision)
-	return w, nil
+	return n, nil
+}
+
+// context is the field's value, or what it stands for while it is empty. Beside a
+// prompt that is wrong, only the field itself is judged.
+func (s *Store) context() (int, error) {
+	least, err := s.promptLen()
+	if s.Form.Context == "" {
+		return least + decodeTokens, nil
+	}
+	if err != nil {
+		least = 1
+	}
+	most := s.maxContext()
+	n, err := strconv.Atoi(s.Form.Context)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("context %q must be a whole number from %d to %d, the prompt and all that is decoded after it, or empty for %d more than the prompt",
+			s.Form.Context, least, most, decodeTokens)
+	}
+	return n, nil
 }
 
 func (s *Store) threads() (int, error) {
@@ -267,7 +314,9 @@ func (s *Store) request() (*search.Request, bool) {
 		return &search.Request{Name: s.Study.Study, Code: s.code, Setup: setup, Budget: s.Form.Budget, Reconstrain: true}, true
 	}
 	sp, _ := space.Preset(s.Form.Preset) // judged above, as the others
-	w, _ := s.workload()
+	w := trial.Workload{Precision: trial.Precision(s.Form.Precision)}
+	w.PromptLen, _ = s.promptLen()
+	w.Context, _ = s.context()
 	w.Threads, _ = s.threads()
 	seed, _ := s.seed()
 	q := &search.Request{

@@ -39,6 +39,12 @@ func TestFields(t *testing.T) {
 		{FieldPrompt, "961", "from 1 to 960"}, // 64 more make 1024 positions
 		{FieldPrompt, "0", "from 1 to 960"},
 		{FieldPrompt, "many", `"many"`},
+		{FieldContext, "", ""},
+		{FieldContext, " 192 ", ""}, // no room to decode, as the command line allows
+		{FieldContext, "1024", ""},
+		{FieldContext, "1025", "from 192 to 1024"},
+		{FieldContext, "191", "from 192 to 1024"},
+		{FieldContext, "long", `"long"`},
 		{FieldPrecision, "int8", ""},
 		{FieldPrecision, "int4", `"int4" must be one of`},
 		{FieldThreads, "2", ""},
@@ -64,6 +70,59 @@ func TestFields(t *testing.T) {
 		}
 		if _, ok := s.Start(); ok != (tt.wrong == "") {
 			t.Errorf("%s %.40q: starts %v", tt.field, tt.value, ok)
+		}
+	}
+}
+
+// Prompt and context bound each other, whichever was typed last.
+func TestContext(t *testing.T) {
+	for _, tt := range []struct {
+		prompt, context string
+		want            int    // tokens of the context
+		wrong           string // the field; empty for none
+	}{
+		{"16", "", 80, ""},
+		{"16", "48", 48, ""},
+		{"960", "", 1024, ""},
+		{"961", "", 0, FieldPrompt},
+		{"961", "1000", 1000, ""},
+		{"1024", "1024", 1024, ""},
+		{"1025", "1024", 0, FieldPrompt},
+		{"64", "63", 0, FieldContext},
+		{"none", "63", 0, FieldPrompt},
+	} {
+		for _, first := range []string{FieldPrompt, FieldContext} {
+			s := ready(t)
+			value := map[string]string{FieldPrompt: tt.prompt, FieldContext: tt.context}
+			s.SetField(first, value[first])
+			delete(value, first)
+			for name, text := range value {
+				s.SetField(name, text)
+			}
+			for _, name := range []string{FieldPrompt, FieldContext} {
+				if message := s.Invalid[name]; (message != "") != (name == tt.wrong) {
+					t.Errorf("prompt %q, context %q, %s first: beside the %s %q", tt.prompt, tt.context, first, name, message)
+				}
+			}
+			command, ok := s.Start()
+			if ok != (tt.wrong == "") {
+				t.Errorf("prompt %q, context %q: starts %v", tt.prompt, tt.context, ok)
+			}
+			if ok && command.Request.Setup.Workload.Context != tt.want {
+				t.Errorf("prompt %q, context %q: %+v; want a context of %d", tt.prompt, tt.context, command.Request.Setup.Workload, tt.want)
+			}
+		}
+	}
+}
+
+// A kept study shows the context that it was given, and the default as an empty field.
+func TestContextOfAStudy(t *testing.T) {
+	for _, context := range []string{"", "200"} {
+		s := ready(t)
+		s.SetField(FieldContext, context)
+		start(t, s, 1)
+		if s.Form.Context != context {
+			t.Errorf("started with %q, the form shows %q", context, s.Form.Context)
 		}
 	}
 }

@@ -24,6 +24,8 @@ func (f Form) value(name string) string {
 		return f.Preset
 	case FieldPrompt:
 		return f.Prompt
+	case FieldContext:
+		return f.Context
 	case FieldPrecision:
 		return f.Precision
 	case FieldThreads:

@@ -13,7 +13,7 @@ import (
 func TestLink(t *testing.T) {
 	s := ready(t)
 	for name, value := range map[string]string{
-		FieldPreset: "lts-gpt2", FieldPrompt: "32", FieldPrecision: "int8", FieldThreads: "2",
+		FieldPreset: "lts-gpt2", FieldPrompt: "32", FieldContext: "48", FieldPrecision: "int8", FieldThreads: "2",
 		FieldConstraints: "decode_ms<=20, peak_mb <= 200", FieldBudget: "12", FieldStrategy: "random", FieldSeed: "7",
 	} {
 		s.SetField(name, value)
@@ -44,6 +44,7 @@ func TestLink(t *testing.T) {
 func TestBadLinks(t *testing.T) {
 	for _, tt := range []struct{ link, want string }{
 		{"#seed=-1", "the link's seed is wrong: seed \"-1\""},
+		{"#prompt=64&context=63", "the link's context is wrong: context \"63\""},
 		{"#objectives=luck", "the link's objectives is wrong"},
 		{"#constraints=decode_ms<20", "the link's constraints is wrong"},
 		{"#preset=mine", "the link's preset is wrong"},
@@ -98,6 +99,7 @@ func FuzzLink(f *testing.F) {
 	f.Add("#seed=1&preset=lts-gpt2")
 	f.Add("#objectives=decoder_params,decode_ms&constraints=peak_mb%3C%3D100")
 	f.Add("#objectives=")
+	f.Add("#prompt=1000&context=1024")
 	f.Add("#prompt=1&threads=99&precision=int8&budget=1h&strategy=lts")
 	f.Fuzz(func(t *testing.T, fragment string) {
 		s := ready(t)

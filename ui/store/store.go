@@ -38,6 +38,9 @@ type Store struct {
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
 
+	Surroundings Surroundings // as the page found them
+	NewBuild     bool         // a newer build of this page is ready to be taken
+
 	// Version counts the changes of what the chart shows.
 	Version int
 

@@ -1,9 +1,35 @@
 package view
 
-import "litefront/ui/store"
+import (
+	"github.com/vugu/vugu"
 
-// Chart holds the element that the chart draws into, and chooses what it shows.
+	"litefront/ui/store"
+)
+
+// Chart holds the element that the chart draws into, and chooses what it shows. The
+// page writes the selected point into the element "point", as it does with the status.
 type Chart struct {
 	Store *store.Store
 	Page  Page
+}
+
+// steps are the keys that lead through the chart's points.
+var steps = map[string]store.Step{
+	"Home":       store.First,
+	"ArrowLeft":  store.Previous,
+	"ArrowDown":  store.Previous,
+	"ArrowRight": store.Next,
+	"ArrowUp":    store.Next,
+	"End":        store.Last,
+}
+
+func (c *Chart) key(event vugu.DOMEvent) {
+	step, leads := steps[event.PropString("key")]
+	for _, modifier := range []string{"altKey", "ctrlKey", "metaKey"} { // the browser's own
+		leads = leads && !event.PropBool(modifier)
+	}
+	if leads {
+		event.PreventDefault()
+		guard(c.Store, func() { c.Store.Walk(step) })
+	}
 }

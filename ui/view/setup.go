@@ -102,9 +102,14 @@ func (c *Setup) summary() []row {
 			names = append(names, label(o))
 		}
 	}
+	context := "64 tokens more"
+	if f.Context != "" {
+		context = f.Context + " tokens"
+	}
 	return []row{
 		{"search space", f.Preset},
 		{"prompt", f.Prompt + " tokens"},
+		{"context", context},
 		{"precision", f.Precision},
 		{"threads", f.Threads},
 		{"objectives", strings.Join(names, ", ")},

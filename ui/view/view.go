@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vugu/vugu"
+
 	"litefront/kernels/search"
 	"litefront/searchcore/objective"
 	"litefront/ui/store"
@@ -26,6 +28,8 @@ type Page interface {
 	Restart()            // replaces a worker that is gone
 	ImportFile()         // reads the file chosen in the element "import"
 	SavePlot()           // saves the chart as a file
+	TakeBuild()          // reloads the page with the newer build
+	Focus(id string)     // moves the keyboard's focus to an element
 }
 
 // Root is the whole page.
@@ -33,6 +37,15 @@ type Root struct {
 	Store *store.Store
 	Page  Page
 	Since time.Duration // since the worker last told its progress
+}
+
+// skip follows the link past the setup. Its fragment must not become the page's
+// address, which holds setups.
+func (c *Root) skip(event vugu.DOMEvent) {
+	guard(c.Store, func() {
+		event.PreventDefault()
+		c.Page.Focus("chart")
+	})
 }
 
 // guard runs an event handler. A panic would end the program, and with it the

@@ -25,12 +25,16 @@ type recorder struct {
 	sent      []search.Command
 	restarted int
 	imported  int
+	taken     int
+	focused   string
 }
 
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
 func (r *recorder) Restart()              { r.restarted++ }
 func (r *recorder) ImportFile()           { r.imported++ }
 func (r *recorder) SavePlot()             {}
+func (r *recorder) TakeBuild()            { r.taken++ }
+func (r *recorder) Focus(id string)       { r.focused = id }
 
 // screen is a page as a browser would show it.
 type screen struct {
@@ -331,6 +335,11 @@ func TestForm(t *testing.T) {
 	if len(v.page.sent) != 0 {
 		t.Fatal("a search starts with a wrong field")
 	}
+	v.input("input", "context", "none")
+	if got := v.text("context-error"); !strings.Contains(got, `"none"`) {
+		t.Errorf("beside the context: %q", got)
+	}
+	v.input("input", "context", "")
 	v.input("input", "prompt", "32")
 	v.input("change", "objective-response_ms", false)
 	v.input("change", "objective-peak_mb", false)
@@ -478,10 +487,13 @@ func TestForeignElementsStayInPlace(t *testing.T) {
 		return path
 	}
 	v := show(t)
-	chart, status, alert := place(v, "chart"), place(v, "status"), place(v, "alert")
+	places := map[string][]int{}
+	for _, id := range []string{"chart", "point", "status", "alert", "renewal"} {
+		places[id] = place(v, id)
+	}
 	check := func(when string) {
 		t.Helper()
-		for id, want := range map[string][]int{"chart": chart, "status": status, "alert": alert} {
+		for id, want := range places {
 			if !slices.Equal(place(v, id), want) {
 				t.Errorf("%s: %s has moved", when, id)
 			}
@@ -500,8 +512,9 @@ func TestForeignElementsStayInPlace(t *testing.T) {
 	v.apply(search.Message{State: search.StateIdle})
 	check("selected, paused, with errors")
 	v.store.NewSearch()
+	v.store.OfferBuild()
 	v.render()
-	check("asking")
+	check("asking, with a newer build")
 	v.store.Die("three")
 	v.render()
 	check("dead")
@@ -522,6 +535,76 @@ func TestHeader(t *testing.T) {
 	}
 	if !strings.Contains(text(v.html), "timer step 1000 µs") {
 		t.Error("the timer's step is not told")
+	}
+}
+
+// The panel says what follows from what is missing.
+func TestOffersPanel(t *testing.T) {
+	v := show(t)
+	if strings.TrimSpace(v.text("offers")) != "" {
+		t.Errorf("before the worker has told its device: %q", v.text("offers"))
+	}
+	v.apply(idle())
+	var missing []string
+	for _, n := range all(v.element("offers"), func(n *html.Node) bool { return has(n, "data-missing") }) {
+		missing = append(missing, text(n))
+	}
+	if got := strings.Join(missing, ""); len(missing) < 4 || !strings.Contains(got, "instead of 2") || !strings.Contains(got, "HTTPS or as localhost") {
+		t.Errorf("missing: %q", missing)
+	}
+}
+
+// The keyboard steps through the chart, and leaves the browser's own keys alone.
+func TestChartKeys(t *testing.T) {
+	v := show(t)
+	v.apply(idle())
+	v.search(6)
+	press := func(key, modifier string) *event {
+		t.Helper()
+		e := &event{properties: map[string]any{"key": key, modifier: true}}
+		v.handle("keydown", e, byAttribute("id", "chart"))
+		return e
+	}
+	for _, tt := range []struct {
+		key, modifier string
+		moves         bool
+	}{
+		{"End", "", true}, {"Home", "", true}, {"ArrowRight", "", true}, {"ArrowLeft", "shiftKey", true}, {"ArrowUp", "", true}, {"ArrowDown", "", true},
+		{"Tab", "", false}, {"ArrowRight", "altKey", false}, {"Home", "ctrlKey", false}, {"End", "metaKey", false},
+	} {
+		before := v.store.Selected()
+		if e := press(tt.key, tt.modifier); e.prevented != tt.moves || (v.store.Selected() != before) != tt.moves {
+			t.Errorf("%s with %q: default prevented %v, selected %v after %v", tt.key, tt.modifier, e.prevented, v.store.Selected(), before)
+		}
+	}
+}
+
+func TestSkip(t *testing.T) {
+	v := show(t)
+	e := &event{}
+	v.handle("click", e, byAttribute("class", "skip"))
+	if !e.prevented || v.page.focused != "chart" {
+		t.Errorf("default prevented %v, focus on %q", e.prevented, v.page.focused)
+	}
+}
+
+// A newer build is offered by a button, which waits for the search to end.
+func TestNewBuild(t *testing.T) {
+	v := show(t)
+	v.apply(idle())
+	if v.visible("take-build") {
+		t.Error("there is none, and it is offered")
+	}
+	v.search(1)
+	v.store.OfferBuild()
+	v.render()
+	if !v.visible("take-build") || v.usable("take-build") {
+		t.Errorf("during a search: offered %v, can be taken %v", v.visible("take-build"), v.usable("take-build"))
+	}
+	v.apply(search.Message{State: search.StateIdle})
+	v.click("take-build")
+	if v.page.taken != 1 {
+		t.Errorf("taken %d times", v.page.taken)
 	}
 }
 

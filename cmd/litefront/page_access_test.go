@@ -1,0 +1,286 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"litefront/host/web"
+	"litefront/internal/browsertest"
+	"litefront/searchcore/trial"
+)
+
+// prefer has the page think that the user prefers a value of a media feature; an empty
+// one ends that.
+func (p tab) prefer(feature, value string) {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// key sends a key, as a keyboard does.
+func (p tab) key(key string, modifiers ...chromedp.Modifier) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(key, chromedp.KeyModifiers(modifiers...)))
+}
+
+// tabTo presses Tab until an element that the selector matches has the focus. Each
+// stop on the way must show that it has it.
+func (p tab) tabTo(selector string, modifiers ...chromedp.Modifier) {
+	p.t.Helper()
+	for range 120 {
+		p.key(kb.Tab, modifiers...)
+		at := browsertest.Eval[struct {
+			There, Seen bool
+			HTML        string
+		}](p.t, p.ctx, fmt.Sprintf(`(() => {
+			const e = document.activeElement;
+			const outlined = (e) => e !== null && getComputedStyle(e).outlineStyle !== "none" && parseFloat(getComputedStyle(e).outlineWidth) >= 2;
+			return {There: e.matches(%q), Seen: e === document.body || outlined(e) || outlined(e.nextElementSibling), HTML: e.outerHTML.slice(0, 200)};
+		})()`, selector))
+		if !at.Seen {
+			p.t.Errorf("nothing shows that this has the focus: %s", at.HTML)
+		}
+		if at.There {
+			return
+		}
+	}
+	p.t.Fatalf("Tab does not lead to %s", selector)
+}
+
+// bringStudy brings a quick study of n candidates to the page.
+func (p tab) bringStudy(s sandbox, n int) {
+	p.t.Helper()
+	s.must(quick("--strategy", "random", "--budget", fmt.Sprint(n), "--study", "quick.jsonl")...)
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{s.path("quick.jsonl")}))
+	p.measured(n)
+	p.until(`!document.getElementById("start").disabled`)
+}
+
+// axe is the script of axe-core, which judges what is wrong with a page for those who
+// do not see it, or see and use it in another way.
+func axe(t *testing.T) string {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join("..", "..", "internal", "browsertest", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil && os.Getenv(browsertest.Required) != "" {
+		t.Fatalf("%v; make axe installs it", err)
+	} else if err != nil {
+		t.Skipf("%v; make axe installs it", err)
+	}
+	return string(script)
+}
+
+// TestPageAccessibility has axe-core look at every view of the page, in both colour
+// schemes, on a desk and on a phone.
+func TestPageAccessibility(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it opens a browser")
+	}
+	if _, err := web.Dist(); err != nil {
+		t.Skip(err)
+	}
+	script := axe(t)
+	p := tab{t, browsertest.New(t, 3*time.Minute)}
+	s := newSandbox(t)
+	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
+	p.state("idle")
+	browsertest.Eval[bool](t, p.ctx, script+"\n;true")
+	rules := 0
+	look := func(view string) {
+		t.Helper()
+		for _, size := range [][2]int64{{1440, 900}, {390, 844}} {
+			for _, scheme := range []string{"light", "dark"} {
+				p.do(chromedp.EmulateViewport(size[0], size[1]))
+				p.prefer("prefers-color-scheme", scheme)
+				p.do(chromedp.Sleep(300 * time.Millisecond)) // the page draws itself anew
+				found := browsertest.Eval[struct {
+					Passes     int
+					Violations []string
+				}](t, p.ctx, `axe.run(document, {resultTypes: ["violations"], preload: false, iframes: false}).then((r) => ({
+					Passes: r.passes.length,
+					Violations: r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
+						.flatMap((v) => v.nodes.map((n) => v.impact + " " + v.id + ": " + n.target.join(" ") + ": " + n.failureSummary)),
+				}))`)
+				rules = max(rules, found.Passes)
+				for _, violation := range found.Violations {
+					t.Errorf("%s, %s, %d wide: %s", view, scheme, size[0], violation)
+				}
+			}
+		}
+		p.do(chromedp.EmulateViewport(1440, 900))
+	}
+	look("setup")
+	p.bringStudy(s, 8)
+	p.do(chromedp.Click(chromedp.CSS("#frontier tbody tr")))
+	p.until(`document.querySelector("#details .drawing") !== null`)
+	look("study and details")
+	p.click("new-search")
+	p.until(`!document.querySelector(".confirm").hidden`)
+	look("question")
+	p.click("decline")
+	p.fill("budget", "nonsense")
+	p.follow("#seed=9") // which waits, and says so
+	p.until(`document.querySelectorAll("#errors .error-text").length === 1 && document.getElementById("budget-error").innerText !== ""`)
+	look("errors")
+	if rules < 15 {
+		t.Errorf("only %d rules found something to judge", rules)
+	}
+}
+
+// TestPageByKeyboard searches, looks at candidates and takes the study home without a
+// mouse.
+func TestPageByKeyboard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a search in a browser takes seconds")
+	}
+	if _, err := web.Dist(); err != nil {
+		t.Skip(err)
+	}
+	p := tab{t, browsertest.New(t, 3*time.Minute)}
+	s := newSandbox(t)
+	downloads := t.TempDir()
+	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
+	if _, err := chromedp.Call(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: downloads,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p.state("idle")
+
+	// The first stop leads past the setup, and is no setup itself.
+	p.tabTo(".skip")
+	p.key(kb.Enter)
+	p.until(`document.activeElement.id === "chart" && location.hash === ""`)
+	p.do(chromedp.Reload())
+	p.state("idle")
+
+	for _, field := range []struct{ id, value string }{{"budget", "2"}, {"prompt", "16"}, {"context", "48"}} {
+		p.tabTo("#" + field.id) // which selects what it has
+		p.key(field.value)
+		p.until(fmt.Sprintf(`document.getElementById(%q).value === %q`, field.id, field.value))
+	}
+	p.tabTo("#start", chromedp.ModifierShift)
+	p.key(kb.Enter)
+	p.measured(2)
+	p.state("idle")
+
+	// The chart is walked through from left to right, and each point is heard.
+	p.tabTo("#chart")
+	p.until(`litefrontChart.data(1).frontier.length + litefrontChart.data(1).dominated.length === 2`)
+	order := browsertest.Eval[[]int](t, p.ctx, `(({frontier, dominated}) => frontier.concat(dominated).sort((a, b) => a.x - b.x).map((point) => point.trial))(litefrontChart.data(1))`)
+	for _, tt := range []struct {
+		key string
+		at  int
+	}{{kb.End, 1}, {kb.Home, 0}, {kb.ArrowRight, 1}, {kb.ArrowRight, 1}, {kb.ArrowLeft, 0}} {
+		p.key(tt.key)
+		p.until(fmt.Sprintf(`document.getElementById("details-title").innerText === "Candidate %[1]d" && document.getElementById("point").textContent.startsWith("Candidate %[1]d, ") && litefrontChart.data(1).selected[0]?.trial === %[1]d`, order[tt.at]))
+	}
+	if at := browsertest.Eval[string](t, p.ctx, `document.activeElement.id`); at != "chart" {
+		t.Errorf("the focus went to %q", at)
+	}
+
+	// So is the table.
+	p.tabTo("#frontier tbody tr")
+	p.key(kb.Enter)
+	p.until(`document.activeElement.getAttribute("aria-selected") === "true" && document.getElementById("details").innerText.includes(document.activeElement.dataset.arch)`)
+
+	p.tabTo("#export", chromedp.ModifierShift)
+	p.key(kb.Enter)
+	data, err := os.ReadFile(waitForFile(t, downloads, "jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := decodeLines(t, data)
+	if n := count(list, trial.KindMeasured); n != 2 {
+		t.Errorf("the exported study has %d measurements; want 2", n)
+	}
+	for _, e := range list {
+		if e.Started != nil && (e.Started.Workload.PromptLen != 16 || e.Started.Workload.Context != 48) {
+			t.Errorf("the exported study's workload is %+v", e.Started.Workload)
+		}
+	}
+	if link := browsertest.Eval[string](t, p.ctx, `document.getElementById("link").hash`); !strings.Contains(link, "context=48") {
+		t.Errorf("the link is %q", link)
+	}
+
+	// Nothing moves for those who prefer that.
+	moving := func() int {
+		t.Helper()
+		return browsertest.Eval[int](t, p.ctx, fmt.Sprintf(`(async () => {
+			document.getElementById("chart").scrollIntoView({block: "center", behavior: "instant"});
+			for (const trial of %s) {
+				const [clientX, clientY] = litefrontChart.locate(1, trial);
+				document.querySelector("#chart canvas").dispatchEvent(new MouseEvent("mousemove", {clientX, clientY, bubbles: true}));
+				await new Promise((resolve) => setTimeout(resolve, 300));
+			}
+			return [...document.querySelectorAll("#app *")].filter((e) => getComputedStyle(e).transitionDuration.split(", ").some((d) => parseFloat(d) > 0)).length;
+		})()`, fmt.Sprint("[", order[0], ",", order[1], "]")))
+	}
+	if moving() == 0 {
+		t.Error("not even the tooltip of the chart moves")
+	}
+	p.prefer("prefers-reduced-motion", "reduce")
+	if n := moving(); n > 0 {
+		t.Errorf("%d elements move", n)
+	}
+}
+
+// TestPageOffers opens the page where something is missing.
+func TestPageOffers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it opens a browser")
+	}
+	dist, err := web.Dist()
+	if err != nil {
+		t.Skip(err)
+	}
+	handler, err := web.Handler(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := browsertest.New(t, time.Minute)
+	for _, tt := range []struct {
+		name        string
+		notIsolated bool
+		missing     []string // names, with what must stand beside them
+	}{
+		{"isolated", false, nil},
+		{"not isolated", true, []string{
+			"Isolation from other sites: Cross-Origin-Embedder-Policy", "Threads over shared memory: one thread", "Timer step: instead of 2",
+		}},
+	} {
+		site := &faultySite{page: handler, notIsolated: tt.notIsolated}
+		server := httptest.NewServer(site) // an origin of its own
+		t.Cleanup(server.Close)
+		p := tab{t, ctx}
+		p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(server.URL))
+		p.state("idle")
+		texts := browsertest.Eval[map[string]string](t, p.ctx, `Object.fromEntries([...document.querySelectorAll("#offers [data-missing]")].map((e) => [e.querySelector("dt").innerText, e.querySelector("dd").innerText]))`)
+		for _, want := range tt.missing {
+			name, beside, _ := strings.Cut(want, ": ")
+			if !strings.Contains(texts[name], beside) {
+				t.Errorf("%s: of %s the page says %q; want %q", tt.name, name, texts[name], beside)
+			}
+		}
+		if len(texts) != len(tt.missing) {
+			t.Errorf("%s: missing are %q", tt.name, texts)
+		}
+		if n := browsertest.Eval[int](t, p.ctx, `document.querySelectorAll("#offers > div").length`); n < 9 {
+			t.Errorf("%s: the page tells %d things", tt.name, n)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"litefront/host/web"
+	"litefront/internal/browsertest"
+)
+
+// buildSite serves the page at one address, now one build of it, now another, now
+// none.
+type buildSite struct {
+	t       *testing.T
+	address string
+	stop    func()
+}
+
+func (s *buildSite) serve(dist fs.FS) {
+	s.t.Helper()
+	l, err := net.Listen("tcp", s.address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.address = l.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.t.Cleanup(cancel)
+	ended := make(chan error, 1)
+	go func() { ended <- web.Serve(ctx, l, dist) }()
+	s.stop = func() {
+		s.t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+func (s *buildSite) url() string { return "http://" + s.address + "/" }
+
+// integrity is the hash by which browsers know a file.
+func integrity(content []byte) string {
+	s := sha256.Sum256(content)
+	return "sha256-" + base64.StdEncoding.EncodeToString(s[:])
+}
+
+func buildName(number string) string { return strings.Repeat("0", 12-len(number)) + number }
+
+// rebuilt is the build dist with a style sheet that says which it is.
+func rebuilt(t *testing.T, dist fs.FS, number string) fs.FS {
+	t.Helper()
+	files := fstest.MapFS{}
+	err := fs.WalkDir(dist, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(name) == ".br" || path.Ext(name) == ".gz" {
+			return err
+		}
+		content, err := fs.ReadFile(dist, name)
+		files[name] = &fstest.MapFile{Data: content}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := files["style.css"].Data
+	after := slices.Concat(before, []byte("\n:root { --build: "+number+"; }\n"))
+	files["style.css"].Data = after
+	script := files["sw.js"].Data
+	if !bytes.Contains(script, []byte(integrity(before))) {
+		t.Fatal("the service worker does not know the style sheet")
+	}
+	script = bytes.Replace(script, []byte(integrity(before)), []byte(integrity(after)), 1)
+	files["sw.js"].Data = regexp.MustCompile(`const BUILD = '[0-9a-f]{12}';`).ReplaceAll(script, []byte("const BUILD = '"+buildName(number)+"';"))
+	return files
+}
+
+// runs waits until the page runs a build and is idle, whether or not it reloads
+// meanwhile.
+func (p tab) runs(build string) {
+	p.t.Helper()
+	want := build + " idle"
+	got := ""
+	for range 300 {
+		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`getComputedStyle(document.documentElement).getPropertyValue("--build").trim() + " " + document.documentElement.dataset.state`))
+		if err == nil && text == want {
+			return
+		}
+		got = fmt.Sprint(text, " ", err)
+		time.Sleep(100 * time.Millisecond)
+	}
+	p.t.Fatalf("the page is %q; want %q", got, want)
+}
+
+const offered = `!document.getElementById("take-build").hidden`
+
+// TestPageOffline visits the page once, stops its server, and searches; and then
+// follows it from build to build, none of which may get files of another.
+func TestPageOffline(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a search in a browser takes seconds")
+	}
+	dist, err := web.Dist()
+	if err != nil {
+		t.Skip(err)
+	}
+	site := &buildSite{t: t, address: "127.0.0.1:0"}
+	site.serve(dist)
+	p := tab{t, browsertest.New(t, 3*time.Minute, "net::ERR_CONNECTION_REFUSED")}
+	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(site.url()))
+	p.runs("")
+
+	// The browser would install it.
+	manifest, err := chromedp.Call(p.ctx, page.GetAppManifest, page.GetAppManifestParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Errors) > 0 || !strings.Contains(manifest.Data, `"start_url"`) {
+		t.Errorf("the manifest: %v, %s", manifest.Errors, manifest.Data)
+	}
+
+	// What it loaded is kept, and what a search loads later.
+	browsertest.Eval[bool](t, p.ctx, `navigator.serviceWorker.ready.then(() => true)`)
+	kept := browsertest.Eval[[]string](t, p.ctx, `(async () => {
+		const names = await caches.keys();
+		const requests = await (await caches.open(names[0])).keys();
+		return names.slice(1).concat(requests.map((r) => new URL(r.url).pathname.slice(1)));
+	})()`)
+	loaded := browsertest.Eval[[]string](t, p.ctx, `performance.getEntriesByType("resource").map((e) => new URL(e.name).pathname.slice(1))`)
+	for _, name := range append(loaded, "index.html", "engine.js", "thread.js", "icon-512.png") {
+		if !slices.Contains(kept, name) && name != "sw.js" {
+			t.Errorf("%s is not kept: %q", name, kept)
+		}
+	}
+	for _, name := range kept {
+		if _, err := fs.Stat(dist, name); err != nil || name == "edge.wasm" || name == "SHA256SUMS" {
+			t.Errorf("%s is kept", name)
+		}
+	}
+
+	// Without the server there is the page, isolated as before, and it searches with
+	// threads, each of which loads a script.
+	site.stop()
+	if r, err := http.Get(site.url()); err == nil {
+		r.Body.Close()
+		t.Fatal("the server still answers")
+	}
+	p.do(chromedp.Navigate(site.url()))
+	p.runs("")
+	if !browsertest.Eval[bool](t, p.ctx, `crossOriginIsolated && performance.getEntriesByType("navigation")[0].workerStart > 0`) {
+		t.Error("without its server the page is not isolated, or not from its service worker")
+	}
+	p.fill("prompt", "16")
+	p.fill("threads", browsertest.Eval[string](t, p.ctx, `String(Math.min(2, navigator.hardwareConcurrency))`))
+	p.fill("budget", "1")
+	p.click("start")
+	p.measured(1)
+	p.runs("")
+	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
+		t.Errorf("the page complains: %s", errs)
+	}
+
+	// Another build is offered, and taken by a click. Before that nothing of it is seen.
+	site.serve(rebuilt(t, dist, "2"))
+	p.do(chromedp.Reload())
+	p.runs("")
+	p.until(offered)
+	p.runs("")
+	p.click("take-build")
+	p.runs("2")
+	p.measured(1)
+	if names := browsertest.Eval[[]string](t, p.ctx, `caches.keys()`); len(names) != 1 || names[0] != "litefront-"+buildName("2") {
+		t.Errorf("there are the caches %q", names)
+	}
+
+	// Or by the next visit.
+	site.stop()
+	site.serve(rebuilt(t, dist, "3"))
+	p.do(chromedp.Reload())
+	p.runs("2")
+	p.until(offered)
+	p.do(chromedp.Reload())
+	p.runs("3")
+
+	// Not while another tab runs the build before.
+	site.stop()
+	site.serve(rebuilt(t, dist, "4"))
+	p.do(chromedp.Reload())
+	p.runs("3")
+	p.until(offered)
+	ctx, closeTab := chromedp.NewContext(p.ctx)
+	other := tab{t, ctx}
+	other.do(chromedp.Navigate(site.url()))
+	other.runs("3")
+	p.click("take-build")
+	p.until(`document.getElementById("errors").innerText.includes("other tabs")`)
+	p.runs("3")
+	closeTab()
+	p.do(chromedp.Sleep(500 * time.Millisecond)) // the browser takes its time to close it
+	p.do(chromedp.Reload())
+	p.runs("4")
+	p.do(chromedp.Navigate("about:blank"))
+
+	// And another program gets the address back.
+	site.stop()
+	site.serve(fstest.MapFS{"index.html": {Data: []byte(`<html data-state="idle"><title>other</title>`)}})
+	ctx, closeTab = chromedp.NewContext(p.ctx) // in which the browser may miss sw.js
+	defer closeTab()
+	other = tab{t, ctx}
+	other.do(chromedp.Navigate(site.url()))
+	for range 300 {
+		if title, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.title`)); err == nil && title == "other" {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Error("another program's page is hidden by the one that is kept")
+}

@@ -1,0 +1,56 @@
+// The page's service worker: it keeps one build of the page and serves it, so that
+// the page works without its server. Each file has the hash that it has in this
+// build, so files of two builds never meet: another build is another service worker,
+// which waits until no page runs this one.
+'use strict';
+
+// Both are written by cmd/build: what the build is called, and its files by name.
+const BUILD = '';
+const FILES = {};
+
+const PREFIX = 'litefront-';
+const CACHE = PREFIX + BUILD;
+const BASE = new URL('./', location.href);
+
+// requestFor asks the server for a file; the browser refuses any other content.
+const requestFor = (name) => new Request(name, { cache: 'no-cache', integrity: FILES[name] });
+
+// answer is a file with the headers that the server gave it, which isolate the page.
+// Where the browser has dropped it, the server has to be asked.
+async function answer(name) {
+  const cache = await caches.open(CACHE);
+  return await cache.match(name, { ignoreVary: true }) ?? fetch(requestFor(name));
+}
+
+// take makes this build the current one, unless another page still runs the one
+// before: it would load files of both. The page that asks hears it first, and loads
+// nothing more.
+async function take(asking) {
+  const pages = await clients.matchAll({ type: 'window', includeUncontrolled: true });
+  const alone = pages.length === 1;
+  asking.postMessage(alone);
+  if (alone) await skipWaiting();
+}
+
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(Object.keys(FILES).map(requestFor)); // all or none
+}
+
+async function dropOthers() {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
+}
+
+self.oninstall = (event) => event.waitUntil(keep());
+
+self.onactivate = (event) => event.waitUntil(dropOthers());
+
+self.onfetch = (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== 'GET' || url.origin !== BASE.origin || !url.pathname.startsWith(BASE.pathname)) return;
+  const name = url.pathname.slice(BASE.pathname.length) || 'index.html';
+  if (Object.hasOwn(FILES, name)) event.respondWith(answer(name)); // all else is the server's
+};
+
+self.onmessage = (event) => event.waitUntil(take(event.ports[0]));
