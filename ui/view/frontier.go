@@ -117,7 +117,9 @@ func (c *Frontier) key(t *store.Trial, event vugu.DOMEvent) {
 	}
 }
 
-// ticks reports whether an event that reaches a row is of the checkbox in it.
+// ticks reports whether an event that reaches a row is of the checkbox in it. That
+// acts on its click: a click that reaches the row has the page drawn, checkbox
+// included, before the checkbox's change is told.
 func ticks(event vugu.DOMEvent) bool { return event.PropString("target", "type") == "checkbox" }
 
 // verdict is how a measurement's verdict is shown.

@@ -368,7 +368,7 @@ func (c *Frontier) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 									vgn.Prop = append(vgn.Prop, vugu.VGProperty{Key: "checked", JSONVal: vjson.RawMessage(b)})
 								}
 								vgn.DOMEventHandlerSpecList = append(vgn.DOMEventHandlerSpecList, vugu.DOMEventHandlerSpec{
-									EventType: "change",
+									EventType: "click",
 									Func: func(event vugu.DOMEvent) {
 										guard(c.Store, func() { c.Store.Compare(t.Number, event.PropBool("target", "checked")) })
 									},
