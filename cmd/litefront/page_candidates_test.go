@@ -75,8 +75,8 @@ func TestPageCandidates(t *testing.T) {
 		t.Skip(err)
 	}
 	s := newSandbox(t)
-	const n = 60
-	s.must(quick("--budget", fmt.Sprint(n), "--strategy", "random", "--study", "tiny.jsonl")...)
+	const n = 52
+	s.must(quick("--budget", fmt.Sprint(n), "--strategy", "random", "--study", "tiny.jsonl", "--trial-time", "5ms")...)
 	journal, err := os.ReadFile(s.path("tiny.jsonl"))
 	if err != nil {
 		t.Fatal(err)
