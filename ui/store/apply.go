@@ -147,6 +147,10 @@ func (s *Store) setConstraints(e trial.Setting) error {
 			t.Violates = s.violated(t)
 		}
 	}
+	s.recall()
+	if len(s.bounds) > 0 {
+		s.cut()
+	}
 	s.Version++
 	return nil
 }
@@ -175,8 +179,13 @@ func (s *Store) asked(e trial.Trial) error {
 		return nil
 	}
 	if len(s.order) >= maxTrials {
-		i := max(0, slices.IndexFunc(s.order, func(n int) bool { return !s.trials[n].OnFrontier && n != s.selected }))
-		s.frontier = slices.DeleteFunc(s.frontier, func(n int) bool { return n == s.order[i] })
+		matters := func(n int) bool {
+			return s.trials[n].OnFrontier || n == s.selected || slices.Contains(s.reported, n) || slices.Contains(s.compared, n)
+		}
+		i := max(0, slices.IndexFunc(s.order, func(n int) bool { return !matters(n) }))
+		for _, list := range []*[]int{&s.reported, &s.frontier, &s.compared} {
+			*list = slices.DeleteFunc(*list, func(n int) bool { return n == s.order[i] })
+		}
 		delete(s.trials, s.order[i])
 		s.order = slices.Delete(s.order, i, i+1)
 	}
@@ -212,6 +221,10 @@ func (s *Store) told(e trial.Measured) error {
 	t.Violates = s.violated(t)
 	s.measured++
 	s.count(t)
+	s.remember(t)
+	if len(s.bounds) > 0 {
+		s.cut()
+	}
 	if usable(e.Measurement.SpentMs) {
 		s.spentMs += e.Measurement.SpentMs
 	}
@@ -238,27 +251,39 @@ func (s *Store) count(t *Trial) {
 	if !t.Overlay() {
 		s.ended++
 	}
+	t.ended, t.searched = s.measured+s.failed, s.ended
 }
 
 func (s *Store) setFrontier(e trial.Frontier) {
+	s.reported = nil
+	listed := make(map[int]bool)
+	for _, p := range e.Points {
+		if t := s.trials[p.Number]; t != nil && t.Measurement != nil && !listed[p.Number] {
+			listed[p.Number] = true
+			s.reported = append(s.reported, p.Number)
+		}
+	}
+	if len(s.bounds) == 0 {
+		s.place(s.reported)
+	}
+	s.Version++
+}
+
+// place makes trials the frontier that is shown.
+func (s *Store) place(numbers []int) {
 	for _, n := range s.frontier {
 		s.trials[n].OnFrontier, s.trials[n].Tied = false, false
 	}
-	s.frontier = nil
-	var members []arch.Architecture
-	for _, p := range e.Points {
-		if t := s.trials[p.Number]; t != nil && t.Measurement != nil && !t.OnFrontier {
-			t.OnFrontier = true
-			s.frontier = append(s.frontier, p.Number)
-			members = append(members, t.Arch)
-		}
+	s.frontier = slices.Clone(numbers)
+	members := make([]arch.Architecture, len(numbers))
+	for i, n := range numbers {
+		members[i] = s.trials[n].Arch
 	}
 	ties := proxy.CompareNeighbours(members)
-	for i, n := range s.frontier {
-		s.trials[n].Tied = ties.Tied[i]
+	for i, n := range numbers {
+		s.trials[n].OnFrontier, s.trials[n].Tied = true, ties.Tied[i]
 	}
 	s.ties = ties.String()
-	s.Version++
 }
 
 // setPredicted takes the members of the frontier that nobody measured. They are
@@ -293,9 +318,13 @@ func (s *Store) setPredicted(e trial.Predicted) error {
 		predicted[i] = t
 	}
 	s.predicted, s.predictedTotal = predicted, e.Total
+	for _, t := range predicted {
+		t.Outside = s.outside(t)
+	}
 	if s.selected < 0 {
 		s.selected = 0
 	}
+	s.compared = slices.DeleteFunc(s.compared, func(n int) bool { return n < 0 }) // those numbers mean others now
 	s.Version++
 	return nil
 }
@@ -316,12 +345,8 @@ func (s *Store) violated(t *Trial) string {
 	for _, c := range s.constraints {
 		r, known := s.Read(t, c.Objective)
 		if c.Objective.Static() {
-			g, err := graph.Build(t.Arch, s.Study.Workload)
-			if err != nil {
-				continue
-			}
-			r.Value, err = c.Objective.Value(objective.NewCandidate(g, nil))
-			known = err == nil
+			v, err := c.Objective.Value(s.plan(t))
+			r.Value, known = v, err == nil
 		}
 		if known && !c.Satisfied(r.Value) {
 			return c.String()

@@ -72,8 +72,8 @@ func (s *Store) SetDark(dark bool) {
 
 // Points are the measured trials as the chart takes them, six numbers each:
 // trial, x, y, the bounds of x, and flags, the sum of 1 on the frontier, 2 for a
-// broken constraint, 4 for an overlay, 8 for the selected one and 16 for a
-// predicted one. Trials without a usable value are left out.
+// broken constraint or bound, 4 for an overlay, 8 for the selected one and 16 for a
+// predicted one that breaks none. Trials without a usable value are left out.
 func (s *Store) Points() []float32 {
 	points := make([]float32, 0, 6*(len(s.predicted)+len(s.order)))
 	all := slices.Clone(s.predicted)
@@ -86,7 +86,7 @@ func (s *Store) Points() []float32 {
 		if !known || !too || x.High > math.MaxFloat32 || x.Value > math.MaxFloat32 || y.Value > math.MaxFloat32 {
 			continue
 		}
-		flags := flag(t.OnFrontier, 1) | flag(t.Violates != "", 2) | flag(t.Overlay(), 4) | flag(t.Number == s.selected, 8) | flag(t.Predicted, 16)
+		flags := flag(t.OnFrontier, 1) | flag(t.Infeasible(), 2) | flag(t.Overlay(), 4) | flag(t.Number == s.selected, 8) | flag(t.Predicted && !t.Infeasible(), 16)
 		points = append(points, float32(t.Number), float32(x.Value), float32(y.Value), float32(x.Low), float32(x.High), float32(flags))
 	}
 	return points

@@ -35,6 +35,7 @@ type Store struct {
 	// study.
 	Confirm Confirm
 	Axes    Axes // of the chart
+	Table   Table
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
 
@@ -67,8 +68,16 @@ type Store struct {
 	constraints    []objective.Constraint
 	trials         map[int]*Trial
 	order          []int // numbers in trials, oldest first
-	frontier       []int
+	reported       []int // the worker's frontier
+	frontier       []int // that which is shown: under the page's bounds, if any
 	ties           string
+	bounds         map[string]bound // by the objective's name; none at the loosest
+	reach          reach
+	columns        []string // names of the table's objectives; nil for the usual ones
+	listing        listing
+	compared       []int
+	history        history
+	explained      explained
 	predicted      []*Trial // with the numbers -1, -2, ...
 	predictedTotal int
 	selected       int
@@ -85,7 +94,7 @@ type Store struct {
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Presets: presets()}
+	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Presets: presets()}
 	s.resetForm()
 	s.clear()
 	return s
@@ -181,7 +190,9 @@ func (s *Store) Kept() bool { return s.kept }
 // clear forgets the study.
 func (s *Store) clear() {
 	s.Study, s.objectives, s.constraints = nil, nil, nil
-	s.trials, s.order, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, "", 0
+	s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, nil, "", 0
+	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
+	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
 	s.predicted, s.predictedTotal = nil, 0
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}

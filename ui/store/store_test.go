@@ -12,6 +12,7 @@ import (
 
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/proxy"
 	"litefront/searchcore/study"
@@ -382,13 +383,21 @@ func TestReadings(t *testing.T) {
 			t.Errorf("%s: %v (%v), want %v", name, got, known, want)
 		}
 	}
+	g, err := graph.Build(trial.Arch, s.Study.Workload)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"weight_mb", "kv_mb", "flops"} { // neither measured nor an objective here
 		o, err := objective.Parse(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, known := s.Read(trial, o); known {
-			t.Errorf("%s: %v comes from nowhere", name, got)
+		want, err := o.Value(objective.NewCandidate(g, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, known := s.Read(trial, o); !known || got != (Reading{want, want, want}) {
+			t.Errorf("%s: %v (%v), want %v as planned", name, got, known, want)
 		}
 	}
 	var names []string
@@ -650,7 +659,7 @@ func TestTrialsAreBounded(t *testing.T) {
 	w.measure()
 	a := s.Trial(1).Arch
 	s.Select(1)
-	s.trials[2].OnFrontier = false
+	s.trials[2].OnFrontier, s.reported = false, []int{1}
 	for n := 3; n <= maxTrials+10; n++ {
 		if err := s.asked(trial.Trial{Number: n, Proposal: trial.Proposal{Arch: a}}); err != nil {
 			t.Fatal(err)
@@ -717,6 +726,21 @@ func FuzzApply(f *testing.F) {
 		}
 		_ = s.Progress(time.Second)
 		_ = s.Status()
+		for _, b := range s.Bounds() {
+			for position := range b.Last + 1 {
+				s.SetBound(b.Objective.Name, position)
+			}
+		}
+		for _, o := range objective.All() {
+			s.ShowGroup(GroupAll)
+			s.SortBy(o.Name)
+			_, _ = s.Rows()
+		}
+		for _, step := range s.history.steps {
+			if !(step.Hypervolume >= 0 && step.Hypervolume <= 1+1e-9) {
+				t.Errorf("hypervolume %v", step.Hypervolume)
+			}
+		}
 	})
 }
 

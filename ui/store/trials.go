@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 
+	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
@@ -21,11 +22,51 @@ type Trial struct {
 	DecodeSamples  int
 	Failure        string // why it failed
 	Violates       string // the constraint that it breaks
-	OnFrontier     bool
-	Tied           bool // with the next better member of the frontier, by predicted perplexity
+	Outside        string // the bound of the page that it breaks, for people
+	OnFrontier     bool   // on that which is shown
+	Tied           bool   // with the next better member of the frontier, by predicted perplexity
 	// Predicted says that nobody measured it: its times are those of a fitted
 	// model, and its Measurement has no samples.
 	Predicted bool
+
+	// How many trials had ended when it had, this one included; and how many of the
+	// search.
+	ended    int
+	searched int
+
+	id      string               // of the architecture, once asked for
+	planned *objective.Candidate // what is known without measuring, once asked for
+}
+
+// ArchID is the architecture's ID.
+func (t *Trial) ArchID() string {
+	if t.id == "" {
+		t.id = t.Arch.ID()
+	}
+	return t.id
+}
+
+// Infeasible reports whether the trial breaks a constraint of the study or a bound of
+// the page.
+func (t *Trial) Infeasible() bool { return t.Violates != "" || t.Outside != "" }
+
+// Standing is what became of the trial, in a word.
+func (t *Trial) Standing() string {
+	switch {
+	case t.Predicted:
+		return GroupPredicted
+	case t.Failure != "":
+		return GroupFailed
+	case t.Measurement == nil:
+		return "under way"
+	case t.Overlay():
+		return "reference"
+	case t.Infeasible():
+		return GroupInfeasible
+	case t.OnFrontier:
+		return GroupFrontier
+	}
+	return "dominated"
 }
 
 // Overlay reports whether the trial is a reference beside the search.
@@ -54,8 +95,8 @@ func (s *Store) Trial(number int) *Trial {
 // nobody measured, and how many members that frontier has in all.
 func (s *Store) Predicted() (shown []*Trial, total int) { return s.predicted, s.predictedTotal }
 
-// Frontier returns the members of the frontier in the worker's order: by the
-// first objective, from worst to best.
+// Frontier returns the members of the frontier by the first objective, from worst to
+// best: the worker's, or that under the page's bounds.
 func (s *Store) Frontier() []*Trial {
 	members := make([]*Trial, len(s.frontier))
 	for i, n := range s.frontier {
@@ -69,11 +110,11 @@ func (s *Store) Frontier() []*Trial {
 func (s *Store) Ties() string { return s.ties }
 
 // Infeasible counts the candidates of the search that were measured and break a
-// constraint.
+// constraint or a bound.
 func (s *Store) Infeasible() int {
 	n := 0
 	for _, t := range s.trials {
-		if t.Violates != "" && !t.Overlay() {
+		if t.Infeasible() && !t.Overlay() {
 			n++
 		}
 	}
@@ -95,8 +136,9 @@ func (s *Store) Select(number int) {
 // Selected returns the selected trial, or nil.
 func (s *Store) Selected() *Trial { return s.Trial(s.selected) }
 
-// Objectives returns the columns of the frontier's table: the decoder parameters
-// first and the peak memory last, and between them the study's other objectives.
+// Objectives returns what the page shows of each candidate unless told otherwise: the
+// decoder parameters first and the peak memory last, and between them the study's
+// other objectives.
 func (s *Store) Objectives() objective.Set {
 	columns := objective.Set{decoderParams}
 	for _, o := range s.objectives {
@@ -118,16 +160,18 @@ func (s *Store) Read(t *Trial, o objective.Objective) (r Reading, known bool) {
 		return Reading{}, false
 	}
 	c := objective.Candidate{Arch: t.Arch, Workload: s.Study.Workload, Measurement: t.Measurement}
-	// The plan's total is the memory that the module was found to have; its parts,
-	// and the operations, are known for the study's objectives only.
+	// The plan's total is the memory that the module was found to have.
 	c.Memory.TotalBytes = t.Measurement.MemoryBytes
 	var err error
 	if i := slices.IndexFunc(s.objectives, func(other objective.Objective) bool { return other.Name == o.Name }); i >= 0 {
 		r.Value = t.Values[i]
-	} else if o.Name == "weight_mb" || o.Name == "kv_mb" || o.Name == "flops" {
-		return Reading{}, false
-	} else if r.Value, err = o.Value(c); err != nil {
-		return Reading{}, false
+	} else {
+		if o.Name == "weight_mb" || o.Name == "kv_mb" || o.Name == "flops" {
+			c = s.plan(t)
+		}
+		if r.Value, err = o.Value(c); err != nil {
+			return Reading{}, false
+		}
 	}
 	r.Low, r.High = r.Value, r.Value
 	if !o.Static() {
@@ -136,6 +180,19 @@ func (s *Store) Read(t *Trial, o objective.Objective) (r Reading, known bool) {
 		}
 	}
 	return r, true
+}
+
+// plan is what is known of a trial without measuring it. It is made when first asked
+// for, since it takes a while, and stays. Values of what cannot be planned are negative, so unknown.
+func (s *Store) plan(t *Trial) objective.Candidate {
+	if t.planned == nil {
+		c := objective.Candidate{Arch: t.Arch, Memory: graph.Memory{TotalBytes: -1, WeightBytes: -1, KVBytes: -1}, FLOPs: -1}
+		if g, err := graph.Build(t.Arch, s.Study.Workload); err == nil {
+			c = objective.NewCandidate(g, nil)
+		}
+		t.planned = &c
+	}
+	return *t.planned
 }
 
 // The objectives that the page shows of every study.

@@ -38,6 +38,10 @@ func (c *Details) standing() string {
 		return "A reference beside the search."
 	case t.Violates != "":
 		return "Breaks the constraint " + t.Violates + "."
+	case t.Outside != "":
+		return "Outside the bound that is shown: " + t.Outside + "."
+	case t.OnFrontier && c.Store.Bounded():
+		return "On the frontier within the bounds that are shown."
 	case t.OnFrontier:
 		return "On the frontier: no candidate beats it in all objectives."
 	}
@@ -81,13 +85,22 @@ const (
 
 func (c *Details) drawing() drawing {
 	layers := c.trial().Arch.Layers
-	inner := func(a, b arch.Layer) int { return a.DInner - b.DInner }
+	return draw(layers, widestInner(layers))
+}
+
+func byInner(a, b arch.Layer) int { return a.DInner - b.DInner }
+
+// widestInner is the largest d_inner of a layer.
+func widestInner(layers []arch.Layer) int { return slices.MaxFunc(layers, byInner).DInner }
+
+// draw draws layers in the scale in which a bar of the d_inner widest is the widest.
+func draw(layers []arch.Layer, widest int) drawing {
 	heads := func(a, b arch.Layer) int { return a.Heads - b.Heads }
-	narrow, wide := slices.MinFunc(layers, inner), slices.MaxFunc(layers, inner)
+	narrow, wide := slices.MinFunc(layers, byInner), slices.MaxFunc(layers, byInner)
 	few, many := slices.MinFunc(layers, heads), slices.MaxFunc(layers, heads)
 	var bars, ticks strings.Builder
 	for i, l := range layers {
-		width, y := float64(widestBar*l.DInner)/float64(wide.DInner), barPitch*i
+		width, y := float64(widestBar*l.DInner)/float64(widest), barPitch*i
 		fmt.Fprintf(&bars, "M0 %dh%.1fv%dh-%.1fz", y, width, barHeight, width)
 		for h := 1; h < l.Heads; h++ {
 			fmt.Fprintf(&ticks, "M%.1f %dv%d", width*float64(h)/float64(l.Heads), y, barHeight)

@@ -449,13 +449,13 @@ func TestPerplexities(t *testing.T) {
 	}
 }
 
-// A large frontier is drawn in part, until asked for.
+// A large frontier is drawn in pages.
 func TestLargeFrontier(t *testing.T) {
 	v := show(t)
 	v.apply(idle())
 	a := v.search(1).Trials()[0].Arch
 	var frontier trial.Frontier
-	for n := 2; n <= maxRows+11; n++ {
+	for n := 2; n <= store.PageRows+11; n++ {
 		v.store.Apply(search.Message{Event: &trial.Event{V: 1, Kind: trial.KindAsked, Asked: &trial.Trial{Number: n, Proposal: trial.Proposal{Arch: a}}}})
 		v.store.Apply(search.Message{Event: &trial.Event{V: 1, Kind: trial.KindMeasured, Measured: &trial.Measured{Number: n, Values: []float64{1, 2, 3}}}})
 		frontier.Points = append(frontier.Points, trial.FrontierPoint{Number: n})
@@ -464,12 +464,12 @@ func TestLargeFrontier(t *testing.T) {
 	rows := func() int {
 		return len(all(v.element("frontier"), func(n *html.Node) bool { return has(n, "data-trial") }))
 	}
-	if rows() != maxRows || v.text("frontier-title") != fmt.Sprintf("Frontier (%d)", maxRows+10) {
-		t.Errorf("%d rows under %q", rows(), v.text("frontier-title"))
+	if rows() != store.PageRows || v.text("frontier-title") != fmt.Sprintf("Frontier (%d)", store.PageRows+10) || v.text("table-more") != "Show 10 more of 10" {
+		t.Errorf("%d rows under %q above %q", rows(), v.text("frontier-title"), v.text("table-more"))
 	}
-	v.click("show-all")
-	if rows() != maxRows+10 || v.visible("show-all") {
-		t.Errorf("%d rows after asking for all", rows())
+	v.click("table-more")
+	if rows() != store.PageRows+10 || v.visible("table-more") {
+		t.Errorf("%d rows after asking for more", rows())
 	}
 }
 
