@@ -5,6 +5,9 @@
 globalThis.litefrontOffline = (() => {
   const container = navigator.serviceWorker;
 
+  // A page that another build takes over would get files of both from then on.
+  if (container?.controller) container.addEventListener('controllerchange', () => location.reload(), { once: true });
+
   // PATIENCE is how long a service worker may take to answer, in milliseconds.
   const PATIENCE = 3000;
 
@@ -21,8 +24,6 @@ globalThis.litefrontOffline = (() => {
     try {
       const worker = await waiting();
       if (!worker) return false;
-      // However late it comes: from then on files would be of the other build.
-      container.addEventListener('controllerchange', () => location.reload(), { once: true });
       const { port1, port2 } = new MessageChannel();
       const answered = new Promise((resolve) => {
         port1.onmessage = ({ data }) => resolve(data);

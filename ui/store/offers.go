@@ -41,9 +41,10 @@ func (s *Store) Offers() []Offer {
 		return nil
 	}
 	around, isolated := s.Surroundings, slices.Contains(s.Device.Features, "isolated")
-	isolate := ""
+	isolate, also := "", "What isolates the page helps here, too."
 	switch {
 	case isolated:
+		also = ""
 	case around.Secure:
 		isolate = "Its server has to send the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, as litefront serve does."
 	default:
@@ -53,8 +54,8 @@ func (s *Store) Offers() []Offer {
 		s.feature("SIMD", "simd128", "No candidate can run here, since all of them compute with it.", "Use a newer browser."),
 		s.feature("Relaxed SIMD", "relaxed-simd", "Candidates use portable instructions, which take somewhat longer.", ""),
 		s.feature("Isolation from other sites", "isolated", "The browser makes its timer coarse and shares no memory, for fear of what a page could spy out.", isolate),
-		s.sharedThreads(isolate),
-		s.timer(isolate),
+		s.sharedThreads(also),
+		s.timer(also),
 		around.memory(),
 		around.deviceMemory(),
 		{Name: "WebGPU", Value: yes(around.WebGPU), Follows: "Not used by this version, which computes on the CPU."},
@@ -83,14 +84,14 @@ func (s *Store) feature(name, feature, follows, remedy string) Offer {
 }
 
 // sharedThreads tells whether several can share the memory of a candidate.
-func (s *Store) sharedThreads(isolate string) Offer {
+func (s *Store) sharedThreads(remedy string) Offer {
 	const name = "Threads over shared memory"
 	switch {
 	case !s.Surroundings.SharedMemory:
-		if isolate == "" {
-			isolate = "Use a newer browser."
+		if remedy == "" {
+			remedy = "Use a newer browser."
 		}
-		return missing(name, yes(false), "Candidates run on one thread, and a setup with more is refused.", isolate)
+		return missing(name, yes(false), "Candidates run on one thread, and a setup with more is refused.", remedy)
 	case s.Device.Cores > 0:
 		return Offer{Name: name, Value: fmt.Sprintf("yes, up to %d", s.Device.Cores)}
 	}
@@ -98,7 +99,7 @@ func (s *Store) sharedThreads(isolate string) Offer {
 }
 
 // timer tells the step of the timer, and whether samples must last longer for it.
-func (s *Store) timer(isolate string) Offer {
+func (s *Store) timer(remedy string) Offer {
 	const name = "Timer step"
 	step := s.Device.TimerStepNs
 	value := decimal(float64(step)/1e3) + " µs"
@@ -107,7 +108,7 @@ func (s *Store) timer(isolate string) Offer {
 		return Offer{Name: name, Value: value}
 	}
 	return missing(name, value, fmt.Sprintf("To be as exact, a sample lasts %s ms instead of %s, so there are fewer of them in a candidate's time.",
-		decimal(float64(sample)/1e6), decimal(float64(least)/1e6)), isolate)
+		decimal(float64(sample)/1e6), decimal(float64(least)/1e6)), remedy)
 }
 
 func (a Surroundings) memory() Offer {
