@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/trial"
 )
@@ -37,6 +38,8 @@ type Store struct {
 	Axes    Axes // of the chart
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
+	// Dragging says that files are dragged over the page.
+	Dragging bool
 
 	// Version counts the changes of what the chart shows.
 	Version int
@@ -77,6 +80,8 @@ type Store struct {
 	progress       trial.Progress
 	timed          bool // progress has the time that passed, not only that of measurements
 	budget         search.Budget
+	references     []arch.Architecture // that the next search measures first
+	offer          *offer              // of the model whose files were last looked at
 }
 
 // New returns the state of a page that has not heard from its worker. The code

@@ -22,10 +22,10 @@ import (
 
 // Page is what the components ask of the page around them.
 type Page interface {
-	Send(search.Command) // to the worker
-	Restart()            // replaces a worker that is gone
-	ImportFile()         // reads the file chosen in the element "import"
-	SavePlot()           // saves the chart as a file
+	Send(search.Command)       // to the worker
+	Restart()                  // replaces a worker that is gone
+	ImportFile()               // reads the file chosen in the element "import"
+	SavePlot(extension string) // saves the chart as a file, "png" or "svg"
 }
 
 // Root is the whole page.

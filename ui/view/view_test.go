@@ -30,7 +30,7 @@ type recorder struct {
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
 func (r *recorder) Restart()              { r.restarted++ }
 func (r *recorder) ImportFile()           { r.imported++ }
-func (r *recorder) SavePlot()             {}
+func (r *recorder) SavePlot(string)       {}
 
 // screen is a page as a browser would show it.
 type screen struct {
