@@ -6,7 +6,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/xml"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http/httptest"
 	"reflect"
@@ -113,6 +116,14 @@ func TestChart(t *testing.T) {
 		t.Errorf("the first of the frontier: %v", got)
 	}
 
+	// The picture to save is a file of its own, in which a name is text.
+	if texts := textsOf(t, evaluate[string](t, tab, `litefrontChart.svg(chart)`)); !slices.Contains(texts, "prefill latency (ms)") || !slices.Contains(texts, "<img src=x onerror=alert(1)>") {
+		t.Errorf("the picture says %q", texts)
+	}
+	if got := evaluate[string](t, tab, `litefrontChart.png(chart).slice(0, 22)`); got != "data:image/png;base64," {
+		t.Errorf("the other picture begins %q", got)
+	}
+
 	// Clicking across the middle of the canvas finds points, whichever they are;
 	// hovering over one tells what it is in plain text.
 	x, y := find(t, tab, "trial 3")
@@ -172,6 +183,23 @@ func TestChart(t *testing.T) {
 	}
 	if got := evaluate[[]string](t, tab, `refused`); len(got) > 0 {
 		t.Errorf("the policy refused: %q", got)
+	}
+}
+
+// textsOf lists the texts of an SVG file.
+func textsOf(t *testing.T, file string) (texts []string) {
+	t.Helper()
+	for d := xml.NewDecoder(strings.NewReader(file)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return texts
+		}
+		if err != nil {
+			t.Fatalf("%v in %s", err, file)
+		}
+		if text, ok := token.(xml.CharData); ok {
+			texts = append(texts, string(text))
+		}
 	}
 }
 

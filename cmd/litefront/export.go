@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"litefront/host/wholefile"
-	"litefront/kernels"
 	"litefront/kernels/export"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
@@ -27,19 +26,11 @@ type format struct {
 }
 
 var formats = []format{
-	{"hf", []string{"config.json", "model.safetensors"}},
-	{"onnx", []string{onnxFile}},
-	{"pytorch", []string{"config.json", "model.safetensors", "model.py"}},
-	{"wasm", []string{"model.wasm", "model.json", imageFile}},
+	{"hf", []string{export.ConfigFile, export.SafetensorsFile}},
+	{"onnx", []string{export.ONNXFile}},
+	{"pytorch", []string{export.ConfigFile, export.SafetensorsFile, export.PyTorchFile}},
+	{"wasm", []string{export.ModuleFile, export.DescriptionFile, export.ImageFile}},
 }
-
-const (
-	imageFile = "weights.bin" // what model.json calls the weights
-	onnxFile  = "model.onnx"
-)
-
-// portable are the features of an exported module: any engine runs it.
-var portable = kernels.Features{}
 
 // exportCommand writes an architecture in the formats of other programs.
 func exportCommand() *cobra.Command {
@@ -109,12 +100,12 @@ func exportCommand() *cobra.Command {
 // fit reports a model that is too large for one of the files. Without a module among
 // them, weights in f32 that none could hold are not made either: that takes memory.
 func fit(g *graph.Graph, files []string) error {
-	if slices.Contains(files, onnxFile) {
+	if slices.Contains(files, export.ONNXFile) {
 		if err := export.Fit(g, export.MaxONNX); err != nil {
-			return fmt.Errorf("%s: %w", onnxFile, err)
+			return fmt.Errorf("%s: %w", export.ONNXFile, err)
 		}
 	}
-	if slices.Contains(files, imageFile) {
+	if slices.Contains(files, export.ImageFile) {
 		return g.Memory.Fit(graph.MaxBytes)
 	}
 	return export.Fit(g, graph.MaxBytes)
@@ -165,7 +156,7 @@ func readWeights(path string, g *graph.Graph, seed uint32) (export.Weights, erro
 	return w, nil
 }
 
-// exporter renders files.
+// exporter writes files of a model.
 type exporter struct {
 	g       *graph.Graph
 	weights export.Weights
@@ -177,7 +168,7 @@ func (e exporter) write(ctx context.Context, cmd *cobra.Command, dir string, fil
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	for _, name := range files {
 		path := filepath.Join(dir, name)
-		size, err := writeFile(ctx, path, func(w io.Writer) error { return e.render(w, name) })
+		size, err := writeFile(ctx, path, func(w io.Writer) error { return export.WriteFile(w, e.g, e.weights, name) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -186,44 +177,13 @@ func (e exporter) write(ctx context.Context, cmd *cobra.Command, dir string, fil
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if !slices.Contains(files, "config.json") {
+	if !slices.Contains(files, export.ConfigFile) {
 		return nil
 	}
 	_, note, err := export.Config(e.g.Arch)
 	if err == nil && note != "" {
 		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "note: %s; config.json is litefront's own, for model.py of --format pytorch\n", note)
 	}
-	return err
-}
-
-func (e exporter) render(w io.Writer, name string) error {
-	var data []byte
-	var err error
-	switch name {
-	case "config.json":
-		data, _, err = export.Config(e.g.Arch)
-	case "model.safetensors":
-		return export.WriteSafetensors(w, e.g.Arch, e.weights)
-	case "model.py":
-		data = export.PyTorch()
-	case onnxFile:
-		return export.WriteONNX(w, e.g, e.weights)
-	case imageFile:
-		data, _, err = export.Place(e.g, e.weights, portable.Panel())
-	case "model.wasm", "model.json":
-		var m *kernels.Module
-		if m, err = kernels.Compile(e.g, portable); err != nil {
-			return err
-		}
-		data = m.Bytes
-		if name == "model.json" {
-			data, err = export.Describe(e.g, m, imageFile)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"litefront/searchcore/objective"
 	"litefront/searchcore/pareto"
+	"litefront/searchcore/results"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -71,7 +72,7 @@ type compared struct {
 	Curve   []step  `json:"curve"`
 
 	started trial.Started
-	view    *view
+	view    view
 	ended   []point
 	costs   [][]float64 // of the frontier, scaled
 }
@@ -125,8 +126,8 @@ func Compare(entries []Entry, o CompareOptions) (*Comparison, error) {
 			return nil, err
 		}
 		s := &compared{
-			Name: e.Name, Study: v.started.Study, Strategy: v.started.Strategy, Seed: v.started.Seed, Device: v.devices(),
-			Frontier: len(v.frontier), started: v.started, view: v, ended: v.ended(),
+			Name: e.Name, Study: v.Started.Study, Strategy: v.Started.Strategy, Seed: v.Started.Seed, Device: v.devices(),
+			Frontier: len(v.Frontier), started: v.Started, view: v, ended: v.Ended(),
 		}
 		s.Measured = len(s.ended)
 		c.studies = append(c.studies, s)
@@ -134,7 +135,7 @@ func Compare(entries []Entry, o CompareOptions) (*Comparison, error) {
 			return nil, err
 		}
 	}
-	c.objectives = c.studies[0].view.objectives
+	c.objectives = c.studies[0].view.Objectives
 	if err := c.hypervolumes(o.Reference); err != nil {
 		return nil, err
 	}
@@ -173,8 +174,8 @@ func (c *Comparison) hypervolumes(reference []float64) error {
 	var all [][]float64
 	for _, s := range c.studies {
 		for _, p := range s.ended {
-			if p.feasible() {
-				all = append(all, c.objectives.Costs(p.values))
+			if p.Feasible() {
+				all = append(all, c.objectives.Costs(p.Judged))
 			}
 		}
 	}
@@ -228,7 +229,7 @@ func (s *compared) curve(objectives objective.Set, b box, total float64) {
 	s.Curve = []step{{0, maybe(0 / total)}}
 	for _, p := range s.ended {
 		ms += p.Measurement.SpentMs
-		if p.feasible() && front.Add(p.Number, b.scaled([][]float64{objectives.Costs(p.values)})[0]) {
+		if p.Feasible() && front.Add(p.Number, b.scaled([][]float64{objectives.Costs(p.Judged)})[0]) {
 			s.Curve = append(s.Curve, step{ms / 1000, share()})
 		}
 	}
@@ -303,10 +304,10 @@ func overlapOf(i int, a *compared, j int, b *compared) overlap {
 		o.NotDominated = float64(kept) / float64(len(a.costs))
 	}
 	ids := map[string]bool{}
-	for _, p := range a.view.frontier {
+	for _, p := range a.view.Frontier {
 		ids[p.Arch.ID()] = true
 	}
-	for _, p := range b.view.frontier {
+	for _, p := range b.view.Frontier {
 		if ids[p.Arch.ID()] {
 			o.Common++
 		}
@@ -327,7 +328,7 @@ func (c *Comparison) notes() {
 			if name := deviceName(p.Measurement.Device); !slices.Contains(devices, name) {
 				devices = append(devices, name)
 			}
-			if p.values == nil {
+			if p.Judged == nil {
 				left++
 			}
 		}
@@ -379,4 +380,4 @@ func (b box) volume(scaled [][]float64) float64 {
 }
 
 // JSON writes the comparison as one object.
-func (c *Comparison) JSON(w io.Writer) error { return writeJSON(w, c.document) }
+func (c *Comparison) JSON(w io.Writer) error { return results.WriteJSON(w, c.document) }

@@ -32,12 +32,12 @@ func WriteDir(dir string, s *study.Study) error {
 	if err != nil {
 		return err
 	}
-	v.predict(s)
+	v.Predict(s)
 	return writeFiles(dir, []file{
-		{"frontier.csv", v.frontierCSV},
-		{"trials.csv", v.trialsCSV},
-		{"predicted.csv", v.predictedCSV},
-		{"study.json", v.studyJSON},
+		{"frontier.csv", func(w io.Writer) error { return v.CSV(w, v.Frontier) }},
+		{"trials.csv", func(w io.Writer) error { return v.CSV(w, v.Points) }},
+		{"predicted.csv", func(w io.Writer) error { return v.CSV(w, v.Predicted) }},
+		{"study.json", v.JSON},
 		{"frontier.svg", v.svg},
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"litefront/searchcore/objective"
+	"litefront/searchcore/results"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -25,7 +26,7 @@ type FrontOptions struct {
 
 // Front is the frontier of a study under a cut.
 type Front struct {
-	view   *view
+	view   view
 	sort   objective.Objective
 	points []point
 	below  []point // predicted members that the table adds below
@@ -41,23 +42,23 @@ func NewFront(s *study.Study, o FrontOptions) (*Front, error) {
 	if o.Limit < 0 {
 		return nil, fmt.Errorf("limit %d must be at least 1, or 0 for all", o.Limit)
 	}
-	v.predict(s)
-	f := &Front{view: v, sort: v.objectives[0], points: slices.Clone(v.frontier)}
+	v.Predict(s)
+	f := &Front{view: v, sort: v.Objectives[0], points: slices.Clone(v.Frontier)}
 	if o.Sort != "" {
 		if f.sort, err = objective.Parse(o.Sort); err != nil {
 			return nil, fmt.Errorf("sort: %w", err)
 		}
 	}
 	if o.All {
-		f.points = append(v.ended(), v.measured(true)...)
+		f.points = append(v.Ended(), v.Measured(true)...)
 	}
 	switch {
 	case !o.Predicted:
-		f.below = v.predictedMembers(maxPredicted)
+		f.below = v.PredictedMembers(maxPredicted)
 	case o.All:
-		f.points = append(f.points, v.predicted...)
+		f.points = append(f.points, v.Predicted...)
 	default:
-		f.points = append(f.points, v.predictedMembers(len(v.predicted))...)
+		f.points = append(f.points, v.PredictedMembers(len(v.Predicted))...)
 	}
 	slices.SortStableFunc(f.points, func(a, b point) int { return cmp.Compare(f.cost(a), f.cost(b)) })
 	if o.Limit > 0 && o.Limit < len(f.points) {
@@ -68,11 +69,11 @@ func NewFront(s *study.Study, o FrontOptions) (*Front, error) {
 
 // cost is what points are sorted by; what is not known comes last.
 func (f *Front) cost(p point) float64 {
-	r, known := f.view.read(p, f.sort)
+	r, known := f.view.Read(p, f.sort)
 	if !known {
 		return math.Inf(1)
 	}
-	return objective.Set{f.sort}.Costs([]float64{r.value})[0]
+	return objective.Set{f.sort}.Costs([]float64{r.Value})[0]
 }
 
 // Members returns the listed trials that are on the frontier, measured or predicted.
@@ -80,7 +81,7 @@ func (f *Front) cost(p point) float64 {
 func (f *Front) Members() []study.Record {
 	var members []study.Record
 	for _, p := range f.points {
-		if p.onFrontier {
+		if p.OnFrontier {
 			members = append(members, p.Record)
 		}
 	}
@@ -93,7 +94,7 @@ func (f *Front) Table(w io.Writer) error {
 }
 
 // CSV writes the list with the columns of the files of [WriteDir].
-func (f *Front) CSV(w io.Writer) error { return f.view.csv(w, f.points) }
+func (f *Front) CSV(w io.Writer) error { return f.view.CSV(w, f.points) }
 
 // frontDocument is a Front as JSON.
 type frontDocument struct {
@@ -106,7 +107,7 @@ type frontDocument struct {
 
 type listed struct {
 	Standing string `json:"standing"` // frontier, predicted, dominated, infeasible, reference, or unknown by these objectives
-	result
+	results.Result
 	Prediction *times `json:"prediction,omitempty"` // of what was not measured
 }
 
@@ -118,20 +119,20 @@ type times struct {
 
 // JSON writes the list as one object, with all raw samples.
 func (f *Front) JSON(w io.Writer) error {
-	d := frontDocument{Started: f.view.started, Device: f.view.device(), Objectives: []string{}, Constraints: []string{}, Trials: []listed{}}
-	for _, o := range f.view.objectives {
+	d := frontDocument{Started: f.view.Started, Device: f.view.Device(), Objectives: []string{}, Constraints: []string{}, Trials: []listed{}}
+	for _, o := range f.view.Objectives {
 		d.Objectives = append(d.Objectives, o.Name)
 	}
-	for _, c := range f.view.constraints {
+	for _, c := range f.view.Constraints {
 		d.Constraints = append(d.Constraints, c.String())
 	}
-	for i, r := range results(f.points) {
-		l := listed{Standing: f.points[i].standing(), result: r}
-		if f.points[i].Status == predicted {
-			p := f.view.prediction.Points[-1-r.Number]
+	for i, r := range results.List(f.points) {
+		l := listed{Standing: f.points[i].Standing(), Result: r}
+		if f.points[i].Status == results.Predicted {
+			p := f.view.Prediction.Points[-1-r.Number]
 			l.Prediction = &times{p.Prefill, p.Decode}
 		}
 		d.Trials = append(d.Trials, l)
 	}
-	return writeJSON(w, d)
+	return results.WriteJSON(w, d)
 }

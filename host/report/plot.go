@@ -16,6 +16,7 @@ import (
 
 	"litefront/searchcore/objective"
 	"litefront/searchcore/pareto"
+	"litefront/searchcore/results"
 )
 
 // The layout, in points.
@@ -32,9 +33,9 @@ const (
 // intervals, points that break a
 // constraint as crosses or another open shape for each constraint, overlays as
 // labelled diamonds.
-func (v *view) svg(w io.Writer) error {
+func (v view) svg(w io.Writer) error {
 	x, y := v.axes()
-	c := chart{plot: newPlot(printable(v.started.Study)+"\n"+v.devices(), axisLabel(x), axisLabel(y)), legend: newLegend(), x: x, y: y}
+	c := chart{plot: newPlot(printable(v.Started.Study)+"\n"+v.devices(), axisLabel(x), axisLabel(y)), legend: newLegend(), x: x, y: y}
 	for axis, o := range map[*plot.Axis]objective.Objective{&c.plot.X: x, &c.plot.Y: y} {
 		if o.Unit == "" {
 			axis.Tick.Marker = countTicks{o}
@@ -64,15 +65,15 @@ func writeSVG(w io.Writer, p *plot.Plot, legend plot.Legend) error {
 
 // axes chooses the objectives to show: the first minimised measured one against
 // the first proxy for quality, or the first two where the study lacks one of these.
-func (v *view) axes() (x, y objective.Objective) {
-	proxy := slices.IndexFunc(v.objectives, func(o objective.Objective) bool { return o.Static() && o.Direction == objective.Maximize })
-	latency := slices.IndexFunc(v.objectives, func(o objective.Objective) bool {
+func (v view) axes() (x, y objective.Objective) {
+	proxy := slices.IndexFunc(v.Objectives, func(o objective.Objective) bool { return o.Static() && o.Direction == objective.Maximize })
+	latency := slices.IndexFunc(v.Objectives, func(o objective.Objective) bool {
 		return !o.Static() && o.Direction == objective.Minimize
 	})
 	if proxy < 0 || latency < 0 {
-		return v.objectives[0], v.objectives[1]
+		return v.Objectives[0], v.Objectives[1]
 	}
-	return v.objectives[latency], v.objectives[proxy]
+	return v.Objectives[latency], v.Objectives[proxy]
 }
 
 func newPlot(title, x, y string) *plot.Plot {
@@ -137,22 +138,22 @@ type mark struct {
 // marks are a plot's points by how they are drawn.
 type marks struct{ frontier, predicted, dominated, infeasible, overlays []mark }
 
-func (v *view) marks(x, y objective.Objective) (m marks) {
-	for _, p := range slices.Concat(v.measured(false), v.measured(true), v.predictedMembers(len(v.predicted))) {
-		rx, knownX := v.read(p, x)
-		ry, knownY := v.read(p, y)
+func (v view) marks(x, y objective.Objective) (m marks) {
+	for _, p := range slices.Concat(v.Measured(false), v.Measured(true), v.PredictedMembers(len(v.Predicted))) {
+		rx, knownX := v.Read(p, x)
+		ry, knownY := v.Read(p, y)
 		if !knownX || !knownY {
 			continue
 		}
 		list := &m.dominated
-		switch p.standing() {
-		case reference:
+		switch p.Standing() {
+		case results.Reference:
 			list = &m.overlays
-		case infeasible:
+		case results.Infeasible:
 			list = &m.infeasible
-		case onFrontier:
+		case results.OnFrontier:
 			list = &m.frontier
-		case predicted:
+		case results.Predicted:
 			list = &m.predicted
 		}
 		*list = append(*list, mark{p, rx, ry})
@@ -233,7 +234,7 @@ func (c *chart) draw(m marks) error {
 func xys(list []mark) plotter.XYs {
 	xys := make(plotter.XYs, len(list))
 	for i, m := range list {
-		xys[i] = plotter.XY{X: m.x.value, Y: m.y.value}
+		xys[i] = plotter.XY{X: m.x.Value, Y: m.y.Value}
 	}
 	return xys
 }
@@ -279,7 +280,7 @@ func (c *chart) staircase(frontier []mark) error {
 	plane := objective.Set{c.x, c.y}
 	costs := make([][]float64, len(frontier))
 	for i, m := range frontier {
-		costs[i] = plane.Costs([]float64{m.x.value, m.y.value})
+		costs[i] = plane.Costs([]float64{m.x.Value, m.y.Value})
 	}
 	var corners []mark
 	for _, i := range pareto.Front(costs) {
@@ -288,7 +289,7 @@ func (c *chart) staircase(frontier []mark) error {
 	if len(corners) < 2 {
 		return nil
 	}
-	slices.SortFunc(corners, func(a, b mark) int { return cmp.Compare(a.x.value, b.x.value) })
+	slices.SortFunc(corners, func(a, b mark) int { return cmp.Compare(a.x.Value, b.x.Value) })
 	line, err := plotter.NewLine(xys(corners))
 	if err != nil {
 		return err
@@ -312,11 +313,11 @@ func (c *chart) whiskers(list []mark, style draw.LineStyle) error {
 	var x, y bars
 	for _, m := range list {
 		if middle, half, ok := extent(m.x); ok && !c.x.Static() {
-			x.XYs = append(x.XYs, plotter.XY{X: middle, Y: m.y.value})
+			x.XYs = append(x.XYs, plotter.XY{X: middle, Y: m.y.Value})
 			x.XErrors = append(x.XErrors, struct{ Low, High float64 }{half, half})
 		}
 		if middle, half, ok := extent(m.y); ok && !c.y.Static() {
-			y.XYs = append(y.XYs, plotter.XY{X: m.x.value, Y: middle})
+			y.XYs = append(y.XYs, plotter.XY{X: m.x.Value, Y: middle})
 			y.YErrors = append(y.YErrors, struct{ Low, High float64 }{half, half})
 		}
 	}
@@ -343,8 +344,8 @@ func (c *chart) whiskers(list []mark, style draw.LineStyle) error {
 // around the middle, not the value: a mean may lie outside the interval of the
 // median. It reports false for bounds that are none.
 func extent(r reading) (middle, half float64, ok bool) {
-	middle, half = r.low/2+r.high/2, r.high/2-r.low/2
-	return middle, half, half >= 0 && !math.IsInf(r.low, 0) && !math.IsInf(r.high, 0)
+	middle, half = r.Low/2+r.High/2, r.High/2-r.Low/2
+	return middle, half, half >= 0 && !math.IsInf(r.Low, 0) && !math.IsInf(r.High, 0)
 }
 
 // labelLength bounds the labels of overlays, in characters.

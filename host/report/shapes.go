@@ -34,9 +34,9 @@ func unknownShapes(list []known) string {
 }
 
 // shapes tells of those on the frontier.
-func (v *view) shapes() string {
+func (v view) shapes() string {
 	var list []known
-	for _, p := range v.frontier {
+	for _, p := range v.Frontier {
 		list = append(list, known{fmt.Sprintf("trial %d", p.Number), proxy.Outside(p.Arch)})
 	}
 	return "shapes on the frontier: " + unknownShapes(list)

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"litefront/searchcore/objective"
+	"litefront/searchcore/results"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -29,16 +30,16 @@ func Table(w io.Writer, s *study.Study) error {
 	if err != nil {
 		return err
 	}
-	v.predict(s)
-	return v.writeTable(w, v.frontier, v.predictedMembers(maxPredicted), nil)
+	v.Predict(s)
+	return v.writeTable(w, v.Frontier, v.PredictedMembers(maxPredicted), nil)
 }
 
 // writeTable writes the table of points; see table.
-func (v *view) writeTable(w io.Writer, points, below []point, sorted *objective.Objective) error {
+func (v view) writeTable(w io.Writer, points, below []point, sorted *objective.Objective) error {
 	var b bytes.Buffer
-	if v.count(study.Measured) == 0 {
+	if v.Count(study.Measured) == 0 {
 		fmt.Fprintf(&b, "study %q: nothing measured yet (trials asked: %d, failed: %d)\n",
-			printable(v.started.Study), len(v.points), v.count(study.Failed))
+			printable(v.Started.Study), len(v.Points), v.Count(study.Failed))
 	} else if err := v.table(&b, points, below, sorted); err != nil {
 		return err
 	}
@@ -56,21 +57,21 @@ const maxPredicted = 10
 // table writes points, and below them predicted members, and what is not among the
 // points: infeasible trials and references. Of more than the usual columns, sorted is
 // one.
-func (v *view) table(b *bytes.Buffer, points, below []point, sorted *objective.Objective) error {
+func (v view) table(b *bytes.Buffer, points, below []point, sorted *objective.Objective) error {
 	objectives, err := v.columns(sorted)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b, "study %q on %s\n", printable(v.started.Study), v.devices())
-	fmt.Fprintf(b, "candidates measured: %d, failed: %d, on the frontier: %d", len(v.measured(false)), v.count(study.Failed), len(v.frontier))
+	fmt.Fprintf(b, "study %q on %s\n", printable(v.Started.Study), v.devices())
+	fmt.Fprintf(b, "candidates measured: %d, failed: %d, on the frontier: %d", len(v.Measured(false)), v.Count(study.Failed), len(v.Frontier))
 	for _, count := range []struct {
 		what string
 		n    int
 	}{
-		{"infeasible", len(v.infeasible())},
+		{"infeasible", len(v.Infeasible())},
 		{"unknown by these objectives", len(v.unknown())},
-		{"references", len(v.measured(true))},
-		{"predicted, not measured", len(v.predictedMembers(len(v.predicted)))},
+		{"references", len(v.Measured(true))},
+		{"predicted, not measured", len(v.PredictedMembers(len(v.Predicted)))},
 	} {
 		if count.n > 0 {
 			fmt.Fprintf(b, "; %s: %d", count.what, count.n)
@@ -88,13 +89,13 @@ func (v *view) table(b *bytes.Buffer, points, below []point, sorted *objective.O
 		rows = append(rows, v.row(p, objectives))
 		shown[p.Number] = true
 	}
-	hidden, unlisted := 0, len(v.predictedMembers(len(v.predicted)))-len(below)
+	hidden, unlisted := 0, len(v.PredictedMembers(len(v.Predicted)))-len(below)
 	for _, section := range []struct {
 		title  string
 		points []point
-	}{{"predicted, not measured", below}, {infeasible, v.infeasible()}, {reference, v.measured(true)}} {
+	}{{"predicted, not measured", below}, {results.Infeasible, v.Infeasible()}, {results.Reference, v.Measured(true)}} {
 		section.points = slices.DeleteFunc(section.points, func(p point) bool { return shown[p.Number] })
-		if more := len(section.points) - maxInfeasible; section.title == infeasible && more > 0 {
+		if more := len(section.points) - maxInfeasible; section.title == results.Infeasible && more > 0 {
 			section.points, hidden = section.points[:maxInfeasible], more
 		}
 		if len(section.points) > 0 {
@@ -113,21 +114,21 @@ func (v *view) table(b *bytes.Buffer, points, below []point, sorted *objective.O
 	if len(below) > 0 && unlisted > 0 {
 		fmt.Fprintf(b, "\n%d more are predicted; litefront front --predicted lists them\n", unlisted)
 	}
-	if len(v.frontier) == 0 {
+	if len(v.Frontier) == 0 {
 		b.WriteString("\nthe frontier is empty: no measured trial of the search keeps the constraints\n")
 	}
 	b.WriteString("\ndecoder parameters (proxy for quality; differences of a few percent are ties)\n")
-	if v.ties.Overlaps > 0 {
+	if v.Ties.Overlaps > 0 {
 		b.WriteString("~: ties with the next better member of the frontier by predicted perplexity\n")
 	}
 	b.WriteString("[low, high]: 95 % confidence interval of the median\n")
-	if v.prediction != nil {
+	if v.Prediction != nil {
 		b.WriteString("[low, high] of what is predicted: 95 % prediction interval of a measurement\n" + v.fit() + "\n")
 	}
-	if v.ties.Neighbours > 0 {
-		fmt.Fprintf(b, "ties on the frontier: %v\n", v.ties)
+	if v.Ties.Neighbours > 0 {
+		fmt.Fprintf(b, "ties on the frontier: %v\n", v.Ties)
 	}
-	if len(v.frontier) > 0 {
+	if len(v.Frontier) > 0 {
 		b.WriteString(v.shapes() + "\n")
 	}
 	return nil
@@ -135,14 +136,14 @@ func (v *view) table(b *bytes.Buffer, points, below []point, sorted *objective.O
 
 // unknown returns the measured trials of the search that no standing can be told
 // of.
-func (v *view) unknown() []point {
-	return slices.DeleteFunc(v.measured(false), func(p point) bool { return p.standing() != unknown })
+func (v view) unknown() []point {
+	return slices.DeleteFunc(v.Measured(false), func(p point) bool { return p.Standing() != results.Unknown })
 }
 
 // columns lists the objectives of the table: the decoder parameters first and
 // the peak memory last, whether or not they are objectives of the view, and
 // between them the others in its order, and one more if it is given.
-func (v *view) columns(more *objective.Objective) ([]objective.Objective, error) {
+func (v view) columns(more *objective.Objective) ([]objective.Objective, error) {
 	params, err := objective.Parse("decoder_params")
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (v *view) columns(more *objective.Objective) ([]objective.Objective, error)
 		return nil, err
 	}
 	columns := []objective.Objective{params}
-	others := slices.Clone(v.objectives)
+	others := slices.Clone(v.Objectives)
 	if more != nil && !slices.ContainsFunc(others, func(o objective.Objective) bool { return o.Name == more.Name }) {
 		others = append(others, *more)
 	}
@@ -164,33 +165,33 @@ func (v *view) columns(more *objective.Objective) ([]objective.Objective, error)
 	return append(columns, peak), nil
 }
 
-func (v *view) row(p point, objectives []objective.Objective) []string {
+func (v view) row(p point, objectives []objective.Objective) []string {
 	number := strconv.Itoa(p.Number)
-	if p.Status == predicted {
+	if p.Status == results.Predicted {
 		number = fmt.Sprintf("p%d", -p.Number)
 	}
 	row := []string{number, p.Arch.String()}
 	for i, o := range objectives {
 		cell := v.cell(p, o)
-		if i == 0 && p.tied {
+		if i == 0 && p.Tied {
 			cell += " ~"
 		}
 		row = append(row, cell)
 	}
-	return append(row, p.remark())
+	return append(row, remark(p))
 }
 
 // remark says whether p is predicted, what keeps it off the frontier, and the verdict
 // if that is not ok.
-func (p point) remark() string {
+func remark(p point) string {
 	var remarks []string
-	if p.Status == predicted {
-		remarks = append(remarks, predicted)
+	if p.Status == results.Predicted {
+		remarks = append(remarks, results.Predicted)
 	}
-	switch standing := p.standing(); {
+	switch standing := p.Standing(); {
 	case p.Violates != "":
 		remarks = append(remarks, "breaks "+p.Violates)
-	case standing == dominated || standing == unknown:
+	case standing == results.Dominated || standing == results.Unknown:
 		remarks = append(remarks, standing)
 	}
 	if p.Measurement != nil && p.Measurement.Verdict != trial.OK {
@@ -200,16 +201,16 @@ func (p point) remark() string {
 }
 
 // cell is "12.3 ms [12.2, 12.5]", or without interval if there is none.
-func (v *view) cell(p point, o objective.Objective) string {
-	r, known := v.read(p, o)
+func (v view) cell(p point, o objective.Objective) string {
+	r, known := v.Read(p, o)
 	switch {
 	case !known:
 		return "-"
 	case o.Static():
-		return o.Format(r.value)
+		return o.Format(r.Value)
 	}
 	number := func(value float64) string { return strings.TrimSuffix(o.Format(value), " "+o.Unit) }
-	return fmt.Sprintf("%s [%s, %s]", o.Format(r.value), number(r.low), number(r.high))
+	return fmt.Sprintf("%s [%s, %s]", o.Format(r.Value), number(r.Low), number(r.High))
 }
 
 // align writes rows of as many cells as the first as columns, without the blanks that

@@ -22,6 +22,21 @@ import (
 // out-major, vectors have one row.
 type Weights map[string][]float32
 
+// Source gives a model's tensors one at a time, under the names and in the shapes of
+// [Weights], which are one.
+type Source interface {
+	// Len returns how many values a tensor has; 0 if there is none of that name.
+	Len(name string) int
+	// Tensor returns its values, which are not to be modified.
+	Tensor(name string) []float32
+}
+
+// Len implements [Source].
+func (w Weights) Len(name string) int { return len(w[name]) }
+
+// Tensor implements [Source].
+func (w Weights) Tensor(name string) []float32 { return w[name] }
+
 // Fit reports a model whose weights, in f32, exceed a limit in bytes.
 func Fit(g *graph.Graph, limit int64) error {
 	var bytes int64
@@ -43,18 +58,50 @@ func Seeded(g *graph.Graph, seed uint32) Weights {
 	return w
 }
 
-// check reports the first tensor of g that w lacks or has in another size.
-func (w Weights) check(g *graph.Graph) error {
+// SeededSource is [Seeded] made a tensor at a time, whenever one is asked for: all of
+// a large model at once are more memory than a browser should give.
+func SeededSource(g *graph.Graph, seed uint32) Source {
+	s := seeded{g, seed, map[string]*graph.Tensor{}}
 	for _, t := range weightTensors(g) {
-		if err := w.checkLen(t.Name, t.Rows.Len*t.Cols.Len); err != nil {
+		s.tensors[t.Name] = t
+	}
+	return s
+}
+
+type seeded struct {
+	g       *graph.Graph
+	seed    uint32
+	tensors map[string]*graph.Tensor
+}
+
+func (s seeded) Len(name string) int {
+	t := s.tensors[name]
+	if t == nil {
+		return 0
+	}
+	return t.Rows.Len * t.Cols.Len
+}
+
+func (s seeded) Tensor(name string) []float32 {
+	t := s.tensors[name]
+	if t == nil {
+		return nil
+	}
+	return kernels.Weights(s.g, t, s.seed)
+}
+
+// check reports the first tensor of g that w lacks or has in another size.
+func check(w Source, g *graph.Graph) error {
+	for _, t := range weightTensors(g) {
+		if err := checkLen(w, t.Name, t.Rows.Len*t.Cols.Len); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w Weights) checkLen(name string, want int) error {
-	if got := len(w[name]); got != want {
+func checkLen(w Source, name string, want int) error {
+	if got := w.Len(name); got != want {
 		return fmt.Errorf("weights: %q has %d values, needed are %d", name, got, want)
 	}
 	return nil

@@ -27,31 +27,13 @@ const MaxONNX = math.MaxInt32
 // context. Transformer-XL's memory is part of the model and not of the past. With
 // several clusters the logits are log-probabilities, as the module's are. A model
 // above 2 GiB is an error.
-func WriteONNX(w io.Writer, g *graph.Graph, weights Weights) error {
-	if err := weights.check(g); err != nil {
+func WriteONNX(w io.Writer, g *graph.Graph, weights Source) error {
+	if err := check(weights, g); err != nil {
 		return err
 	}
-	b := onnxBuilder{g: g, weights: weights, values: map[*graph.Tensor]string{}, pieces: map[*graph.Tensor][]onnxPiece{},
-		shared: map[string]string{}, constants: map[string]bool{}}
-	b.inputs()
-	// ONNX Runtime computes what depends on constants only when it loads a model.
-	for _, o := range slices.Concat(g.Ready, g.Ops) {
-		if err := b.op(o); err != nil {
-			return err
-		}
-	}
-	b.body.named("logits", "Identity", []string{b.get(g.Logits)})
-	b.body.value(onnxOutput, "logits", onnxFloat, 1, g.Arch.Vocab)
-
-	var model, opset message
-	opset.integer(2, 17) // OperatorSetIdProto.version of the default domain
-	model.integer(1, 8)  // ModelProto.ir_version, the one that belongs to opset 17
-	model.text(2, "litefront")
-	model.nested(8, &opset)
-	b.body.proto.text(2, g.Arch.ID()) // GraphProto.name
-	model.nested(7, &b.body.proto)
-	if model.size > MaxONNX {
-		return fmt.Errorf("onnx: the model takes %d bytes, the format holds %d", model.size, int64(MaxONNX))
+	model, err := onnxModel(g, weights)
+	if err != nil {
+		return err
 	}
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	if err := model.writeTo(buffered); err != nil {
@@ -60,12 +42,47 @@ func WriteONNX(w io.Writer, g *graph.Graph, weights Weights) error {
 	return buffered.Flush()
 }
 
+// onnxSize is how many bytes [WriteONNX] writes.
+func onnxSize(g *graph.Graph) (int64, error) {
+	model, err := onnxModel(g, nil) // which asks for weights only when it is written
+	if err != nil {
+		return 0, err
+	}
+	return model.size, nil
+}
+
+func onnxModel(g *graph.Graph, weights Source) (*message, error) {
+	b := onnxBuilder{g: g, weights: weights, values: map[*graph.Tensor]string{}, pieces: map[*graph.Tensor][]onnxPiece{},
+		shared: map[string]string{}, constants: map[string]bool{}}
+	b.inputs()
+	// ONNX Runtime computes what depends on constants only when it loads a model.
+	for _, o := range slices.Concat(g.Ready, g.Ops) {
+		if err := b.op(o); err != nil {
+			return nil, err
+		}
+	}
+	b.body.named("logits", "Identity", []string{b.get(g.Logits)})
+	b.body.value(onnxOutput, "logits", onnxFloat, 1, g.Arch.Vocab)
+
+	model, opset := &message{}, message{}
+	opset.integer(2, 17) // OperatorSetIdProto.version of the default domain
+	model.integer(1, 8)  // ModelProto.ir_version, the one that belongs to opset 17
+	model.text(2, "litefront")
+	model.nested(8, &opset)
+	b.body.proto.text(2, g.Arch.ID()) // GraphProto.name
+	model.nested(7, &b.body.proto)
+	if model.size > MaxONNX {
+		return nil, fmt.Errorf("onnx: the model takes %d bytes, the format holds %d", model.size, int64(MaxONNX))
+	}
+	return model, nil
+}
+
 // onnxBuilder walks a graph. Where the graph's operations write into tensors, in
 // place or into a cache, ONNX has a new value for each result: values holds the
 // latest one of each tensor.
 type onnxBuilder struct {
 	g         *graph.Graph
-	weights   Weights
+	weights   Source
 	body      onnxGraph
 	values    map[*graph.Tensor]string
 	pieces    map[*graph.Tensor][]onnxPiece // of tensors that are written in parts
@@ -222,13 +239,15 @@ func (b *onnxBuilder) matrix(t *graph.Tensor) string { return b.weight(t, t.Rows
 func (b *onnxBuilder) vector(t *graph.Tensor) string { return b.weight(t, t.Cols.Len) }
 
 func (b *onnxBuilder) weight(t *graph.Tensor, shape ...int) string {
-	return b.constant(t.Name, func() { b.body.initializer(t.Name, b.weights[t.Name], shape...) })
+	return b.constant(t.Name, func() {
+		b.body.initializer(t.Name, func() []float32 { return b.weights.Tensor(t.Name) }, shape...)
+	})
 }
 
 // float is a scalar constant.
 func (b *onnxBuilder) float(x float64) string {
 	name := fmt.Sprintf("float %v", float32(x))
-	return b.constant(name, func() { b.body.initializer(name, []float32{float32(x)}) })
+	return b.constant(name, func() { b.body.initializer(name, func() []float32 { return []float32{float32(x)} }) })
 }
 
 // doubles is a constant list of numbers in double precision.

@@ -70,15 +70,18 @@ func (g *onnxGraph) named(name, op string, inputs []string, attributes ...messag
 	g.proto.nested(1, &node)
 }
 
-// initializer adds a constant; no shape is a scalar.
-func (g *onnxGraph) initializer(name string, x []float32, shape ...int) {
+// initializer adds a constant, whose values are asked for when the model is written;
+// no shape is a scalar.
+func (g *onnxGraph) initializer(name string, x func() []float32, shape ...int) {
 	var t message
+	n := int64(1)
 	for _, d := range shape {
 		t.integer(1, int64(d))
+		n *= int64(d)
 	}
 	t.integer(2, onnxFloat)
 	t.text(8, name)
-	t.floats(9, x) // raw_data
+	t.floats(9, n, x) // raw_data
 	g.proto.nested(5, &t)
 }
 

@@ -13,8 +13,8 @@ import (
 // and in its packed layout, padding zero, matrices of an int8 module rounded by
 // [ops.QuantizeRow]. With it in memory, the module of g with panels of floats of so
 // many rows (kernels.Features.Panel) runs without init.
-func Place(g *graph.Graph, w Weights, panel int) (image []byte, offset int64, err error) {
-	if err := w.check(g); err != nil {
+func Place(g *graph.Graph, w Source, panel int) (image []byte, offset int64, err error) {
+	if err := check(w, g); err != nil {
 		return nil, 0, err
 	}
 	offset, end := weightRegion(g)
@@ -22,10 +22,10 @@ func Place(g *graph.Graph, w Weights, panel int) (image []byte, offset int64, er
 	for _, t := range weightTensors(g) {
 		at := image[t.Offset-offset:]
 		if t.Format == graph.I8 {
-			quantize(at, image[t.Scales.Offset-offset:], t, w[t.Name])
+			quantize(at, image[t.Scales.Offset-offset:], t, w.Tensor(t.Name))
 			continue
 		}
-		for i, v := range w[t.Name] {
+		for i, v := range w.Tensor(t.Name) {
 			index := t.Index(i/t.Cols.Len, i%t.Cols.Len, panel)
 			binary.LittleEndian.PutUint32(at[4*index:], math.Float32bits(v))
 		}

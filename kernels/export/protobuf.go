@@ -7,22 +7,23 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// message is a protocol buffer message in the making. Weights in it are encoded
-// only when it is written out, so that they never exist twice.
+// message is a protocol buffer message in the making. Weights in it are asked for and
+// encoded only when it is written out, so that they never exist twice.
 type message struct {
 	parts []part
 	size  int64
 }
 
-// part is encoded bytes, or floats to encode.
+// part is encoded bytes, or n floats to encode.
 type part struct {
 	bytes  []byte
-	floats []float32
+	floats func() []float32
+	n      int64
 }
 
 func (m *message) add(p part) {
 	m.parts = append(m.parts, p)
-	m.size += int64(len(p.bytes)) + 4*int64(len(p.floats))
+	m.size += int64(len(p.bytes)) + 4*p.n
 }
 
 func (m *message) integer(field protowire.Number, v int64) {
@@ -37,10 +38,10 @@ func (m *message) text(field protowire.Number, s string) {
 	m.add(part{bytes: protowire.AppendString(protowire.AppendTag(nil, field, protowire.BytesType), s)})
 }
 
-// floats adds the bytes of little-endian floats.
-func (m *message) floats(field protowire.Number, x []float32) {
-	m.open(field, 4*int64(len(x)))
-	m.add(part{floats: x})
+// floats adds the bytes of n little-endian floats.
+func (m *message) floats(field protowire.Number, n int64, x func() []float32) {
+	m.open(field, 4*n)
+	m.add(part{floats: x, n: n})
 }
 
 // doubles adds packed doubles.
@@ -69,7 +70,10 @@ func (m *message) writeTo(w io.Writer) error {
 		if _, err := w.Write(p.bytes); err != nil {
 			return err
 		}
-		if err := writeFloats(w, p.floats); err != nil {
+		if p.floats == nil {
+			continue
+		}
+		if err := writeFloats(w, p.floats()); err != nil {
 			return err
 		}
 	}

@@ -33,28 +33,13 @@ import (
 //	crit.out_layers.T.bias                    [tokens]
 //
 // With a div_val of 1 all clusters share one table, otherwise each has its own.
-func WriteSafetensors(w io.Writer, a arch.Architecture, weights Weights) error {
+func WriteSafetensors(w io.Writer, a arch.Architecture, weights Source) error {
 	list, err := storedTensors(a)
 	if err != nil {
 		return err
 	}
-	// transformers asks for the format.
-	header := []byte(`{"__metadata__":{"format":"pt"}`)
-	end := 0
-	for _, s := range list {
-		begin := end
-		end += 4 * s.size()
-		shape, err := json.Marshal(s.shape)
-		if err != nil {
-			return err
-		}
-		header = fmt.Appendf(header, `,%q:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`, s.name, shape, begin, end)
-	}
-	header = append(header, '}')
-	for len(header)%8 != 0 { // so that the data is aligned
-		header = append(header, ' ')
-	}
-	if _, err := w.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))); err != nil {
+	header, _, err := list.header()
+	if err != nil {
 		return err
 	}
 	if _, err := w.Write(header); err != nil {
@@ -70,6 +55,37 @@ func WriteSafetensors(w io.Writer, a arch.Architecture, weights Weights) error {
 		}
 	}
 	return nil
+}
+
+// safetensorsSize is how many bytes [WriteSafetensors] writes.
+func safetensorsSize(a arch.Architecture) (int64, error) {
+	list, err := storedTensors(a)
+	if err != nil {
+		return 0, err
+	}
+	header, data, err := list.header()
+	return int64(len(header)) + data, err
+}
+
+// header returns what a file of these tensors begins with, and how many bytes of data
+// follow.
+func (l tensorList) header() (header []byte, data int64, err error) {
+	// transformers asks for the format.
+	header = []byte(`{"__metadata__":{"format":"pt"}`)
+	for _, s := range l {
+		begin := data
+		data += 4 * int64(s.size())
+		shape, err := json.Marshal(s.shape)
+		if err != nil {
+			return nil, 0, err
+		}
+		header = fmt.Appendf(header, `,%q:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`, s.name, shape, begin, data)
+	}
+	header = append(header, '}')
+	for len(header)%8 != 0 { // so that the data is aligned
+		header = append(header, ' ')
+	}
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), data, nil
 }
 
 // maxHeader bounds a file's header, in bytes. The deepest architecture needs less

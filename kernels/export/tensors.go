@@ -30,16 +30,20 @@ func (s stored) size() int {
 }
 
 // join makes the stored tensor from its parts.
-func (s stored) join(w Weights) ([]float32, error) {
+func (s stored) join(w Source) ([]float32, error) {
 	size := s.size() / len(s.parts)
 	for _, part := range s.parts {
-		if err := w.checkLen(part, size); err != nil {
+		if err := checkLen(w, part, size); err != nil {
 			return nil, err
 		}
 	}
-	joined := w[s.parts[0]]
+	joined := w.Tensor(s.parts[0])
 	if len(s.parts) > 1 {
-		joined = slices.Concat(s.tensors(w)...)
+		parts := [][]float32{joined}
+		for _, part := range s.parts[1:] {
+			parts = append(parts, w.Tensor(part))
+		}
+		joined = slices.Concat(parts...)
 	}
 	if s.conv1D {
 		joined = transpose(joined, s.shape[1], s.shape[0])
@@ -56,13 +60,6 @@ func (s stored) split(x []float32, w Weights) {
 	for i, part := range s.parts {
 		w[part] = x[i*size : (i+1)*size : (i+1)*size]
 	}
-}
-
-func (s stored) tensors(w Weights) (parts [][]float32) {
-	for _, part := range s.parts {
-		parts = append(parts, w[part])
-	}
-	return parts
 }
 
 // Where transformers' classes keep what the model without its output layer has at

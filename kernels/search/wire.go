@@ -1,6 +1,9 @@
 package search
 
-import "litefront/searchcore/trial"
+import (
+	"litefront/searchcore/arch"
+	"litefront/searchcore/trial"
+)
 
 // Command is what a page asks of the worker that searches for it. The worker
 // answers with Messages, in any number.
@@ -9,6 +12,11 @@ type Command struct {
 	// Request is what DoStart runs. Its Journal stays empty: the worker keeps it.
 	Request *Request `json:"request,omitempty"`
 	Journal string   `json:"journal,omitempty"` // what DoImport keeps: the lines of a journal
+	// File is the name of what DoModel or DoReport hands over. Arch and Workload are
+	// the model of DoModel.
+	File     string             `json:"file,omitempty"`
+	Arch     *arch.Architecture `json:"arch,omitempty"`
+	Workload *trial.Workload    `json:"workload,omitempty"`
 }
 
 // The commands. A worker keeps one study.
@@ -19,7 +27,22 @@ const (
 	DoForget = "forget" // discard the kept study
 	DoImport = "import" // replace the kept study
 	DoExport = "export" // say the kept study's journal
+	DoModel  = "model"  // hand over a file of a model, as package export names them
+	DoReport = "report" // hand over one of the files that report on the kept study
 )
+
+// The files of DoReport, which are those of `litefront search --out`.
+const (
+	TrialsFile = "trials.csv" // all trials
+	StudyFile  = "study.json" // setup, frontier with raw samples, what is predicted
+)
+
+// MaxFile bounds a file of DoModel, in bytes: a phone has little more memory to give.
+const MaxFile = 512 << 20
+
+// ModelSeed is what the weights in the files of DoModel are drawn from. It is that of
+// `litefront export`.
+const ModelSeed = 1
 
 // Message is what a worker tells its page. The fields that are set are what it
 // says.
@@ -37,6 +60,9 @@ type Message struct {
 	// a study is kept, perhaps one that cannot be read.
 	Kept    bool   `json:"kept,omitempty"`
 	Journal string `json:"journal,omitempty"` // the answer to DoExport
+	// File is the answer to DoModel or DoReport: the name of what comes beside this
+	// message as a Blob.
+	File string `json:"file,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 }

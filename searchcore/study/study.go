@@ -324,6 +324,12 @@ func (s *Study) checkMeasurement(r *Record, m trial.Measurement) error {
 		err = fmt.Errorf("protocol %q is not the study's %q", m.Protocol, want.Protocol)
 	case !(m.SpentMs >= 0 && m.SpentMs < maxMs):
 		err = fmt.Errorf("spent_ms %v must be at least 0 and below %g", m.SpentMs, maxMs)
+	case m.Prefill.MedianMs < 0:
+		err = fmt.Errorf("median_ms %v of prefill must be at least 0", m.Prefill.MedianMs)
+	case m.Decode.MedianMs < 0:
+		err = fmt.Errorf("median_ms %v of decode must be at least 0", m.Decode.MedianMs)
+	case m.MemoryBytes < 0:
+		err = fmt.Errorf("memory_bytes %d must be at least 0", m.MemoryBytes)
 	case m.Verdict == trial.Interrupted:
 		err = errInterrupted
 	case m.Verdict != trial.OK && m.Verdict != trial.Noisy && m.Verdict != trial.Drifted:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hack-pad/safejs"
 
@@ -98,6 +99,16 @@ var successors = map[string][]string{
 	"new-search": {"new-search", "start"},
 	"accept":     {"start", "pause"},
 	"decline":    {"new-search", "import", "start"},
+	"save-csv":   {"save-csv"}, // until the file has come
+	"save-json":  {"save-json"},
+}
+
+// successorsOf returns those of a control; nil if it needs none.
+func successorsOf(id string) []string {
+	if strings.HasPrefix(id, "take-") { // as those that save reports
+		return []string{id}
+	}
+	return successors[id]
 }
 
 // keepFocus saves keyboard users from falling back to the top of the page when a
@@ -109,7 +120,7 @@ func (p *page) keepFocus(before string) {
 			return
 		}
 	}
-	if successors[before] != nil && !focusable(before) {
+	if successorsOf(before) != nil && !focusable(before) {
 		p.lost = before
 	}
 	if p.lost == "" {
@@ -119,8 +130,9 @@ func (p *page) keepFocus(before string) {
 		p.lost = "" // the user went elsewhere
 		return
 	}
-	if i := slices.IndexFunc(successors[p.lost], focusable); i >= 0 {
-		focus(successors[p.lost][i])
+	next := successorsOf(p.lost)
+	if i := slices.IndexFunc(next, focusable); i >= 0 {
+		focus(next[i])
 		p.lost = ""
 	}
 }

@@ -2,30 +2,48 @@ package page
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"unicode"
 
 	"github.com/hack-pad/safejs"
 
+	"litefront/kernels/search"
 	"litefront/ui/store"
 )
 
 // download hands a journal to the user as a file.
 func (p *page) download(journal string) {
-	if err := download(journal, fileName(p.store, "jsonl")); err != nil {
+	if err := downloadText(journal, "application/x-ndjson", fileName(p.store, "jsonl")); err != nil {
 		p.store.Fail("the journal cannot be saved: " + err.Error())
 	}
 }
 
-func download(text, name string) error {
+// downloadFile hands a file that the worker made to the user. Files of models keep
+// the names that other programs look for; reports get the study's.
+func (p *page) downloadFile(blob safejs.Value, name string) {
+	switch name {
+	case search.TrialsFile, search.StudyFile:
+		name = fileName(p.store, strings.TrimPrefix(path.Ext(name), "."))
+	}
+	if err := downloadBlob(blob, name); err != nil {
+		p.store.Fail(name + " cannot be saved: " + err.Error())
+	}
+}
+
+func downloadText(text, mediaType, name string) error {
 	blobType, err := safejs.Global().Get("Blob")
 	if err != nil {
 		return err
 	}
-	blob, err := blobType.New([]any{text}, map[string]any{"type": "application/x-ndjson"})
+	blob, err := blobType.New([]any{text}, map[string]any{"type": mediaType})
 	if err != nil {
 		return err
 	}
+	return downloadBlob(blob, name)
+}
+
+func downloadBlob(blob safejs.Value, name string) error {
 	urls, err := safejs.Global().Get("URL")
 	if err != nil {
 		return err
@@ -71,11 +89,18 @@ func save(url safejs.Value, name string) error {
 	return err
 }
 
-// SavePlot hands the chart to the user as a PNG file.
-func (p *page) SavePlot() {
-	image, err := p.chart.library.Call("image", p.chart.handle)
-	if err == nil {
-		err = save(image, fileName(p.store, "png"))
+// SavePlot hands the chart to the user as a file, "png" or "svg".
+func (p *page) SavePlot(extension string) {
+	image, err := p.chart.library.Call(extension, p.chart.handle)
+	switch {
+	case err != nil:
+	case extension == "svg":
+		var text string
+		if text, err = image.String(); err == nil {
+			err = downloadText(text, "image/svg+xml", fileName(p.store, extension))
+		}
+	default:
+		err = save(image, fileName(p.store, extension))
 	}
 	if err != nil {
 		p.store.Fail("the plot cannot be saved: " + err.Error())
@@ -120,6 +145,14 @@ func (p *page) importFile() error {
 	if err != nil {
 		return err
 	}
+	if err := p.read(file); err != nil {
+		return err
+	}
+	return input.Set("value", "") // so that the same file can be chosen again
+}
+
+// read hands the text of a file to the store.
+func (p *page) read(file safejs.Value) error {
 	size, err := file.Get("size")
 	if err != nil {
 		return err
@@ -131,17 +164,14 @@ func (p *page) importFile() error {
 	if err != nil {
 		return err
 	}
-	if err := then(text, p.imported, func(reason string) {
+	return then(text, p.imported, func(reason string) {
 		p.change(func() { p.store.Fail("the file cannot be read: " + reason) })
-	}); err != nil {
-		return err
-	}
-	return input.Set("value", "") // so that the same file can be chosen again
+	})
 }
 
-func (p *page) imported(journal string) {
+func (p *page) imported(text string) {
 	p.change(func() {
-		if command, ok := p.store.Import(journal); ok {
+		if command, ok := p.store.Import(text); ok {
 			p.Send(command)
 		}
 	})

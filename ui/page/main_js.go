@@ -57,6 +57,9 @@ func run() (err error) {
 	if err := p.watchLink(); err != nil {
 		return err
 	}
+	if err := p.watchDrops(); err != nil {
+		return err
+	}
 	p.Restart()
 	go p.draw()
 	go p.tick()

@@ -68,7 +68,7 @@ func (w *worker) send(c search.Command) error {
 // message hands what the worker says to the store.
 func (w *worker) message(event safejs.Value) {
 	w.page.change(func() {
-		m, err := messageOf(event)
+		m, file, err := messageOf(event)
 		if err != nil {
 			w.page.store.Fail("the worker sent something wrong: " + err.Error())
 			return
@@ -80,22 +80,36 @@ func (w *worker) message(event safejs.Value) {
 		if m.Journal != "" {
 			w.page.download(m.Journal)
 		}
+		if m.File != "" {
+			w.page.downloadFile(file, m.File)
+		}
 	})
 }
 
-func messageOf(event safejs.Value) (m search.Message, err error) {
+// messageOf returns what the worker says, which is a text, or an array of a text and the
+// file that it names.
+func messageOf(event safejs.Value) (m search.Message, file safejs.Value, err error) {
 	data, err := event.Get("data")
 	if err != nil {
-		return m, err
+		return m, file, err
+	}
+	if data.Type() == safejs.TypeObject {
+		if file, err = data.Index(1); err != nil {
+			return m, file, err
+		}
+		if data, err = data.Index(0); err != nil {
+			return m, file, err
+		}
 	}
 	if t := data.Type(); t != safejs.TypeString {
-		return m, fmt.Errorf("a message of type %v, not a string", t)
+		return m, file, fmt.Errorf("a message of type %v, not a string", t)
 	}
 	text, err := data.String()
 	if err != nil {
-		return m, err
+		return m, file, err
 	}
-	return m, json.Unmarshal([]byte(text), &m)
+	err = json.Unmarshal([]byte(text), &m)
+	return m, file, err
 }
 
 // broken is an error that the worker did not catch. Without a message worker.js

@@ -85,15 +85,25 @@ func (s *Store) NewSearch() {
 // MaxJournal bounds a journal that is imported, in bytes.
 const MaxJournal = 64 << 20
 
-// Import asks whether to replace the kept study by the lines of a journal. With
-// no study kept it asks nothing and returns the command.
-func (s *Store) Import(journal string) (search.Command, bool) {
-	command := search.Command{Do: search.DoImport, Journal: journal}
+// Import takes a file. Of a journal it asks whether to replace the kept study by its
+// lines; with no study kept it asks nothing and returns the command. The model of a
+// configuration file becomes a reference beside the next search.
+func (s *Store) Import(text string) (search.Command, bool) {
+	command := search.Command{Do: search.DoImport, Journal: text}
 	switch {
-	case s.Waiting() || s.searching || s.dead || !s.answered:
+	case s.dead || !s.answered:
 		return search.Command{}, false
-	case journal == "":
+	case text == "":
 		s.Fail("the file is empty; a journal has one event a line")
+		return search.Command{}, false
+	case isConfig(text):
+		s.addReference(text)
+		return search.Command{}, false
+	case s.searching:
+		s.Fail("a search is under way: pause it before importing another study")
+		return search.Command{}, false
+	case s.Waiting():
+		s.Fail("the worker has something to do yet; import the study once it has done it")
 		return search.Command{}, false
 	case !s.kept:
 		return s.sending(command), true

@@ -46,6 +46,9 @@ func (s *Store) Apply(m search.Message) {
 	if m.Journal != "" {
 		s.exporting = false
 	}
+	if m.File != "" {
+		s.due = ""
+	}
 	s.kept = s.kept || m.Kept
 	switch m.State {
 	case "":
@@ -175,6 +178,7 @@ func (s *Store) asked(e trial.Trial) error {
 	if err := e.Arch.Validate(); err != nil {
 		return fmt.Errorf("trial %d: %w", e.Number, err)
 	}
+	s.handedOut(e)
 	if e.Number < 1 || s.trials[e.Number] != nil { // the latter was asked again
 		return nil
 	}

@@ -311,7 +311,8 @@ func (s *Store) request() (*search.Request, bool) {
 	if s.Study != nil {
 		setup := s.Study.Setup
 		setup.Constraints = s.Form.constraints()
-		return &search.Request{Name: s.Study.Study, Code: s.code, Setup: setup, Budget: s.Form.Budget, Reconstrain: true}, true
+		q := &search.Request{Name: s.Study.Study, Code: s.code, Setup: setup, Budget: s.Form.Budget, Reconstrain: true}
+		return q, s.overlay(q)
 	}
 	sp, _ := space.Preset(s.Form.Preset) // judged above, as the others
 	w := trial.Workload{Precision: trial.Precision(s.Form.Precision)}
@@ -338,7 +339,7 @@ func (s *Store) request() (*search.Request, bool) {
 		s.Invalid[FieldPreset] = line(err.Error(), maxText)
 		return nil, false
 	}
-	return q, true
+	return q, s.overlay(q)
 }
 
 // displayBudget writes b as people do: 2m, not 2m0s.

@@ -7,8 +7,8 @@ import (
 	"litefront/searchcore/study"
 )
 
-// Step is the study's hypervolume from a number of candidates on.
-type Step struct {
+// Volume is the study's hypervolume from a number of candidates on.
+type Volume struct {
 	Candidates  int // of the search, measured or failed
 	Hypervolume float64
 }
@@ -18,12 +18,12 @@ type Step struct {
 type history struct {
 	pivots  []float64 // see study.Scaled
 	archive pareto.Archive
-	steps   []Step
+	steps   []Volume
 }
 
 // Hypervolume returns the study's hypervolume wherever it grew, and how many
 // candidates there are in all.
-func (s *Store) Hypervolume() (steps []Step, candidates int) { return s.history.steps, s.ended }
+func (s *Store) Hypervolume() (steps []Volume, candidates int) { return s.history.steps, s.ended }
 
 // remember takes a measured trial into the history.
 func (s *Store) remember(t *Trial) {
@@ -45,7 +45,7 @@ func (s *Store) remember(t *Trial) {
 	if !h.archive.Add(t.Number, point) {
 		return
 	}
-	step := Step{Candidates: t.searched}
+	step := Volume{Candidates: t.searched}
 	if n := len(h.steps); n > 0 {
 		step.Hypervolume = h.steps[n-1].Hypervolume
 	}

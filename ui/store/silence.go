@@ -24,15 +24,15 @@ func (s *Store) Tick() (died bool) {
 
 // patience is how long the worker may be silent now; 0 for ever, since it owes
 // nothing. During a search it is silent for a candidate's time, and between a
-// command and its answer for the time of a single run. Both are minutes where a
-// slow phone runs the largest models that fit.
+// command and its answer for the time of a single run, or of making a file. All are
+// minutes where a slow phone runs, or writes, the largest models that fit.
 func (s *Store) patience() time.Duration {
 	switch {
 	case s.dead:
 		return 0
 	case !s.answered: // the search core is loaded and compiled first
 		return 2 * time.Minute
-	case s.due == search.DoImport, s.due == search.DoStop:
+	case s.due == search.DoImport, s.due == search.DoStop, s.due == search.DoModel, s.due == search.DoReport:
 		return 2 * time.Minute
 	case s.due != "":
 		return 20 * time.Second

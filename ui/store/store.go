@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/trial"
 )
@@ -38,6 +39,8 @@ type Store struct {
 	Table   Table
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
+	// Dragging says that files are dragged over the page.
+	Dragging bool
 
 	Surroundings Surroundings // as the page found them
 	NewBuild     bool         // a newer build of this page is ready to be taken
@@ -89,6 +92,8 @@ type Store struct {
 	progress       trial.Progress
 	timed          bool // progress has the time that passed, not only that of measurements
 	budget         search.Budget
+	references     []arch.Architecture // that the next search measures first
+	offer          *offer              // of the model whose files were last looked at
 }
 
 // New returns the state of a page that has not heard from its worker. The code

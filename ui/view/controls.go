@@ -50,6 +50,11 @@ func (c *Controls) act(action func() (search.Command, bool)) {
 	})
 }
 
+// report saves a file that reports on the study.
+func (c *Controls) report(file string) {
+	c.act(func() (search.Command, bool) { return c.Store.Report(file) })
+}
+
 func (c *Controls) pauseOrContinue() {
 	if c.phase() == store.Paused {
 		c.act(c.Store.Start)

@@ -15,6 +15,7 @@ import (
 // Details tell all about the selected trial.
 type Details struct {
 	Store *store.Store
+	Page  Page
 }
 
 func (c *Details) trial() *store.Trial { return c.Store.Selected() }

@@ -24,12 +24,12 @@ import (
 
 // Page is what the components ask of the page around them.
 type Page interface {
-	Send(search.Command) // to the worker
-	Restart()            // replaces a worker that is gone
-	ImportFile()         // reads the file chosen in the element "import"
-	SavePlot()           // saves the chart as a file
-	TakeBuild()          // reloads the page with the newer build
-	Focus(id string)     // moves the keyboard's focus to an element
+	Send(search.Command)       // to the worker
+	Restart()                  // replaces a worker that is gone
+	ImportFile()               // reads the file chosen in the element "import"
+	SavePlot(extension string) // saves the chart as a file, "png" or "svg"
+	TakeBuild()                // reloads the page with the newer build
+	Focus(id string)           // moves the keyboard's focus to an element
 }
 
 // Root is the whole page.

@@ -32,7 +32,7 @@ type recorder struct {
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
 func (r *recorder) Restart()              { r.restarted++ }
 func (r *recorder) ImportFile()           { r.imported++ }
-func (r *recorder) SavePlot()             {}
+func (r *recorder) SavePlot(string)       {}
 func (r *recorder) TakeBuild()            { r.taken++ }
 func (r *recorder) Focus(id string)       { r.focused = id }
 

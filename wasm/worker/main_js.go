@@ -1,6 +1,7 @@
 // Package worker is what a page's Web Worker runs: the search core, and the
 // browser's own WebAssembly as the engine that candidates are measured on. The
-// page and the worker exchange JSON texts of search.Command and search.Message.
+// page and the worker exchange JSON texts of search.Command and search.Message; a file
+// comes beside its text.
 //
 // What needs no JavaScript is in the packages below internal; every touch of
 // JavaScript is here and goes through safejs.
@@ -38,7 +39,7 @@ func Run() {
 		post(session.ErrorText(fmt.Errorf("the browser cannot measure: %w", thrown(err))))
 		return
 	}
-	s := session.Session{Target: engine, Unfit: unfit, Store: &store{}, Lock: lock, Post: post}
+	s := session.Session{Target: engine, Unfit: unfit, Store: &store{}, Lock: lock, Post: post, PostFile: postFile}
 	for text := range commands {
 		s.Do(text)
 	}

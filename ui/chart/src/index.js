@@ -7,7 +7,8 @@
 //                                  predicted points have negative ones
 //   resize(handle)                 fit the element now
 //   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh} each
-//   image(handle) -> string        a PNG of it, as a data URL, twice as large
+//   png(handle) -> string          a picture of it, as a data URL, twice as large
+//   svg(handle) -> string          the text of an SVG file of it, as large
 //   locate(handle, trial) -> [x, y]  where a trial's point is in the window, in CSS pixels
 //   dispose(handle)
 //
@@ -23,7 +24,7 @@
 import { use, init } from 'echarts/core';
 import { CustomChart, LineChart, ScatterChart } from 'echarts/charts';
 import { AriaComponent, DataZoomInsideComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
-import { CanvasRenderer } from 'echarts/renderers';
+import { CanvasRenderer, SVGRenderer } from 'echarts/renderers';
 import { colours } from './colours.js';
 import { option, TRIAL } from './option.js';
 import { group } from './points.js';
@@ -31,7 +32,7 @@ import { group } from './points.js';
 use([
   CustomChart, LineChart, ScatterChart,
   AriaComponent, DataZoomInsideComponent, GridComponent, LegendComponent, TooltipComponent,
-  CanvasRenderer,
+  CanvasRenderer, SVGRenderer,
 ]);
 
 // Milliseconds between two drawings: a search reports more often than anyone
@@ -51,7 +52,7 @@ export function create(element) {
   const echart = init(element);
   const observer = new ResizeObserver(() => echart.resize());
   observer.observe(element);
-  charts.set(++handles, { echart, observer, drawn: -PAUSE, timer: 0, waiting: null, axes: '', groups: {} });
+  charts.set(++handles, { echart, observer, drawn: -PAUSE, timer: 0, waiting: null, axes: '', settings: {}, groups: {} });
   return handles;
 }
 
@@ -67,7 +68,7 @@ function draw(c) {
   c.timer = 0;
   c.drawn = performance.now();
   c.groups = groups;
-  c.dark = settings.dark;
+  c.settings = settings;
   // Other axes begin unzoomed; new points leave the view where it is.
   const axes = [settings.xName, settings.yName, settings.xLog, settings.yLog].join('\n');
   c.echart.setOption(option(settings, groups, axes !== c.axes), { notMerge: axes !== c.axes });
@@ -88,9 +89,27 @@ export function data(handle) {
   return chart(handle).groups;
 }
 
-export function image(handle) {
-  const { echart, dark } = chart(handle);
-  return echart.getDataURL({ type: 'png', pixelRatio: 2, backgroundColor: colours(dark).back });
+export function png(handle) {
+  const { echart, settings } = chart(handle);
+  return echart.getDataURL({ type: 'png', pixelRatio: 2, backgroundColor: colours(settings.dark).back });
+}
+
+// svg draws once more what is in view, beside the page: the chart itself is on a canvas.
+export function svg(handle) {
+  const { echart, settings, groups } = chart(handle);
+  const picture = init(null, null, { renderer: 'svg', ssr: true, width: echart.getWidth(), height: echart.getHeight() });
+  try {
+    const whole = option(settings, groups, true);
+    picture.setOption({
+      ...whole,
+      backgroundColor: colours(settings.dark).back,
+      series: whole.series.map((series) => ({ ...series, large: false })), // which only a canvas draws
+      dataZoom: echart.getOption().dataZoom.map(({ start, end }, i) => ({ ...whole.dataZoom[i], start, end })),
+    });
+    return picture.renderToSVGString();
+  } finally {
+    picture.dispose();
+  }
 }
 
 export function locate(handle, trial) {

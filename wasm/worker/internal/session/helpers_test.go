@@ -1,8 +1,10 @@
 package session_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -125,13 +127,24 @@ type worker struct {
 
 	mu       sync.Mutex
 	messages []search.Message
+	file     []byte        // that came last beside a message
 	idle     chan struct{} // one for each idle state
 }
 
 func newWorker(t testing.TB, store *memory) *worker {
 	w := &worker{t: t, engine: new(engine), store: store, idle: make(chan struct{}, 64)}
-	w.Session = &session.Session{Target: w.engine, Store: store, Post: w.receive}
+	w.Session = &session.Session{Target: w.engine, Store: store, Post: w.receive, PostFile: w.receiveFile}
 	return w
+}
+
+func (w *worker) receiveFile(text string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	w.file = b.Bytes()
+	w.receive(text)
+	return nil
 }
 
 func (w *worker) receive(text string) {

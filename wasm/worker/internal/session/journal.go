@@ -77,12 +77,31 @@ func decode(number int, line []byte) (trial.Event, error) {
 // opening is how every journal begins.
 const opening = `{"v":`
 
+// checkText refuses a text that is not a journal's, and names what other programs make
+// of one.
+func checkText(text string) error {
+	first, _, _ := strings.Cut(text, "\n")
+	switch {
+	case text == "":
+		return errors.New("not a journal: the file is empty")
+	case strings.HasPrefix(text, "\ufeff"):
+		return errors.New("not a journal: it begins with a byte order mark; save it without one")
+	case strings.HasPrefix(text, "\x1f"):
+		return errors.New("not a journal: it looks compressed; unpack it first")
+	case !strings.HasPrefix(text, opening):
+		return fmt.Errorf("not a journal: it must begin with %s", opening)
+	case strings.HasSuffix(first, "\r"):
+		return errors.New("it ends with CR LF; a journal's lines end with LF alone")
+	}
+	return nil
+}
+
 // parseJournal reads the text of a journal file. A torn last line, which is what
 // a crash leaves behind, is left out: one without a line break that is not whole.
 // Any other damage is an error.
 func parseJournal(text string) (lines []string, events []trial.Event, err error) {
-	if !strings.HasPrefix(text, opening) {
-		return nil, nil, errors.New("line 1: not a journal")
+	if err := checkText(text); err != nil {
+		return nil, nil, fmt.Errorf("line 1: %w", err)
 	}
 	for rest := []byte(text); len(rest) > 0; {
 		line, next, ended := bytes.Cut(rest, []byte("\n"))

@@ -32,6 +32,9 @@ type Session struct {
 	// Post sends the JSON text of a search.Message to the page. A search posts
 	// from a goroutine of its own.
 	Post func(text string)
+	// PostFile is Post with what write writes beside the text, as a file. If write
+	// fails it sends nothing and returns that error.
+	PostFile func(text string, write func(io.Writer) error) error
 
 	mu   sync.Mutex
 	stop context.CancelFunc // ends the search under way; nil while idle
@@ -40,7 +43,8 @@ type Session struct {
 // command is what one of the Do constants stands for.
 type command struct {
 	run func(*Session, search.Command) error
-	// idle says that it needs the kept study for itself, so not while searching.
+	// idle says that it needs the kept study for itself, or would disturb what is
+	// measured, so not while searching.
 	idle bool
 }
 
@@ -51,6 +55,8 @@ var commands = map[string]command{
 	search.DoForget: {(*Session).forget, true},
 	search.DoImport: {(*Session).replace, true},
 	search.DoExport: {(*Session).export, false},
+	search.DoModel:  {(*Session).takeModel, true},
+	search.DoReport: {(*Session).takeReport, true},
 }
 
 // Do carries out the JSON text of a search.Command. It is called by one
@@ -85,8 +91,8 @@ func parseCommand(text string) (search.Command, error) {
 		return search.Command{}, errors.New("command is not understood: something follows the JSON object")
 	}
 	if _, known := commands[c.Do]; !known {
-		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s or %s", c.Do,
-			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport)
+		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
+			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport)
 	}
 	return c, nil
 }
@@ -174,14 +180,20 @@ func (s *Session) search(ctx context.Context, q search.Request) {
 	s.report(s.run(ctx, q))
 }
 
-func (s *Session) run(ctx context.Context, q search.Request) error {
-	if s.Lock != nil {
-		unlock, err := s.Lock()
-		if err != nil {
-			return err
-		}
-		defer unlock()
+// reserve reserves the device until unlock, where that can be done.
+func (s *Session) reserve() (unlock func(), err error) {
+	if s.Lock == nil {
+		return func() {}, nil
 	}
+	return s.Lock()
+}
+
+func (s *Session) run(ctx context.Context, q search.Request) error {
+	unlock, err := s.reserve()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	lines, err := s.Store.Load()
 	if err != nil {
 		return unavailable(err)

@@ -1,4 +1,4 @@
-package report
+package results
 
 import (
 	"encoding/csv"
@@ -14,29 +14,29 @@ import (
 // field is a column of the CSV files. What a trial does not have is empty.
 type field struct {
 	name string
-	text func(point) string
+	text func(Point) string
 }
 
 // fields lists the columns. They do not depend on the study's objectives, so
 // that files of different studies can be put together.
-func (v *view) fields() []field {
+func (v *View) fields() []field {
 	fields := []field{
-		{"trial", func(p point) string { return strconv.Itoa(p.Number) }},
-		{"status", func(p point) string { return string(p.Status) }},
-		{"op", func(p point) string { return p.Origin.Op }},
-		{"arch_id", func(p point) string { return p.Arch.ID() }},
-		{"arch_type", func(p point) string { return string(p.Arch.Backbone) }},
-		{"n_layer", func(p point) string { return strconv.Itoa(len(p.Arch.Layers)) }},
-		{"d_model", func(p point) string { return strconv.Itoa(p.Arch.DModel) }},
+		{"trial", func(p Point) string { return strconv.Itoa(p.Number) }},
+		{"status", func(p Point) string { return string(p.Status) }},
+		{"op", func(p Point) string { return p.Origin.Op }},
+		{"arch_id", func(p Point) string { return p.Arch.ID() }},
+		{"arch_type", func(p Point) string { return string(p.Arch.Backbone) }},
+		{"n_layer", func(p Point) string { return strconv.Itoa(len(p.Arch.Layers)) }},
+		{"d_model", func(p Point) string { return strconv.Itoa(p.Arch.DModel) }},
 		{"d_inner", perLayer(func(l arch.Layer) int { return l.DInner })},
 		{"n_head", perLayer(func(l arch.Layer) int { return l.Heads })},
 	}
 	for _, o := range objective.All() {
-		fields = append(fields, field{o.Name, v.reading(o, func(r reading) float64 { return r.value })})
+		fields = append(fields, field{o.Name, v.reading(o, func(r Reading) float64 { return r.Value })})
 		if !o.Static() {
 			fields = append(fields,
-				field{o.Name + "_low", v.reading(o, func(r reading) float64 { return r.low })},
-				field{o.Name + "_high", v.reading(o, func(r reading) float64 { return r.high })})
+				field{o.Name + "_low", v.reading(o, func(r Reading) float64 { return r.Low })},
+				field{o.Name + "_high", v.reading(o, func(r Reading) float64 { return r.High })})
 		}
 	}
 	for _, timing := range []struct {
@@ -57,16 +57,16 @@ func (v *view) fields() []field {
 		field{"slowdown", measured(func(m *trial.Measurement) string { return number(m.Slowdown) })},
 		field{"verdict", measured(func(m *trial.Measurement) string { return string(m.Verdict) })},
 		field{"module_sha256", measured(func(m *trial.Measurement) string { return m.ModuleSHA256 })},
-		field{"on_frontier", func(p point) string { return strconv.FormatBool(p.onFrontier) }},
-		field{"overlay", func(p point) string { return strconv.FormatBool(p.Overlay()) }},
-		field{"violates", func(p point) string { return p.Violates }},
-		field{"reason", func(p point) string { return p.Reason }},
+		field{"on_frontier", func(p Point) string { return strconv.FormatBool(p.OnFrontier) }},
+		field{"overlay", func(p Point) string { return strconv.FormatBool(p.Overlay()) }},
+		field{"violates", func(p Point) string { return p.Violates }},
+		field{"reason", func(p Point) string { return p.Reason }},
 	)
 }
 
 // perLayer lists a dimension of every layer, separated by '|'.
-func perLayer(dim func(arch.Layer) int) func(point) string {
-	return func(p point) string {
+func perLayer(dim func(arch.Layer) int) func(Point) string {
+	return func(p Point) string {
 		words := make([]string, len(p.Arch.Layers))
 		for i, l := range p.Arch.Layers {
 			words[i] = strconv.Itoa(dim(l))
@@ -75,9 +75,9 @@ func perLayer(dim func(arch.Layer) int) func(point) string {
 	}
 }
 
-func (v *view) reading(o objective.Objective, pick func(reading) float64) func(point) string {
-	return func(p point) string {
-		r, known := v.read(p, o)
+func (v *View) reading(o objective.Objective, pick func(Reading) float64) func(Point) string {
+	return func(p Point) string {
+		r, known := v.Read(p, o)
 		if !known {
 			return ""
 		}
@@ -85,8 +85,8 @@ func (v *view) reading(o objective.Objective, pick func(reading) float64) func(p
 	}
 }
 
-func measured(text func(*trial.Measurement) string) func(point) string {
-	return func(p point) string {
+func measured(text func(*trial.Measurement) string) func(Point) string {
+	return func(p Point) string {
 		if p.Measurement == nil {
 			return ""
 		}
@@ -97,11 +97,11 @@ func measured(text func(*trial.Measurement) string) func(point) string {
 // number writes x so that reading it back gives x.
 func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
-func (v *view) trialsCSV(w io.Writer) error    { return v.csv(w, v.points) }
-func (v *view) frontierCSV(w io.Writer) error  { return v.csv(w, v.frontier) }
-func (v *view) predictedCSV(w io.Writer) error { return v.csv(w, v.predicted) }
-
-func (v *view) csv(w io.Writer, points []point) error {
+// CSV writes points, a row each below a row of names. Latencies are milliseconds, memory
+// is MiB where a name ends in _mb, and d_inner and n_head list the layers separated by
+// '|'. What a trial does not have is empty. Of predicted points _low and _high are the
+// bounds of their 95 % prediction intervals.
+func (v *View) CSV(w io.Writer, points []Point) error {
 	fields := v.fields()
 	record := make([]string, len(fields))
 	for i, f := range fields {

@@ -1,4 +1,4 @@
-package report
+package results
 
 import (
 	"encoding/json"
@@ -8,21 +8,21 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// document is study.json.
+// document is the study as JSON.
 type document struct {
 	Started  trial.Started `json:"started"`
 	Device   *trial.Device `json:"device"` // of the first measured trial; null if there is none
-	Frontier []result      `json:"frontier"`
+	Frontier []Result      `json:"frontier"`
 	// Infeasible are the measured trials that break a constraint.
-	Infeasible []result `json:"infeasible"`
-	Overlays   []result `json:"overlays"` // those that were measured
+	Infeasible []Result `json:"infeasible"`
+	Overlays   []Result `json:"overlays"` // those that were measured
 	// Predicted is what an event tells of the frontier that the strategy predicts;
 	// null if it predicts none.
 	Predicted *trial.Predicted `json:"predicted"`
 }
 
-// result is a measured trial, or a predicted one, under the names that events use.
-type result struct {
+// Result is a measured trial, or a predicted one, under the names that events use.
+type Result struct {
 	Number      int                `json:"trial"`
 	ArchID      string             `json:"arch_id"`
 	Arch        arch.Architecture  `json:"arch"`
@@ -32,27 +32,31 @@ type result struct {
 	Measurement *trial.Measurement `json:"measurement"` // null if it is predicted
 }
 
-func (v *view) studyJSON(w io.Writer) error {
-	return writeJSON(w, document{
-		Started:    v.started,
-		Device:     v.device(),
-		Frontier:   results(v.frontier),
-		Infeasible: results(v.infeasible()),
-		Overlays:   results(v.measured(true)),
-		Predicted:  v.prediction,
+// JSON writes setup, device, frontier, infeasible trials and overlays with all raw
+// samples, and what is predicted, as one object.
+func (v *View) JSON(w io.Writer) error {
+	return WriteJSON(w, document{
+		Started:    v.Started,
+		Device:     v.Device(),
+		Frontier:   List(v.Frontier),
+		Infeasible: List(v.Infeasible()),
+		Overlays:   List(v.Measured(true)),
+		Predicted:  v.Prediction,
 	})
 }
 
-func writeJSON(w io.Writer, document any) error {
+// WriteJSON writes a document of results, indented.
+func WriteJSON(w io.Writer, document any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(document)
 }
 
-func results(points []point) []result {
-	list := make([]result, len(points))
+// List is points as JSON has them.
+func List(points []Point) []Result {
+	list := make([]Result, len(points))
 	for i, p := range points {
-		list[i] = result{p.Number, p.Arch.ID(), p.Arch, p.Origin, p.values, p.Violates, p.Measurement}
+		list[i] = Result{p.Number, p.Arch.ID(), p.Arch, p.Origin, p.Judged, p.Violates, p.Measurement}
 	}
 	return list
 }

@@ -1,0 +1,254 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+
+	"litefront/host/web"
+	"litefront/internal/browsertest"
+	"litefront/ui/store"
+)
+
+// keepDownloads has the browser put downloads into a folder, which is returned.
+func (p tab) keepDownloads() (dir string) {
+	p.t.Helper()
+	dir = p.t.TempDir()
+	if _, err := chromedp.Call(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir,
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+	return dir
+}
+
+// downloaded clicks, and returns the file of that name that comes of it.
+func (p tab) downloaded(dir, id, name string) []byte {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`!document.getElementById(%q).disabled`, id))
+	p.do(chromedp.Click(chromedp.CSS(fmt.Sprintf(`[id=%q]`, id))))
+	for range 200 {
+		// A file has its name once it is whole.
+		if data, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+			return data
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	names, _ := filepath.Glob(filepath.Join(dir, "*"))
+	p.t.Fatalf("%s was not downloaded, there are %q; the page says %q", name, names, browsertest.Eval[string](p.t, p.ctx, `document.getElementById("errors").innerText`))
+	return nil
+}
+
+// TestPageTakeHome takes a study home as reports and a plot, and a model as files. All
+// are compared with what the command line writes of the same study. What is imported
+// and makes no sense leaves it as it was.
+func TestPageTakeHome(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what runs here is mostly a browser")
+	}
+	if _, err := web.Dist(); err != nil {
+		t.Skip(err)
+	}
+	p := tab{t, browsertest.New(t, 3*time.Minute)}
+	s := newSandbox(t)
+	s.must(quick("--budget", "24", "--study", "home.jsonl", "--overlay", "tiny.json", "--out", "results")...)
+	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
+	dir := p.keepDownloads()
+	p.state("idle")
+	p.upload(s.path("home.jsonl"))
+	p.measured(25)
+	p.until(`!document.getElementById("start").disabled`)
+
+	for id, names := range map[string][2]string{
+		"save-csv":  {"litefront-tiny-seed-1.csv", "trials.csv"},
+		"save-json": {"litefront-tiny-seed-1.json", "study.json"},
+	} {
+		want, err := os.ReadFile(s.path("results/" + names[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := p.downloaded(dir, id, names[0])
+		if x, y := toTenDigits(got), toTenDigits(want); x != y {
+			t.Errorf("the page's %s differs from the command line's:\n%s\n%s", names[1], x, y)
+		}
+	}
+	p.checkSVG(p.downloaded(dir, "save-svg", "litefront-tiny-seed-1.svg"))
+	p.checkModels(s, dir)
+	p.checkMalformed(s)
+
+	// While a search runs it has the device for itself.
+	p.fill("budget", "60s")
+	p.click("start")
+	p.state("searching")
+	p.until(`document.getElementById("take-note").innerText.includes("Pause the search") && document.getElementById("save-csv").disabled`)
+	if n := browsertest.Eval[int](t, p.ctx, `document.querySelectorAll(".files button").length`); n != 0 {
+		t.Errorf("%d files are on offer while a search runs", n)
+	}
+	p.click("pause")
+	p.state("paused")
+	p.until(`document.querySelectorAll(".files button:enabled").length === 6`)
+	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
+		t.Errorf("the page complains: %s", errs)
+	}
+}
+
+var fraction = regexp.MustCompile(`[0-9]+\.[0-9]+(e[-+]?[0-9]+)?`)
+
+// toTenDigits rounds the numbers of a report: logarithms and powers may differ in their
+// last bit between the processor's and those of WebAssembly.
+func toTenDigits(report []byte) string {
+	return fraction.ReplaceAllStringFunc(string(report), func(text string) string {
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return text
+		}
+		return strconv.FormatFloat(x, 'g', 10, 64)
+	})
+}
+
+func (p tab) upload(path string) {
+	p.t.Helper()
+	p.until(`!document.getElementById("import").disabled`)
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{path}))
+}
+
+// checkModels takes all files of a member of the frontier home.
+func (p tab) checkModels(s sandbox, dir string) {
+	p.t.Helper()
+	members := s.replay("home.jsonl").Frontier()
+	a := members[len(members)-1].Arch
+	config, err := json.Marshal(a)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s.write("member.json", string(config))
+	s.must("export", "member.json", "--format", "wasm,onnx,hf,pytorch", "--prompt", "32", "--context", "48", "--out", "member")
+	p.do(chromedp.Click(chromedp.CSS(fmt.Sprintf(`#frontier [data-arch=%q]`, a.ID()))))
+	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, a.ID()))
+	if note := browsertest.Eval[string](p.t, p.ctx, `document.querySelector(".take-home").innerText`); !strings.Contains(note, "Untrained weights") {
+		p.t.Errorf("beside the files stands %q", note)
+	}
+	for _, name := range []string{"model.wasm", "model.json", "model.onnx", "config.json", "model.safetensors", "model.py"} {
+		want, err := os.ReadFile(s.path("member/" + name))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		about := browsertest.Eval[string](p.t, p.ctx, fmt.Sprintf(`document.getElementById("take-%s").parentElement.innerText`, name))
+		if !strings.Contains(about, store.Size(int64(len(want)))+": ") {
+			p.t.Errorf("%s of %d bytes is announced as %q", name, len(want), about)
+		}
+		if got := p.downloaded(dir, "take-"+name, name); !bytes.Equal(got, want) {
+			p.t.Errorf("the page's %s has %d bytes and differs from the command line's, which has %d", name, len(got), len(want))
+		}
+	}
+}
+
+// checkSVG looks for the members of the frontier in a saved plot, at the places where
+// the chart on the page has them.
+func (p tab) checkSVG(file []byte) {
+	p.t.Helper()
+	type place struct{ X, Y float64 }
+	var marks []place // of shapes in the frontier's colour
+	var words []string
+	width, height := "", ""
+	for d := xml.NewDecoder(bytes.NewReader(file)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			p.t.Fatalf("the saved plot is no XML: %v", err)
+		}
+		switch token := token.(type) {
+		case xml.CharData:
+			words = append(words, strings.TrimSpace(string(token)))
+		case xml.StartElement:
+			attributes := map[string]string{}
+			for _, a := range token.Attr {
+				attributes[a.Name.Local] = a.Value
+			}
+			if token.Name.Local == "svg" {
+				width, height = attributes["width"], attributes["height"]
+			}
+			var m [6]float64
+			matrix := strings.NewReplacer("matrix(", "", ")", "", ",", " ").Replace(attributes["transform"])
+			if n, _ := fmt.Sscan(matrix, &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]); n == 6 && attributes["fill"] == "#0072b2" {
+				marks = append(marks, place{m[4], m[5]})
+			}
+		}
+	}
+	box := browsertest.Eval[[]float64](p.t, p.ctx, `(() => { const b = document.querySelector(".chart-canvas").getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()`)
+	if want := fmt.Sprintf("%.0f %.0f", math.Floor(box[2]), math.Floor(box[3])); width+" "+height != want {
+		p.t.Errorf("the saved plot is %s × %s, the chart %s", width, height, want)
+	}
+	for _, want := range []string{"decoder parameters (proxy)", "response latency (ms)", "frontier"} {
+		if !slices.Contains(words, want) {
+			p.t.Errorf("the saved plot does not say %q: %q", want, words)
+		}
+	}
+	drawn := browsertest.Eval[[][]float64](p.t, p.ctx, `litefrontChart.data(1).frontier.map((point) => litefrontChart.locate(1, point.trial))`)
+	if len(drawn) == 0 {
+		p.t.Fatal("the chart has no frontier")
+	}
+	for _, at := range drawn {
+		x, y := at[0]-box[0], at[1]-box[1]
+		if !slices.ContainsFunc(marks, func(m place) bool { return math.Hypot(m.X-x, m.Y-y) < 1.5 }) {
+			p.t.Errorf("the saved plot has no mark at %.1f, %.1f, but at %.1f", x, y, marks)
+		}
+	}
+}
+
+// checkMalformed imports what is no study. The page asks before it would replace the one
+// that is kept, then says in one line what is wrong, and keeps it.
+func (p tab) checkMalformed(s sandbox) {
+	p.t.Helper()
+	journal, err := os.ReadFile(s.path("home.jsonl"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	before := p.frontier()
+	for name, test := range map[string]struct{ text, want string }{
+		"torn":     {string(journal[:80]), "line 1: damaged line"},
+		"checksum": {strings.Replace(string(journal), `"seed":1`, `"seed":2`, 1), "line 1: damaged line: checksum does not match"},
+		"crlf":     {strings.ReplaceAll(string(journal), "\n", "\r\n"), "CR LF"},
+		"binary":   {"\x89PNG\r\n\x1a\n\x00\xff\xfe", "not a journal"},
+		"empty":    {"", "the file is empty"},
+	} {
+		s.write(name, test.text)
+		p.upload(s.path(name))
+		p.until(fmt.Sprintf(`!document.querySelector(".confirm").hidden || document.getElementById("errors").innerText.includes(%q)`, test.want))
+		if browsertest.Eval[bool](p.t, p.ctx, `!document.querySelector(".confirm").hidden`) {
+			p.click("accept")
+		}
+		p.until(fmt.Sprintf(`[...document.querySelectorAll("#errors .error-text")].some((e) => e.innerText.includes(%q))`, test.want))
+		if n := browsertest.Eval[int](p.t, p.ctx, `document.querySelectorAll("#errors .error-text").length`); n != 1 {
+			p.t.Errorf("%s: the page says %d lines", name, n)
+		}
+		p.do(chromedp.Click(chromedp.CSS("#errors .dismiss")))
+		p.until(`document.querySelectorAll("#errors .error-text").length === 0`)
+	}
+	p.do(chromedp.Reload())
+	p.measured(25)
+	p.until(`!document.getElementById("start").disabled`)
+	if after := p.frontier(); !slices.Equal(after, before) {
+		p.t.Errorf("the frontier was %v, and after what made no sense is %v", before, after)
+	}
+	p.do(chromedp.Click(chromedp.CSS("#frontier [data-trial]")))
+}
