@@ -41,7 +41,7 @@ func main() {
 	log.SetFlags(0)
 	o := options{}
 	flag.IntVar(&o.trials, "trials", 2500, "candidates of a search")
-	flag.IntVar(&o.exact, "exact", 300, "candidates of a search by exact, which by then has what the others end with")
+	flag.IntVar(&o.exact, "exact", 300, "candidates of a search by exact, if fewer")
 	flag.IntVar(&o.seeds, "seeds", 3, "searches of each kind")
 	flag.IntVar(&o.lanes, "lanes", 1, "how many searches measure at the same time; each needs a core of its own")
 	flag.DurationVar(&o.trialTime, "trial-time", 150*time.Millisecond, "time of a measurement; less than the least number of samples takes is not used")
@@ -104,7 +104,7 @@ func run(o options) error {
 			return err
 		}
 	}
-	r := results{Code: runtime.CodeVersion(), Device: device, Trials: o.trials, Lanes: o.lanes, Reference: reference}
+	r := results{Code: runtime.CodeVersion(), Device: device, Trials: o.trials, Exact: min(o.exact, o.trials), Lanes: o.lanes, Reference: reference}
 	for _, g := range groups {
 		if err := r.add(g, o); err != nil {
 			return err
@@ -208,9 +208,6 @@ func (g *group) run(ctx context.Context, lanes int) (trial.Device, error) {
 // turn measures a slice of candidates, none if ctx is done, and has c.study hold what
 // is known.
 func (c *contender) turn(ctx context.Context, process *runtime.Process) (err error) {
-	if c.ended {
-		return nil
-	}
 	file, err := c.open()
 	if err != nil {
 		return err

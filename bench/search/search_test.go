@@ -45,7 +45,7 @@ func TestWhole(t *testing.T) {
 }
 
 func TestContenders(t *testing.T) {
-	groups, err := contenders(options{trials: 9, seeds: 2})
+	groups, err := contenders(options{trials: 9, exact: 4, seeds: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +58,9 @@ func TestContenders(t *testing.T) {
 			paths[c.path] = true
 			if s := c.request.Setup; s.Strategy != g.strategies[i/g.seeds] || s.Seed != uint64(i%g.seeds+1) || s.Protocol != g.protocol {
 				t.Errorf("search %d has strategy %s and seed %d", i, s.Strategy, s.Seed)
+			}
+			if want := map[bool]string{true: "4", false: "9"}[g.strategies[i/g.seeds] == exact]; c.request.Budget != want {
+				t.Errorf("search %d has the budget %s, want %s", i, c.request.Budget, want)
 			}
 			if err := c.request.Check(); err != nil {
 				t.Error(err)

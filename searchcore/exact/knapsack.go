@@ -50,7 +50,7 @@ type axis struct {
 // none.
 type bounds struct{ low, high int64 }
 
-// front lists multisets of one depth in the order of compare.
+// front lists multisets of one depth, in the order of compare.
 type front struct {
 	params []int64
 	sums   []int64 // by multiset, then axis
@@ -62,10 +62,10 @@ type front struct {
 // empty.
 type node struct{ turn, rest int32 }
 
-// The limits of one frame: multisets that are kept on the way, and how often one is
-// compared with another. Frontiers beyond these take tens of seconds and gigabytes,
-// which a browser's worker has not; those of two objectives need half of the first
-// and a fifth of the second.
+// The limits of one frame: multisets that are kept on the way, how often one is compared
+// with another, and how many are made of one depth before any are compared. Frontiers
+// beyond these take tens of seconds and gigabytes, which a browser's worker has not;
+// those of two objectives need a third of the first.
 const (
 	maxNodes       = 1 << 20
 	maxComparisons = 1 << 27
@@ -90,9 +90,9 @@ func (k *knapsack) fill() error {
 				return errTooLarge
 			}
 			// Where all that have a layer of these turns are covered by what has none, so are
-			// those with one layer more, unless that one has more params than any to come, or
-			// decides on the arena.
-			if len(k.nodes) == nodes && k.most == k.richest[0] && (k.arena == nil || k.stages) {
+			// those with one layer more, unless that one has more params than any that may
+			// follow the last of these turns, or decides on the arena.
+			if len(k.nodes) == nodes && k.richest[to-1] == k.richest[0] && (k.arena == nil || k.stages) {
 				break
 			}
 		}
@@ -223,7 +223,10 @@ func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
 			if a, b := x.first(i, n), x.first(j, n); a != b {
 				return cmp.Compare(a, b)
 			}
-			return cmp.Or(k.compare(x.at(int(i), n), x.at(int(j), n)), k.compareTurns(x.made[i], x.made[j]))
+			if c := k.compare(x.at(int(i), n), x.at(int(j), n)); c != 0 {
+				return c
+			}
+			return k.compareTurns(x.made[i], x.made[j])
 		})
 	}
 	return x
@@ -249,7 +252,7 @@ func (k *knapsack) compareTurns(a, b node) int {
 	return 0
 }
 
-var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, or %d comparisons; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", maxNodes, maxComparisons)
+var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, %d comparisons, or %d combinations to compare at once; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", maxNodes, maxComparisons, maxExtensions)
 
 func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
 

@@ -5,7 +5,10 @@ package exact
 // take their place, and again others the place of two there, until all of its pairs are
 // needed. That comes to an end, since with each step the sums get lower in the first
 // that changes, or they stay and the params get fewer, or those stay too and the layers
-// are of earlier turns (compareTurns). Few pairs of all are needed.
+// are of earlier turns (compareTurns). Fronts leave out what is covered by the same order.
+// So of all multisets that are as good, the first in it is left out by neither, and nor
+// are its first layers, which it is made of by adding the last. Few pairs of all are
+// needed.
 type pairs struct {
 	turns  int
 	needed []bool // by the later turn, then the earlier

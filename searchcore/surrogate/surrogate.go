@@ -263,7 +263,7 @@ func (s *Strategy) plan() error {
 	problem.Table = cost.Typical(s.setup.Workload).Table
 	points, err := exact.Solve(problem)
 	if err != nil {
-		return err
+		points = nil // it is a preference only; that of the model may be solved for
 	}
 	var typical []arch.Architecture
 	spread, _ := s.spread(points, 0, pool)

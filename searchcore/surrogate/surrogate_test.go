@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"litefront/searchcore/arch"
+	"litefront/searchcore/cost"
 	"litefront/searchcore/exact"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
@@ -203,6 +204,29 @@ func (d device) table(f space.Frame) (exact.Table, error) {
 		}
 	}
 	return exact.Table{Prefill: times[0], Decode: times[1]}, nil
+}
+
+// TestDesign checks that most of a design is on the frontier that typical times make.
+func TestDesign(t *testing.T) {
+	s := setup(t, "archai-gpt2", "decoder_params", "response_ms", "peak_mb")
+	set, _ := objective.ParseSet(s.Objectives)
+	typical, err := exact.Solve(exact.Problem{Space: s.Space, Workload: s.Workload, Objectives: set, Table: cost.Typical(s.Workload).Table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := run(t, newStrategy(t, s), s, device{}, surrogate.Designed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := 0
+	for _, m := range list {
+		if slices.ContainsFunc(typical, func(p exact.Point) bool { return p.Arch.ID() == m.Arch.ID() }) {
+			on++
+		}
+	}
+	if on < surrogate.Designed/2 {
+		t.Errorf("%d of %d are on the frontier of a typical device", on, surrogate.Designed)
+	}
 }
 
 // TestReplay restores strategies from what others were told, after any number of
