@@ -57,6 +57,8 @@ type Problem struct {
 	// Table tells the times of a frame's architectures. It may be nil when no
 	// objective and no constraint is measured.
 	Table func(space.Frame) (Table, error)
+
+	memory *memory // of the frames, one after the other
 }
 
 // Point is an architecture on the frontier.
@@ -123,6 +125,7 @@ func (p Problem) Rehearse() error {
 const maxConstraints = 64
 
 func (p *Problem) check() ([]space.Frame, error) {
+	p.memory = new(memory)
 	frames, err := p.Space.Frames()
 	if err != nil {
 		return nil, err

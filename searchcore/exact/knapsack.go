@@ -15,6 +15,7 @@ import (
 type knapsack struct {
 	depth    int     // the largest
 	turns    []int   // the layers that may be needed; each multiset is made in their order
+	all      []int32 // every turn
 	richest  []int64 // by turn, the most params of a layer of this turn and later ones
 	params   []int64 // of each layer
 	most     int64   // of the params of layers that may still come
@@ -34,7 +35,11 @@ type knapsack struct {
 
 	comparisons int
 
-	// Memory that is used again.
+	*memory
+}
+
+// memory is what one depth after the other needs, and one frame after the other.
+type memory struct {
 	known known
 	spare front
 	fresh extensions
@@ -150,6 +155,8 @@ func (k *knapsack) extend(d, from, to int) {
 		return
 	}
 	s := k.sweep(d, k.spare)
+	s.kept.grow(len(old.params)+len(fresh.order), n)
+	k.nodes = slices.Grow(k.nodes, len(fresh.order))
 	i := 0
 	offerOld := func() {
 		if k.reaches(d, old.params[i], from) {
@@ -157,13 +164,13 @@ func (k *knapsack) extend(d, from, to int) {
 		}
 		i++
 	}
-	for _, j := range fresh.order {
-		m := fresh.at(int(j), n)
+	for _, o := range fresh.order {
+		m := fresh.at(int(o.index), n)
 		for i < len(old.params) && k.compare(old.at(i, n), m) <= 0 {
 			offerOld()
 		}
 		if s.offer(m, int32(len(k.nodes))) {
-			k.nodes = append(k.nodes, fresh.made[j])
+			k.nodes = append(k.nodes, fresh.made[o.index])
 		}
 		if k.exhausted() {
 			return
@@ -185,7 +192,13 @@ func (k *knapsack) reaches(d int, params int64, turn int) bool {
 type extensions struct {
 	front        // but for the nodes
 	made  []node // what the nodes will be
-	order []int32
+	order []ordered
+}
+
+// ordered is one of them, with its first sum, which tells most of them apart.
+type ordered struct {
+	first int64
+	index int32
 }
 
 // extensions returns the multisets of the front before depth d with one more layer of
@@ -197,7 +210,8 @@ func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
 	x.made, x.order = x.made[:0], x.order[:0]
 	for i, params := range rest.params {
 		made := rest.node[i]
-		for turn := max(from, int(k.nodes[made].turn)); turn < to; turn++ {
+		for _, turn := range k.following(made, from, to) {
+			turn := int(turn)
 			layer := k.turns[turn]
 			sum := params + k.params[layer]
 			next := turn
@@ -211,7 +225,7 @@ func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
 				x.sums = append(x.sums, rest.sums[i*n+a]+axis.layers[layer])
 			}
 			x.params, x.rank = append(x.params, sum), append(x.rank, max(rest.rank[i], k.rank(layer)))
-			x.made, x.order = append(x.made, node{int32(turn), made}), append(x.order, int32(len(x.order)))
+			x.made, x.order = append(x.made, node{int32(turn), made}), append(x.order, ordered{index: int32(len(x.order))})
 		}
 		if k.comparisons+len(x.made) > maxComparisons || len(x.made) > maxExtensions {
 			k.comparisons = maxComparisons + 1
@@ -219,25 +233,22 @@ func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
 		}
 	}
 	if to > from+1 {
-		slices.SortFunc(x.order, func(i, j int32) int {
-			if a, b := x.first(i, n), x.first(j, n); a != b {
-				return cmp.Compare(a, b)
+		for i := range x.order {
+			if n > 0 {
+				x.order[i].first = x.sums[i*n]
 			}
-			if c := k.compare(x.at(int(i), n), x.at(int(j), n)); c != 0 {
+		}
+		slices.SortFunc(x.order, func(a, b ordered) int {
+			if a.first != b.first {
+				return cmp.Compare(a.first, b.first)
+			}
+			if c := k.compare(x.at(int(a.index), n), x.at(int(b.index), n)); c != 0 {
 				return c
 			}
-			return k.compareTurns(x.made[i], x.made[j])
+			return k.compareTurns(x.made[a.index], x.made[b.index])
 		})
 	}
 	return x
-}
-
-// first is the first sum of a multiset with n of them.
-func (x *extensions) first(i int32, n int) int64 {
-	if n == 0 {
-		return 0
-	}
-	return x.sums[int(i)*n]
 }
 
 // compareTurns orders multisets of one depth by their last turns, then those before:
@@ -357,6 +368,10 @@ func (k *knapsack) order(layers []arch.Layer) {
 		return cmp.Or(cmp.Compare(k.params[j], k.params[i]), fewer)
 	})
 	k.turns = k.needed()
+	k.all = make([]int32, len(k.turns))
+	for turn := range k.all {
+		k.all[turn] = int32(turn)
+	}
 	k.richest = make([]int64, len(k.turns))
 	for turn, layer := range slices.Backward(k.turns) {
 		k.richest[turn] = k.params[layer]
@@ -382,6 +397,12 @@ func (k *knapsack) needed() (turns []int) {
 // at returns a multiset, of axes sums.
 func (f *front) at(i, axes int) multiset {
 	return multiset{f.sums[i*axes : (i+1)*axes], f.params[i], f.rank[i]}
+}
+
+// grow makes room for so many multisets of axes sums each.
+func (f *front) grow(multisets, axes int) {
+	f.params, f.sums = slices.Grow(f.params, multisets), slices.Grow(f.sums, multisets*axes)
+	f.rank, f.node = slices.Grow(f.rank, multisets), slices.Grow(f.node, multisets)
 }
 
 // cut keeps the first multisets, of axes sums each.

@@ -88,7 +88,7 @@ func randomInstance(r *rand.Rand) instance {
 // check compares what fill finds with all multisets: each is covered, by what it needs
 // to be.
 func check(x instance) error {
-	k := &knapsack{depth: x.depth, params: x.params}
+	k := &knapsack{memory: new(memory), depth: x.depth, params: x.params}
 	for i, t := range x.terms {
 		k.distinguish(t, x.equal[i])
 	}

@@ -64,7 +64,7 @@ func (n need) validate(timed bool) error {
 
 // knapsack returns the problem of one frame.
 func (p *Problem) knapsack(s *sums) *knapsack {
-	k := &knapsack{depth: slices.Max(p.Space.NLayer), params: s.params.Layers}
+	k := &knapsack{memory: p.memory, depth: slices.Max(p.Space.NLayer), params: s.params.Layers}
 	needs := p.needs()
 	if s.mostBytes(k.depth) > p.MemoryLimit {
 		needs = append(needs, need{peak, false})

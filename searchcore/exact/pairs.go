@@ -1,5 +1,7 @@
 package exact
 
+import "slices"
+
 // pairs tells which two layers a multiset may need at once: those that no other two
 // cover, whatever comes to both. Where a multiset has two that others cover, these can
 // take their place, and again others the place of two there, until all of its pairs are
@@ -11,7 +13,8 @@ package exact
 // needed.
 type pairs struct {
 	turns  int
-	needed []bool // by the later turn, then the earlier
+	needed []bool    // by the later turn, then the earlier
+	after  [][]int32 // by the earlier turn, the later ones, ascending
 }
 
 // pair finds them. Where it is more than the rank of the widest layer that decides on
@@ -31,18 +34,38 @@ func (k *knapsack) pair() {
 		single.node = append(single.node, int32(len(k.nodes)))
 		k.nodes = append(k.nodes, node{turn: int32(turn)})
 	}
-	p := &pairs{n, make([]bool, n*n)}
+	p := &pairs{n, make([]bool, n*n), make([][]int32, n)}
 	s := k.sweep(2, front{})
 	s.ranked = k.stages
 	two := k.extensions(2, 0, n, true)
-	for _, i := range two.order {
-		if s.offer(two.at(int(i), len(k.axes)), i) {
-			made := two.made[i]
+	for _, o := range two.order {
+		if s.offer(two.at(int(o.index), len(k.axes)), o.index) {
+			made := two.made[o.index]
 			p.needed[int(made.turn)*n+int(k.nodes[made.rest].turn)] = true
+		}
+	}
+	for later := range n {
+		for earlier := range later + 1 {
+			if p.needed[later*n+earlier] {
+				p.after[earlier] = append(p.after[earlier], int32(later))
+			}
 		}
 	}
 	single.cut(0, len(k.axes))
 	k.pairs, k.nodes = p, k.nodes[:1]
+}
+
+// following lists the turns among these that the multiset of a node may be extended by, as
+// far as its last layer tells.
+func (k *knapsack) following(made int32, from, to int) []int32 {
+	last := k.nodes[made].turn
+	if made == 0 || k.pairs == nil {
+		return k.all[max(from, int(last)):to]
+	}
+	list := k.pairs.after[last]
+	low, _ := slices.BinarySearch(list, int32(from))
+	high, _ := slices.BinarySearch(list, int32(to))
+	return list[low:high]
 }
 
 // allow reports whether the multiset of this node may get the layer of a turn that is
