@@ -192,7 +192,7 @@ func TestSearchJSONIsOnlyEvents(t *testing.T) {
 func TestSameSeedSameCandidates(t *testing.T) {
 	s := newSandbox(t)
 	ids := func(seed string) (ids []string) {
-		for _, e := range events(t, strings.NewReader(s.must(quick("--budget", "4", "--json", "--seed", seed)...))) {
+		for _, e := range events(t, strings.NewReader(s.must(quick("--budget", "4", "--json", "--strategy", "random", "--seed", seed)...))) {
 			if e.Kind == trial.KindAsked {
 				ids = append(ids, e.Asked.Arch.ID())
 			}

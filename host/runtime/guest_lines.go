@@ -77,7 +77,7 @@ func (l *guestLines) take(e trial.Event) error {
 		return fmt.Errorf("event %q after the search was done", e.Kind)
 	}
 	switch e.Kind {
-	case trial.KindFrontier, trial.KindProgress, trial.KindDone:
+	case trial.KindFrontier, trial.KindPredicted, trial.KindProgress, trial.KindDone:
 		if e.Seq != 0 {
 			return fmt.Errorf("event %q has seq %d, but is not kept", e.Kind, e.Seq)
 		}

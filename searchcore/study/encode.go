@@ -115,6 +115,7 @@ func checkPayload(e trial.Event) error {
 		{trial.KindFailed, e.Failed != nil},
 		{trial.KindSetting, e.Setting != nil},
 		{trial.KindFrontier, e.Frontier != nil},
+		{trial.KindPredicted, e.Predicted != nil},
 		{trial.KindProgress, e.Progress != nil},
 		{trial.KindDone, e.Done != nil},
 		{trial.KindProfile, e.Profile != nil},

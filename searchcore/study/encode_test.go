@@ -31,6 +31,7 @@ func samples(t testing.TB) []trial.Event {
 	}
 	return append(j.events(t),
 		trial.Event{V: 1, Kind: trial.KindFrontier, Frontier: &trial.Frontier{}},
+		trial.Event{V: 1, Kind: trial.KindPredicted, Predicted: &trial.Predicted{Total: 3, Fitted: 12}},
 		trial.Event{V: 1, Kind: trial.KindProgress, Progress: &trial.Progress{Asked: 2}},
 		trial.Event{V: 1, Kind: trial.KindDone, Done: &trial.Done{Reason: "budget"}},
 		trial.Event{V: 1, Kind: trial.KindProfile, Profile: &trial.Profile{MemoryBytes: 65536,
