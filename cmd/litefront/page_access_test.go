@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -20,56 +18,6 @@ import (
 	"litefront/internal/browsertest"
 	"litefront/searchcore/trial"
 )
-
-// prefer has the page think that the user prefers a value of a media feature; an empty
-// one ends that.
-func (p tab) prefer(feature, value string) {
-	p.t.Helper()
-	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
-	}); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// key sends a key, as a keyboard does.
-func (p tab) key(key string, modifiers ...chromedp.Modifier) {
-	p.t.Helper()
-	p.do(chromedp.KeyEvent(key, chromedp.KeyModifiers(modifiers...)))
-}
-
-// tabTo presses Tab until an element that the selector matches has the focus. Each
-// stop on the way must show that it has it.
-func (p tab) tabTo(selector string, modifiers ...chromedp.Modifier) {
-	p.t.Helper()
-	for range 120 {
-		p.key(kb.Tab, modifiers...)
-		at := browsertest.Eval[struct {
-			There, Seen bool
-			HTML        string
-		}](p.t, p.ctx, fmt.Sprintf(`(() => {
-			const e = document.activeElement;
-			const outlined = (e) => e !== null && getComputedStyle(e).outlineStyle !== "none" && parseFloat(getComputedStyle(e).outlineWidth) >= 2;
-			return {There: e.matches(%q), Seen: e === document.body || outlined(e) || outlined(e.nextElementSibling), HTML: e.outerHTML.slice(0, 200)};
-		})()`, selector))
-		if !at.Seen {
-			p.t.Errorf("nothing shows that this has the focus: %s", at.HTML)
-		}
-		if at.There {
-			return
-		}
-	}
-	p.t.Fatalf("Tab does not lead to %s", selector)
-}
-
-// bringStudy brings a quick study of n candidates to the page.
-func (p tab) bringStudy(s sandbox, n int) {
-	p.t.Helper()
-	s.must(quick("--strategy", "random", "--budget", fmt.Sprint(n), "--study", "quick.jsonl")...)
-	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{s.path("quick.jsonl")}))
-	p.measured(n)
-	p.until(`!document.getElementById("start").disabled`)
-}
 
 // axe is the script of axe-core, which judges what is wrong with a page for those who
 // do not see it, or see and use it in another way.
@@ -87,18 +35,11 @@ func axe(t *testing.T) string {
 // TestPageAccessibility has axe-core look at every view of the page, in both colour
 // schemes, on a desk and on a phone.
 func TestPageAccessibility(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it opens a browser")
-	}
-	if _, err := web.Dist(); err != nil {
-		t.Skip(err)
-	}
+	pageDist(t)
 	script := axe(t)
-	p := tab{t, browsertest.New(t, 3*time.Minute)}
 	s := newSandbox(t)
-	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
-	p.state("idle")
-	browsertest.Eval[bool](t, p.ctx, script+"\n;true")
+	p := openPage(t, 3*time.Minute, s.serving())
+	eval[bool](p, script+"\n;true")
 	rules := 0
 	look := func(view string) {
 		t.Helper()
@@ -107,10 +48,10 @@ func TestPageAccessibility(t *testing.T) {
 				p.do(chromedp.EmulateViewport(size[0], size[1]))
 				p.prefer("prefers-color-scheme", scheme)
 				p.do(chromedp.Sleep(300 * time.Millisecond)) // the page draws itself anew
-				found := browsertest.Eval[struct {
+				found := eval[struct {
 					Passes     int
 					Violations []string
-				}](t, p.ctx, `axe.run(document, {resultTypes: ["violations"], preload: false, iframes: false}).then((r) => ({
+				}](p, `axe.run(document, {resultTypes: ["violations"], preload: false, iframes: false}).then((r) => ({
 					Passes: r.passes.length,
 					Violations: r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
 						.flatMap((v) => v.nodes.map((n) => v.impact + " " + v.id + ": " + n.target.join(" ") + ": " + n.failureSummary)),
@@ -124,8 +65,9 @@ func TestPageAccessibility(t *testing.T) {
 		p.do(chromedp.EmulateViewport(1440, 900))
 	}
 	look("setup")
-	p.bringStudy(s, 8)
-	p.do(chromedp.Click(chromedp.CSS("#frontier tbody tr")))
+	s.must(quick("--strategy", "random", "--budget", "8", "--study", "quick.jsonl")...)
+	p.bring(s.path("quick.jsonl"), 8)
+	p.clickOn("#frontier tbody tr")
 	p.until(`document.querySelector("#details .drawing") !== null`)
 	look("study and details")
 	p.click("new-search")
@@ -144,28 +86,16 @@ func TestPageAccessibility(t *testing.T) {
 // TestPageByKeyboard searches, looks at candidates and takes the study home without a
 // mouse.
 func TestPageByKeyboard(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a search in a browser takes seconds")
-	}
-	if _, err := web.Dist(); err != nil {
-		t.Skip(err)
-	}
-	p := tab{t, browsertest.New(t, 3*time.Minute)}
+	pageDist(t)
 	s := newSandbox(t)
-	downloads := t.TempDir()
-	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
-	if _, err := chromedp.Call(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: downloads,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	p.state("idle")
+	p := openPage(t, 3*time.Minute, s.serving())
+	downloads := p.keepDownloads()
 
 	// The first stop leads past the setup, and is no setup itself.
 	p.tabTo(".skip")
 	p.key(kb.Enter)
 	p.until(`document.activeElement.id === "chart" && location.hash === ""`)
-	p.do(chromedp.Reload())
+	p.reload()
 	p.state("idle")
 
 	for _, field := range []struct{ id, value string }{{"budget", "2"}, {"prompt", "16"}, {"context", "48"}} {
@@ -181,7 +111,7 @@ func TestPageByKeyboard(t *testing.T) {
 	// The chart is walked through from left to right, and each point is heard.
 	p.tabTo("#chart")
 	p.until(`litefrontChart.data(1).frontier.length + litefrontChart.data(1).dominated.length === 2`)
-	order := browsertest.Eval[[]int](t, p.ctx, `(({frontier, dominated}) => frontier.concat(dominated).sort((a, b) => a.x - b.x).map((point) => point.trial))(litefrontChart.data(1))`)
+	order := eval[[]int](p, `(({frontier, dominated}) => frontier.concat(dominated).sort((a, b) => a.x - b.x).map((point) => point.trial))(litefrontChart.data(1))`)
 	for _, tt := range []struct {
 		key string
 		at  int
@@ -189,7 +119,7 @@ func TestPageByKeyboard(t *testing.T) {
 		p.key(tt.key)
 		p.until(fmt.Sprintf(`document.getElementById("details-title").innerText === "Candidate %[1]d" && document.getElementById("point").textContent.startsWith("Candidate %[1]d, ") && litefrontChart.data(1).selected[0]?.trial === %[1]d`, order[tt.at]))
 	}
-	if at := browsertest.Eval[string](t, p.ctx, `document.activeElement.id`); at != "chart" {
+	if at := eval[string](p, `document.activeElement.id`); at != "chart" {
 		t.Errorf("the focus went to %q", at)
 	}
 
@@ -200,11 +130,7 @@ func TestPageByKeyboard(t *testing.T) {
 
 	p.tabTo("#export", chromedp.ModifierShift)
 	p.key(kb.Enter)
-	data, err := os.ReadFile(waitForFile(t, downloads, "jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := decodeLines(t, data)
+	list := decodeLines(t, p.download(downloads, "*.jsonl"))
 	if n := count(list, trial.KindMeasured); n != 2 {
 		t.Errorf("the exported study has %d measurements; want 2", n)
 	}
@@ -213,14 +139,14 @@ func TestPageByKeyboard(t *testing.T) {
 			t.Errorf("the exported study's workload is %+v", e.Started.Workload)
 		}
 	}
-	if link := browsertest.Eval[string](t, p.ctx, `document.getElementById("link").hash`); !strings.Contains(link, "context=48") {
+	if link := eval[string](p, `document.getElementById("link").hash`); !strings.Contains(link, "context=48") {
 		t.Errorf("the link is %q", link)
 	}
 
 	// Nothing moves for those who prefer that.
 	moving := func() int {
 		t.Helper()
-		return browsertest.Eval[int](t, p.ctx, fmt.Sprintf(`(async () => {
+		return eval[int](p, fmt.Sprintf(`(async () => {
 			document.getElementById("chart").scrollIntoView({block: "center", behavior: "instant"});
 			for (const trial of %s) {
 				const [clientX, clientY] = litefrontChart.locate(1, trial);
@@ -241,14 +167,7 @@ func TestPageByKeyboard(t *testing.T) {
 
 // TestPageOffers opens the page where something is missing.
 func TestPageOffers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it opens a browser")
-	}
-	dist, err := web.Dist()
-	if err != nil {
-		t.Skip(err)
-	}
-	handler, err := web.Handler(dist)
+	handler, err := web.Handler(pageDist(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,9 +186,9 @@ func TestPageOffers(t *testing.T) {
 		server := httptest.NewServer(site) // an origin of its own
 		t.Cleanup(server.Close)
 		p := tab{t, ctx}
-		p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(server.URL))
+		p.open(server.URL)
 		p.state("idle")
-		texts := browsertest.Eval[map[string]string](t, p.ctx, `Object.fromEntries([...document.querySelectorAll("#offers [data-missing]")].map((e) => [e.querySelector("dt").innerText, e.querySelector("dd").innerText]))`)
+		texts := eval[map[string]string](p, `Object.fromEntries([...document.querySelectorAll("#offers [data-missing]")].map((e) => [e.querySelector("dt").innerText, e.querySelector("dd").innerText]))`)
 		for _, want := range tt.missing {
 			name, beside, _ := strings.Cut(want, ": ")
 			if !strings.Contains(texts[name], beside) {
@@ -279,7 +198,7 @@ func TestPageOffers(t *testing.T) {
 		if len(texts) != len(tt.missing) {
 			t.Errorf("%s: missing are %q", tt.name, texts)
 		}
-		if n := browsertest.Eval[int](t, p.ctx, `document.querySelectorAll("#offers > div").length`); n < 9 {
+		if n := eval[int](p, `document.querySelectorAll("#offers > div").length`); n < 9 {
 			t.Errorf("%s: the page tells %d things", tt.name, n)
 		}
 	}

@@ -11,33 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/chromedp"
-
-	"litefront/host/web"
-	"litefront/internal/browsertest"
 	"litefront/searchcore/trial"
 )
-
-// press presses a key where the focus is.
-func (p tab) press(key, code string, number int64, text string) {
-	p.t.Helper()
-	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
-		params := input.DispatchKeyEventParams{Type: kind, Key: key, Code: code, WindowsVirtualKeyCode: number}
-		if kind == input.DispatchKeyEventTypeKeyDown {
-			params.Text = text
-		}
-		if _, err := chromedp.Call(p.ctx, input.DispatchKeyEvent, params); err != nil {
-			p.t.Fatal(err)
-		}
-	}
-}
-
-// focus puts the focus on the first element that a selector finds.
-func (p tab) focus(selector string) {
-	p.t.Helper()
-	p.until(fmt.Sprintf(`(document.querySelector(%q)?.focus(), document.activeElement.matches(%[1]q))`, selector))
-}
 
 // frontUnder lists the frontier that the command line finds under constraints.
 func (s sandbox) frontUnder(study string, constraints ...string) (ids []string) {
@@ -68,12 +43,7 @@ func (s sandbox) frontUnder(study string, constraints ...string) (ids []string) 
 // TestPageCandidates looks at an imported study in every way that the page has, and
 // compares what it shows with the journal and with what the command line makes of it.
 func TestPageCandidates(t *testing.T) {
-	if testing.Short() {
-		t.Skip("opens a browser")
-	}
-	if _, err := web.Dist(); err != nil {
-		t.Skip(err)
-	}
+	pageDist(t)
 	s := newSandbox(t)
 	const n = 52
 	s.must(quick("--budget", fmt.Sprint(n), "--strategy", "random", "--study", "tiny.jsonl", "--trial-time", "5ms")...)
@@ -102,12 +72,8 @@ func TestPageCandidates(t *testing.T) {
 		return slices.Compact(list)
 	}
 
-	p := tab{t, browsertest.New(t, 3*time.Minute)}
-	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
-	p.state("idle")
-	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{s.path("tiny.jsonl")}))
-	p.measured(n)
-	p.until(`!document.getElementById("export").disabled && document.querySelectorAll("#frontier [data-arch]").length > 0`)
+	p := openPage(t, 3*time.Minute, s.serving())
+	p.bring(s.path("tiny.jsonl"), n)
 	frontier := func() []string {
 		ids := p.frontier()
 		slices.Sort(ids)
@@ -125,7 +91,7 @@ func TestPageCandidates(t *testing.T) {
 	p.until(fmt.Sprintf(`document.querySelectorAll("#frontier [data-arch]").length === %d`, n))
 	sorted := func(objective int, descending bool) []float64 {
 		var list []float64
-		for _, n := range browsertest.Eval[[]int](t, p.ctx, `[...document.querySelectorAll("#frontier [data-trial]")].map((e) => Number(e.dataset.trial))`) {
+		for _, n := range eval[[]int](p, `[...document.querySelectorAll("#frontier [data-trial]")].map((e) => Number(e.dataset.trial))`) {
 			i := slices.IndexFunc(measured, func(m trial.Measured) bool { return m.Number == n })
 			if i < 0 {
 				t.Fatalf("the table has a trial %d, which is not measured", n)
@@ -138,18 +104,18 @@ func TestPageCandidates(t *testing.T) {
 		return list
 	}
 	const header = `#frontier [data-sort="decoder_params"]`
-	p.do(chromedp.Click(chromedp.CSS(header)))
+	p.clickOn(header)
 	p.until(`document.querySelector('th[aria-sort="ascending"]')?.innerText.includes("decoder parameters")`)
 	if got := sorted(0, false); len(got) != n || !slices.IsSorted(got) {
 		t.Errorf("sorted by parameters, the table lists %v", got)
 	}
 	p.focus(header)
-	p.press("Enter", "Enter", 13, "\r")
+	p.key(kb.Enter)
 	p.until(`document.querySelector('th[aria-sort="descending"]')?.innerText.includes("decoder parameters")`)
 	if got := sorted(0, true); len(got) != n || !slices.IsSorted(got) {
 		t.Errorf("sorted by parameters from the most, the table lists %v", got)
 	}
-	p.do(chromedp.Click(chromedp.CSS(header)))
+	p.clickOn(header)
 	p.until(`document.querySelectorAll('th[aria-sort$="ending"]').length === 0`)
 
 	// Another column, and a filter.
@@ -181,7 +147,7 @@ func TestPageCandidates(t *testing.T) {
 	p.until(fmt.Sprintf(`litefrontChart.data(1).infeasible.length === %d && litefrontChart.data(1).frontier.length === %d`, outside, len(want)))
 	// The keyboard moves them too; at the loosest end they bound nothing.
 	p.focus("#bound-response_ms")
-	p.press("End", "End", 35, "")
+	p.key(kb.End)
 	p.until(`document.getElementById("bound-response_ms").getAttribute("aria-valuetext") === "any"`)
 	p.click("clear-bounds")
 	p.until(`!document.getElementById("frontier-title").innerText.includes("within the bounds")`)
@@ -200,29 +166,29 @@ func TestPageCandidates(t *testing.T) {
 			chosen = append(chosen, archs[number])
 		}
 		p.focus(fmt.Sprintf("#compare-%d", number))
-		p.press(" ", "Space", 32, " ")
+		p.key(" ")
 		p.until(fmt.Sprintf(`document.querySelectorAll("#compare [data-compared]").length === %d`, len(chosen)))
 	}
 	p.until(`document.getElementById("errors").innerText.includes("remove one")`)
 	const compared = `[...document.querySelectorAll("#compare [data-compared]")].map((e) => e.dataset.compared)`
-	if got := browsertest.Eval[[]string](t, p.ctx, compared); !slices.Equal(got, chosen) {
+	if got := eval[[]string](p, compared); !slices.Equal(got, chosen) {
 		t.Errorf("%v are compared, want %v", got, chosen)
 	}
-	if browsertest.Eval[bool](t, p.ctx, fmt.Sprintf(`document.getElementById("compare-%d").checked`, measured[n-5].Number)) {
+	if eval[bool](p, fmt.Sprintf(`document.getElementById("compare-%d").checked`, measured[n-5].Number)) {
 		t.Error("the fifth stays ticked")
 	}
 	first, second := measured[n-1].Values[0], measured[n-2].Values[0]
 	ratio := fmt.Sprintf("%.2f×", second/first)
 	p.until(fmt.Sprintf(`document.querySelector('#compare [data-line="decoder parameters (proxy)"]').innerText.includes(%q)`, ratio))
-	if drawn := browsertest.Eval[int](t, p.ctx, `[...document.querySelectorAll("#compare .bars")].filter((e) => e.getTotalLength() > 10 && e.getBoundingClientRect().width > 5).length`); drawn != 4 {
+	if drawn := eval[int](p, `[...document.querySelectorAll("#compare .bars")].filter((e) => e.getTotalLength() > 10 && e.getBoundingClientRect().width > 5).length`); drawn != 4 {
 		t.Errorf("%d of 4 candidates are drawn", drawn)
 	}
-	p.do(chromedp.Click(chromedp.CSS("#compare [data-compared] button")))
+	p.clickOn("#compare [data-compared] button")
 	p.until(fmt.Sprintf(`%s.join() === %q`, compared, strings.Join(chosen[1:], ",")))
-	p.do(chromedp.Click(chromedp.CSS("#errors .dismiss")))
+	p.clickOn("#errors .dismiss")
 
 	// What matters, and how the hypervolume grew.
-	shares := browsertest.Eval[[]string](t, p.ctx, `[...document.querySelectorAll("#importance [data-dimension] .value")].map((e) => e.innerText)`)
+	shares := eval[[]string](p, `[...document.querySelectorAll("#importance [data-dimension] .value")].map((e) => e.innerText)`)
 	if len(shares) < 9 || len(shares)%3 != 0 || slices.ContainsFunc(shares, func(text string) bool { return !strings.HasSuffix(text, " %") }) {
 		t.Errorf("the dimensions explain %q", shares)
 	}
@@ -230,10 +196,8 @@ func TestPageCandidates(t *testing.T) {
 		const tile = [...document.querySelectorAll(".tile")].find((e) => e.innerText.includes("hypervolume")).querySelector("dd").innerText;
 		return Number(tile) > 0 && document.getElementById("volume-now").innerText.includes("now " + tile + ",");
 	})()`)
-	if !browsertest.Eval[bool](t, p.ctx, `document.querySelector("#volume .plot-line").getTotalLength() > 400 && document.querySelector("#volume .plot-line").getBoundingClientRect().width > 100`) {
+	if !eval[bool](p, `document.querySelector("#volume .plot-line").getTotalLength() > 400 && document.querySelector("#volume .plot-line").getBoundingClientRect().width > 100`) {
 		t.Error("the hypervolume is not plotted")
 	}
-	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
-		t.Errorf("the page complains: %s", errs)
-	}
+	p.noComplaints()
 }

@@ -11,9 +11,6 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
-
-	"litefront/host/web"
-	"litefront/internal/browsertest"
 )
 
 // drag moves files over the page, and waits until it says where to drop them.
@@ -46,24 +43,17 @@ func (p tab) dispatch(kind input.DispatchDragEventType, paths []string) {
 func (p tab) complaint(text string) {
 	p.t.Helper()
 	p.until(fmt.Sprintf(`document.querySelectorAll("#errors .error-text").length === 1 && document.querySelector("#errors .error-text").innerText.includes(%q)`, text))
-	p.do(chromedp.Click(chromedp.CSS("#errors .dismiss")))
+	p.clickOn("#errors .dismiss")
 	p.until(`document.getElementById("errors").hidden`)
 }
 
 // TestPageDrop drops files on the page: a journal is imported, a model becomes a
 // reference of the search that starts next, and the rest is refused.
 func TestPageDrop(t *testing.T) {
-	if testing.Short() {
-		t.Skip("what runs here is mostly a browser")
-	}
-	if _, err := web.Dist(); err != nil {
-		t.Skip(err)
-	}
-	p := tab{t, browsertest.New(t, 3*time.Minute)}
+	pageDist(t)
 	s := newSandbox(t)
 	s.must(quick("--budget", "4", "--study", "home.jsonl")...)
-	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
-	p.state("idle")
+	p := openPage(t, 3*time.Minute, s.serving())
 
 	folder := filepath.Join(s.dir, "folder")
 	if err := os.Mkdir(folder, 0o755); err != nil {
@@ -71,10 +61,10 @@ func TestPageDrop(t *testing.T) {
 	}
 	// Away again, which the browser's protocol has no way to do.
 	p.drag(s.path("home.jsonl"))
-	browsertest.Eval[bool](t, p.ctx, `document.body.dispatchEvent(new DragEvent("dragleave", {bubbles: true, relatedTarget: document.body}))`)
+	eval[bool](p, `document.body.dispatchEvent(new DragEvent("dragleave", {bubbles: true, relatedTarget: document.body}))`)
 	p.do(chromedp.Sleep(300 * time.Millisecond))
 	p.until(`!document.getElementById("drop-hint").hidden`) // only from one element to another
-	browsertest.Eval[bool](t, p.ctx, `document.body.dispatchEvent(new DragEvent("dragleave", {bubbles: true}))`)
+	eval[bool](p, `document.body.dispatchEvent(new DragEvent("dragleave", {bubbles: true}))`)
 	p.until(`document.getElementById("drop-hint").hidden`)
 
 	p.drop(s.path("home.jsonl"), s.path("tiny.json"))
@@ -96,7 +86,7 @@ func TestPageDrop(t *testing.T) {
 	p.measured(6)
 	p.state("idle")
 	p.until(`document.getElementById("references").parentElement.hidden && litefrontChart.data(1).overlay.length === 1`)
-	if n := browsertest.Eval[int](t, p.ctx, `litefrontChart.data(1).overlay[0].trial`); n != 5 {
+	if n := eval[int](p, `litefrontChart.data(1).overlay[0].trial`); n != 5 {
 		t.Errorf("the reference is trial %d, want 5, the first of this session", n)
 	}
 }

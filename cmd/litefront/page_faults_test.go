@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 
 	"litefront/host/web"
@@ -78,7 +77,7 @@ func (p faultyPage) wantMessages(want ...string) {
 	p.t.Helper()
 	p.until(fmt.Sprintf(`document.querySelectorAll("#errors .error-text").length === %d`, len(want)))
 	p.do(chromedp.Sleep(250 * time.Millisecond)) // for one more that should not come
-	got := browsertest.Eval[[]string](p.t, p.ctx, `[...document.querySelectorAll("#errors .error-text")].map(e => e.innerText)`)
+	got := eval[[]string](p, `[...document.querySelectorAll("#errors .error-text")].map(e => e.innerText)`)
 	if !slices.EqualFunc(got, want, strings.Contains) {
 		p.t.Errorf("the page says %q, want %q", got, want)
 	}
@@ -87,7 +86,7 @@ func (p faultyPage) wantMessages(want ...string) {
 // dismiss takes the only message away.
 func (p faultyPage) dismiss() {
 	p.t.Helper()
-	p.do(chromedp.Click(chromedp.CSS("#errors .dismiss")))
+	p.clickOn("#errors .dismiss")
 	p.wantMessages()
 }
 
@@ -111,23 +110,13 @@ func (p faultyPage) search(n int) {
 
 func (p faultyPage) text(selector string) string {
 	p.t.Helper()
-	return browsertest.Eval[string](p.t, p.ctx, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
+	return eval[string](p, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
 }
-
-// reload opens the page anew.
-func (p faultyPage) reload() { p.t.Helper(); p.do(chromedp.Reload()) }
 
 // TestPageFaults breaks what the page stands on. Each fault makes one message,
 // and what was measured stays.
 func TestPageFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("searches in a browser take a minute")
-	}
-	dist, err := web.Dist()
-	if err != nil {
-		t.Skip(err)
-	}
-	handler, err := web.Handler(dist)
+	handler, err := web.Handler(pageDist(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +156,7 @@ func TestPageFaults(t *testing.T) {
 			server := httptest.NewServer(site) // a new origin, with nothing stored
 			t.Cleanup(server.Close)
 			p := faultyPage{tab{t, ctx}, site}
-			p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(server.URL))
+			p.open(server.URL)
 			tt.run(p)
 			p.do(chromedp.Navigate("about:blank")) // ends its worker
 		})
@@ -197,7 +186,7 @@ func newerStudy(p faultyPage) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`new Promise((resolve, reject) => {
+	eval[bool](p, fmt.Sprintf(`new Promise((resolve, reject) => {
 		const request = indexedDB.open("litefront");
 		request.onerror = () => reject(request.error);
 		request.onsuccess = () => {
@@ -212,24 +201,16 @@ func newerStudy(p faultyPage) {
 	p.start("2")
 	p.wantMessages("the kept study cannot be read: line 1: event version")
 
-	dir := p.t.TempDir()
-	if _, err := chromedp.Call(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir,
-	}); err != nil {
-		p.t.Fatal(err)
-	}
-	p.until(`!document.getElementById("export").disabled`)
-	p.click("export")
-	exported := waitForFile(p.t, dir, "jsonl")
-	if data, err := os.ReadFile(exported); err != nil || string(data) != string(line)+"\n" {
-		p.t.Errorf("exported %q, %v; want %q", data, err, line)
+	dir := p.keepDownloads()
+	if data := p.downloaded(dir, "export", "*.jsonl"); string(data) != string(line)+"\n" {
+		p.t.Errorf("exported %q; want %q", data, line)
 	}
 
 	other := filepath.Join(dir, "other")
 	if err := os.WriteFile(other, []byte("lines\n"), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{other}))
+	p.upload(other)
 	p.until(`!document.querySelector(".confirm").hidden`) // it asks before it replaces
 	p.click("decline")
 	p.until(`document.querySelector(".confirm").hidden`)
@@ -309,14 +290,14 @@ func notIsolated(p faultyPage) {
 
 func twoTabs(p faultyPage) {
 	p.state("idle")
-	browsertest.Eval[bool](p.t, p.ctx, `new Promise((taken) => navigator.locks.request("litefront-search", () => {
+	eval[bool](p, `new Promise((taken) => navigator.locks.request("litefront-search", () => {
 		taken(true);
 		return new Promise((release) => { globalThis.release = release; });
 	}))`)
 	p.start("1")
 	p.wantMessages("another tab is searching")
 	p.state("idle")
-	browsertest.Eval[bool](p.t, p.ctx, `release(), true`)
+	eval[bool](p, `release(), true`)
 	p.search(1)
 }
 
@@ -326,10 +307,10 @@ func inBackground(p faultyPage) {
 	p.state("idle")
 	hide := func(hidden bool) {
 		p.t.Helper()
-		browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %v, configurable: true}),
+		eval[bool](p, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %v, configurable: true}),
 			document.dispatchEvent(new Event("visibilitychange"))`, hidden))
 	}
-	browsertest.Eval[bool](p.t, p.ctx, `navigator.storage.persist = async () => { globalThis.asked = (globalThis.asked ?? 0) + 1; return false; }, true`)
+	eval[bool](p, `navigator.storage.persist = async () => { globalThis.asked = (globalThis.asked ?? 0) + 1; return false; }, true`)
 	p.start("1000")
 	p.state("searching")
 	hide(true)
@@ -344,7 +325,7 @@ func inBackground(p faultyPage) {
 	p.until(`!document.getElementById("status").innerText.includes("background")`)
 	p.click("stop")
 	p.state("idle")
-	if n := browsertest.Eval[int](p.t, p.ctx, `globalThis.asked`); n != 1 {
+	if n := eval[int](p, `globalThis.asked`); n != 1 {
 		p.t.Errorf("the browser was asked %d times to keep the study", n)
 	}
 	p.wantMessages()

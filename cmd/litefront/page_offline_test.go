@@ -97,15 +97,13 @@ func (p tab) runs(build string) {
 	p.t.Helper()
 	want := build + " idle"
 	got := ""
-	for range 300 {
+	if !eventually(func() bool {
 		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`getComputedStyle(document.documentElement).getPropertyValue("--build").trim() + " " + document.documentElement.dataset.state`))
-		if err == nil && text == want {
-			return
-		}
 		got = fmt.Sprint(text, " ", err)
-		time.Sleep(100 * time.Millisecond)
+		return err == nil && text == want
+	}) {
+		p.t.Fatalf("the page is %q; want %q", got, want)
 	}
-	p.t.Fatalf("the page is %q; want %q", got, want)
 }
 
 const offered = `!document.getElementById("take-build").hidden`
@@ -113,17 +111,11 @@ const offered = `!document.getElementById("take-build").hidden`
 // TestPageOffline visits the page once, stops its server, and searches; and then
 // follows it from build to build, none of which may get files of another.
 func TestPageOffline(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a search in a browser takes seconds")
-	}
-	dist, err := web.Dist()
-	if err != nil {
-		t.Skip(err)
-	}
+	dist := pageDist(t)
 	site := &buildSite{t: t, address: "127.0.0.1:0"}
 	site.serve(dist)
 	p := tab{t, browsertest.New(t, 3*time.Minute, "net::ERR_CONNECTION_REFUSED")}
-	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(site.url()))
+	p.open(site.url())
 	p.runs("")
 
 	// The browser would install it.
@@ -136,13 +128,13 @@ func TestPageOffline(t *testing.T) {
 	}
 
 	// What it loaded is kept, and what a search loads later.
-	browsertest.Eval[bool](t, p.ctx, `navigator.serviceWorker.ready.then(() => true)`)
-	kept := browsertest.Eval[[]string](t, p.ctx, `(async () => {
+	eval[bool](p, `navigator.serviceWorker.ready.then(() => true)`)
+	kept := eval[[]string](p, `(async () => {
 		const names = await caches.keys();
 		const requests = await (await caches.open(names[0])).keys();
 		return names.slice(1).concat(requests.map((r) => new URL(r.url).pathname.slice(1)));
 	})()`)
-	loaded := browsertest.Eval[[]string](t, p.ctx, `performance.getEntriesByType("resource").map((e) => new URL(e.name).pathname.slice(1))`)
+	loaded := eval[[]string](p, `performance.getEntriesByType("resource").map((e) => new URL(e.name).pathname.slice(1))`)
 	for _, name := range append(loaded, "index.html", "engine.js", "thread.js", "icon-512.png") {
 		if !slices.Contains(kept, name) && name != "sw.js" {
 			t.Errorf("%s is not kept: %q", name, kept)
@@ -163,45 +155,43 @@ func TestPageOffline(t *testing.T) {
 	}
 	p.do(chromedp.Navigate(site.url()))
 	p.runs("")
-	if !browsertest.Eval[bool](t, p.ctx, `crossOriginIsolated && performance.getEntriesByType("navigation")[0].workerStart > 0`) {
+	if !eval[bool](p, `crossOriginIsolated && performance.getEntriesByType("navigation")[0].workerStart > 0`) {
 		t.Error("without its server the page is not isolated, or not from its service worker")
 	}
 	p.fill("prompt", "16")
-	p.fill("threads", browsertest.Eval[string](t, p.ctx, `String(Math.min(2, navigator.hardwareConcurrency))`))
+	p.fill("threads", eval[string](p, `String(Math.min(2, navigator.hardwareConcurrency))`))
 	p.fill("budget", "1")
 	p.click("start")
 	p.measured(1)
 	p.runs("")
-	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
-		t.Errorf("the page complains: %s", errs)
-	}
+	p.noComplaints()
 
 	// Another build is offered, and taken by a click. Before that nothing of it is seen.
 	site.serve(rebuilt(t, dist, "2"))
-	p.do(chromedp.Reload())
+	p.reload()
 	p.runs("")
 	p.until(offered)
 	p.runs("")
 	p.click("take-build")
 	p.runs("2")
 	p.measured(1)
-	if names := browsertest.Eval[[]string](t, p.ctx, `caches.keys()`); len(names) != 1 || names[0] != "litefront-"+buildName("2") {
+	if names := eval[[]string](p, `caches.keys()`); len(names) != 1 || names[0] != "litefront-"+buildName("2") {
 		t.Errorf("there are the caches %q", names)
 	}
 
 	// Or by the next visit.
 	site.stop()
 	site.serve(rebuilt(t, dist, "3"))
-	p.do(chromedp.Reload())
+	p.reload()
 	p.runs("2")
 	p.until(offered)
-	p.do(chromedp.Reload())
+	p.reload()
 	p.runs("3")
 
 	// Not while another tab runs the build before.
 	site.stop()
 	site.serve(rebuilt(t, dist, "4"))
-	p.do(chromedp.Reload())
+	p.reload()
 	p.runs("3")
 	p.until(offered)
 	ctx, closeTab := chromedp.NewContext(p.ctx)
@@ -213,7 +203,7 @@ func TestPageOffline(t *testing.T) {
 	p.runs("3")
 	closeTab()
 	p.do(chromedp.Sleep(500 * time.Millisecond)) // the browser takes its time to close it
-	p.do(chromedp.Reload())
+	p.reload()
 	p.runs("4")
 	p.do(chromedp.Navigate("about:blank"))
 
@@ -224,11 +214,10 @@ func TestPageOffline(t *testing.T) {
 	defer closeTab()
 	other = tab{t, ctx}
 	other.do(chromedp.Navigate(site.url()))
-	for range 300 {
-		if title, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.title`)); err == nil && title == "other" {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+	if !eventually(func() bool {
+		title, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.title`))
+		return err == nil && title == "other"
+	}) {
+		t.Error("another program's page is hidden by the one that is kept")
 	}
-	t.Error("another program's page is hidden by the one that is kept")
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,62 +18,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/chromedp"
-
-	"litefront/host/web"
-	"litefront/internal/browsertest"
 	"litefront/ui/store"
 )
-
-// keepDownloads has the browser put downloads into a folder, which is returned.
-func (p tab) keepDownloads() (dir string) {
-	p.t.Helper()
-	dir = p.t.TempDir()
-	if _, err := chromedp.Call(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir,
-	}); err != nil {
-		p.t.Fatal(err)
-	}
-	return dir
-}
-
-// downloaded clicks, and returns the file of that name that comes of it.
-func (p tab) downloaded(dir, id, name string) []byte {
-	p.t.Helper()
-	p.until(fmt.Sprintf(`!document.getElementById(%q).disabled`, id))
-	p.do(chromedp.Click(chromedp.CSS(fmt.Sprintf(`[id=%q]`, id))))
-	for range 200 {
-		// A file has its name once it is whole.
-		if data, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
-			return data
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	names, _ := filepath.Glob(filepath.Join(dir, "*"))
-	p.t.Fatalf("%s was not downloaded, there are %q; the page says %q", name, names, browsertest.Eval[string](p.t, p.ctx, `document.getElementById("errors").innerText`))
-	return nil
-}
 
 // TestPageTakeHome takes a study home as reports and a plot, and a model as files. All
 // are compared with what the command line writes of the same study. What is imported
 // and makes no sense leaves it as it was.
 func TestPageTakeHome(t *testing.T) {
-	if testing.Short() {
-		t.Skip("what runs here is mostly a browser")
-	}
-	if _, err := web.Dist(); err != nil {
-		t.Skip(err)
-	}
-	p := tab{t, browsertest.New(t, 3*time.Minute)}
+	pageDist(t)
 	s := newSandbox(t)
 	s.must(quick("--budget", "24", "--study", "home.jsonl", "--overlay", "tiny.json", "--out", "results")...)
-	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.serving()))
+	p := openPage(t, 3*time.Minute, s.serving())
 	dir := p.keepDownloads()
-	p.state("idle")
-	p.upload(s.path("home.jsonl"))
-	p.measured(25)
-	p.until(`!document.getElementById("start").disabled`)
+	p.bring(s.path("home.jsonl"), 25)
 
 	for id, names := range map[string][2]string{
 		"save-csv":  {"litefront-tiny-seed-1.csv", "trials.csv"},
@@ -98,15 +54,13 @@ func TestPageTakeHome(t *testing.T) {
 	p.click("start")
 	p.state("searching")
 	p.until(`document.getElementById("take-note").innerText.includes("Pause the search") && document.getElementById("save-csv").disabled`)
-	if n := browsertest.Eval[int](t, p.ctx, `document.querySelectorAll(".files button").length`); n != 0 {
+	if n := eval[int](p, `document.querySelectorAll(".files button").length`); n != 0 {
 		t.Errorf("%d files are on offer while a search runs", n)
 	}
 	p.click("pause")
 	p.state("paused")
 	p.until(`document.querySelectorAll(".files button:enabled").length === 6`)
-	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
-		t.Errorf("the page complains: %s", errs)
-	}
+	p.noComplaints()
 }
 
 var fraction = regexp.MustCompile(`[0-9]+\.[0-9]+(e[-+]?[0-9]+)?`)
@@ -123,12 +77,6 @@ func toTenDigits(report []byte) string {
 	})
 }
 
-func (p tab) upload(path string) {
-	p.t.Helper()
-	p.until(`!document.getElementById("import").disabled`)
-	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{path}))
-}
-
 // checkModels takes all files of a member of the frontier home.
 func (p tab) checkModels(s sandbox, dir string) {
 	p.t.Helper()
@@ -140,9 +88,9 @@ func (p tab) checkModels(s sandbox, dir string) {
 	}
 	s.write("member.json", string(config))
 	s.must("export", "member.json", "--format", "wasm,onnx,hf,pytorch", "--prompt", "32", "--context", "48", "--out", "member")
-	p.do(chromedp.Click(chromedp.CSS(fmt.Sprintf(`#frontier [data-arch=%q]`, a.ID()))))
+	p.clickOn(fmt.Sprintf(`#frontier [data-arch=%q]`, a.ID()))
 	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, a.ID()))
-	if note := browsertest.Eval[string](p.t, p.ctx, `document.querySelector(".take-home").innerText`); !strings.Contains(note, "Untrained weights") {
+	if note := eval[string](p, `document.querySelector(".take-home").innerText`); !strings.Contains(note, "Untrained weights") {
 		p.t.Errorf("beside the files stands %q", note)
 	}
 	for _, name := range []string{"model.wasm", "model.json", "model.onnx", "config.json", "model.safetensors", "model.py"} {
@@ -150,7 +98,7 @@ func (p tab) checkModels(s sandbox, dir string) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		about := browsertest.Eval[string](p.t, p.ctx, fmt.Sprintf(`document.getElementById("take-%s").parentElement.innerText`, name))
+		about := eval[string](p, fmt.Sprintf(`document.getElementById("take-%s").parentElement.innerText`, name))
 		if !strings.Contains(about, store.Size(int64(len(want)))+": ") {
 			p.t.Errorf("%s of %d bytes is announced as %q", name, len(want), about)
 		}
@@ -194,7 +142,7 @@ func (p tab) checkSVG(file []byte) {
 			}
 		}
 	}
-	box := browsertest.Eval[[]float64](p.t, p.ctx, `(() => { const b = document.querySelector(".chart-canvas").getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()`)
+	box := eval[[]float64](p, `(() => { const b = document.querySelector(".chart-canvas").getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()`)
 	if want := fmt.Sprintf("%.0f %.0f", math.Floor(box[2]), math.Floor(box[3])); width+" "+height != want {
 		p.t.Errorf("the saved plot is %s × %s, the chart %s", width, height, want)
 	}
@@ -203,7 +151,7 @@ func (p tab) checkSVG(file []byte) {
 			p.t.Errorf("the saved plot does not say %q: %q", want, words)
 		}
 	}
-	drawn := browsertest.Eval[[][]float64](p.t, p.ctx, `litefrontChart.data(1).frontier.map((point) => litefrontChart.locate(1, point.trial))`)
+	drawn := eval[[][]float64](p, `litefrontChart.data(1).frontier.map((point) => litefrontChart.locate(1, point.trial))`)
 	if len(drawn) == 0 {
 		p.t.Fatal("the chart has no frontier")
 	}
@@ -234,21 +182,21 @@ func (p tab) checkMalformed(s sandbox) {
 		s.write(name, test.text)
 		p.upload(s.path(name))
 		p.until(fmt.Sprintf(`!document.querySelector(".confirm").hidden || document.getElementById("errors").innerText.includes(%q)`, test.want))
-		if browsertest.Eval[bool](p.t, p.ctx, `!document.querySelector(".confirm").hidden`) {
+		if eval[bool](p, `!document.querySelector(".confirm").hidden`) {
 			p.click("accept")
 		}
 		p.until(fmt.Sprintf(`[...document.querySelectorAll("#errors .error-text")].some((e) => e.innerText.includes(%q))`, test.want))
-		if n := browsertest.Eval[int](p.t, p.ctx, `document.querySelectorAll("#errors .error-text").length`); n != 1 {
+		if n := eval[int](p, `document.querySelectorAll("#errors .error-text").length`); n != 1 {
 			p.t.Errorf("%s: the page says %d lines", name, n)
 		}
-		p.do(chromedp.Click(chromedp.CSS("#errors .dismiss")))
+		p.clickOn("#errors .dismiss")
 		p.until(`document.querySelectorAll("#errors .error-text").length === 0`)
 	}
-	p.do(chromedp.Reload())
+	p.reload()
 	p.measured(25)
 	p.until(`!document.getElementById("start").disabled`)
 	if after := p.frontier(); !slices.Equal(after, before) {
 		p.t.Errorf("the frontier was %v, and after what made no sense is %v", before, after)
 	}
-	p.do(chromedp.Click(chromedp.CSS("#frontier [data-trial]")))
+	p.clickOn("#frontier [data-trial]")
 }

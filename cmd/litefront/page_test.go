@@ -3,154 +3,28 @@
 package main
 
 import (
-	"bufio"
-	"context"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"image/png"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 
-	"litefront/host/web"
-	"litefront/internal/browsertest"
 	"litefront/searchcore/trial"
 )
-
-// serving starts `litefront serve` and returns its URL.
-func (s sandbox) serving() string {
-	s.t.Helper()
-	cmd := s.command("serve", "--listen", "127.0.0.1:0")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt) // it may have ended already
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	_, url, ok := strings.Cut(strings.TrimSpace(line), "serving ")
-	if err != nil || !ok {
-		s.t.Fatalf("serve printed %q, %v", line, err)
-	}
-	return url
-}
-
-// tab is the page in a browser.
-type tab struct {
-	t   *testing.T
-	ctx context.Context
-}
-
-func (p tab) do(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	for _, a := range actions {
-		if err := chromedp.Do(p.ctx, a); err != nil {
-			p.t.Fatalf("%v; the page says %q", err, browsertest.Eval[string](p.t, p.ctx, `document.body.innerText.slice(0, 2000)`))
-		}
-	}
-}
-
-// until waits for a JavaScript condition.
-func (p tab) until(condition string) {
-	p.t.Helper()
-	ok := browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`new Promise(resolve => {
-		const end = performance.now() + 120000;
-		const check = () => {
-			if (%s) return resolve(true);
-			if (performance.now() > end) return resolve(false);
-			setTimeout(check, 50);
-		};
-		check();
-	})`, condition))
-	if !ok {
-		p.t.Fatalf("never came true: %s; the page says:\n%s", condition, browsertest.Eval[string](p.t, p.ctx, `document.body.innerText`))
-	}
-}
-
-func (p tab) state(state string) {
-	p.t.Helper()
-	p.until(fmt.Sprintf(`document.documentElement.dataset.state === %q`, state))
-}
-
-func (p tab) measured(n int) {
-	p.t.Helper()
-	p.until(fmt.Sprintf(`Number(document.documentElement.dataset.measured) >= %d`, n))
-}
-
-// fill types a value as a person would, so that the page hears of it.
-func (p tab) fill(id, value string) {
-	p.t.Helper()
-	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`(() => {
-		const e = document.getElementById(%q);
-		e.value = %q;
-		e.dispatchEvent(new Event("input", {bubbles: true}));
-		e.dispatchEvent(new Event("change", {bubbles: true}));
-		return true;
-	})()`, id, value))
-}
-
-// follow opens a link to a setup.
-func (p tab) follow(fragment string) {
-	p.t.Helper()
-	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`location.hash = %q, true`, fragment))
-}
-
-func (p tab) click(id string) { p.t.Helper(); p.do(chromedp.Click(chromedp.CSS("#" + id))) }
-
-// frontier lists the IDs of the architectures in the table.
-func (p tab) frontier() []string {
-	p.t.Helper()
-	return browsertest.Eval[[]string](p.t, p.ctx, `[...document.querySelectorAll("#frontier [data-arch]")].map(e => e.dataset.arch)`)
-}
-
-// screenshot takes a picture of the window scrolled to the element with the ID.
-func (p tab) screenshot(name, id string, width, height int64) {
-	p.t.Helper()
-	p.do(chromedp.EmulateViewport(width, height))
-	p.do(chromedp.Sleep(600 * time.Millisecond)) // the chart follows the window with a pause
-	browsertest.Eval[bool](p.t, p.ctx, fmt.Sprintf(`document.getElementById(%q).scrollIntoView(), true`, id))
-	p.do(chromedp.Sleep(100 * time.Millisecond))
-	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join("..", "..", "docs", name), picture, 0o644); err != nil {
-		p.t.Fatal(err)
-	}
-}
 
 // TestPage uses the page as a person would, in a real browser: a search, a click
 // on a point, a reload, a pause, and studies that move to the command line and
 // back. It takes the pictures in the README.
 func TestPage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a search in a browser takes a minute")
-	}
-	if _, err := web.Dist(); err != nil {
-		t.Skip(err)
-	}
-	p := tab{t, browsertest.New(t, 8*time.Minute)}
+	pageDist(t)
 	s := newSandbox(t)
-	downloads := t.TempDir()
-	url := s.serving()
-	p.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(url))
-	if _, err := chromedp.Call(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: downloads,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	p.state("idle")
+	p := openPage(t, 8*time.Minute, s.serving())
+	downloads := p.keepDownloads()
 
 	// A link fills in the form, and says what of it is wrong. A short prompt keeps
 	// candidates quick.
@@ -169,7 +43,7 @@ func TestPage(t *testing.T) {
 	p.measured(4)
 	p.click("pause")
 	p.state("paused")
-	paused := browsertest.Eval[int](t, p.ctx, `Number(document.documentElement.dataset.measured)`)
+	paused := eval[int](p, `Number(document.documentElement.dataset.measured)`)
 	p.click("pause") // continues
 	p.measured(max(21, paused+1))
 	p.state("idle") // the budget is spent
@@ -179,18 +53,18 @@ func TestPage(t *testing.T) {
 	}
 	// A dozen candidates make a model, and the model a frontier.
 	p.until(`/predicted in all/.test(document.getElementById("frontier-title").innerText)`)
-	if n := browsertest.Eval[int](t, p.ctx, `litefrontChart.data(1).predicted.length`); n < 3 {
+	if n := eval[int](p, `litefrontChart.data(1).predicted.length`); n < 3 {
 		t.Errorf("the chart shows %d predicted members", n)
 	}
 
 	// A click on a point of the chart shows its details.
-	last := browsertest.Eval[int](t, p.ctx, `Number([...document.querySelectorAll("#frontier [data-trial]")].at(-1).dataset.trial)`)
-	browsertest.Eval[bool](t, p.ctx, `document.getElementById("chart").scrollIntoView({block: "center"}), true`)
+	last := eval[int](p, `Number([...document.querySelectorAll("#frontier [data-trial]")].at(-1).dataset.trial)`)
+	eval[bool](p, `document.getElementById("chart").scrollIntoView({block: "center"}), true`)
 	p.do(chromedp.Sleep(300 * time.Millisecond))
-	at := browsertest.Eval[[]float64](t, p.ctx, fmt.Sprintf(`litefrontChart.locate(1, %d)`, last))
+	at := eval[[]float64](p, fmt.Sprintf(`litefrontChart.locate(1, %d)`, last))
 	p.do(chromedp.MouseClickXY(at[0], at[1]))
 	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, frontier[len(frontier)-1]))
-	if !browsertest.Eval[bool](t, p.ctx, `document.querySelector("#details .drawing").getBoundingClientRect().height > 5 && document.querySelector("#details .bars").getTotalLength() > 100`) {
+	if !eval[bool](p, `document.querySelector("#details .drawing").getBoundingClientRect().height > 5 && document.querySelector("#details .bars").getTotalLength() > 100`) {
 		t.Error("the layers are not drawn")
 	}
 	p.screenshot("page.png", "app", 1440, 900)
@@ -198,7 +72,7 @@ func TestPage(t *testing.T) {
 	p.do(chromedp.EmulateViewport(1440, 900))
 
 	// A reload brings the study back, and a larger budget continues it.
-	p.do(chromedp.Reload())
+	p.reload()
 	p.measured(23)
 	p.state("idle")
 	if again := p.frontier(); !slices.Equal(again, frontier) {
@@ -211,7 +85,7 @@ func TestPage(t *testing.T) {
 
 	// Logarithmic axes move what is not at their ends.
 	const where = `litefrontChart.locate(1, Number([...document.querySelectorAll("#frontier [data-trial]")].at(-2).dataset.trial)).join()`
-	linear := browsertest.Eval[string](t, p.ctx, where)
+	linear := eval[string](p, where)
 	p.click("log-axes")
 	p.until(fmt.Sprintf(`%s !== %q`, where, linear))
 	p.click("log-axes")
@@ -220,23 +94,12 @@ func TestPage(t *testing.T) {
 	p.fill("axis-y", "decoder_params")
 
 	// The plot is a picture of the chart.
-	p.click("save-plot")
-	plot, err := os.Open(waitForFile(t, downloads, "png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plot.Close()
-	if picture, err := png.Decode(plot); err != nil || picture.Bounds().Dx() < 400 || picture.Bounds().Dy() < 300 {
+	if picture, err := png.Decode(bytes.NewReader(p.downloaded(downloads, "save-plot", "*.png"))); err != nil || picture.Bounds().Dx() < 400 || picture.Bounds().Dy() < 300 {
 		t.Errorf("the saved plot: %v, %v", picture.Bounds(), err)
 	}
 
 	// The study goes to the command line,
-	p.click("export")
-	exported := waitForFile(t, downloads, "jsonl")
-	data, err := os.ReadFile(exported)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := p.downloaded(downloads, "export", "*.jsonl")
 	s.write("page.jsonl", string(data))
 	list := events(t, strings.NewReader(s.must("search", "--study", "page.jsonl", "--budget", "27", "--trial-time", "50ms", "--json")))
 	if n := count(list, trial.KindMeasured); n != 2 {
@@ -249,34 +112,32 @@ func TestPage(t *testing.T) {
 		t.Errorf("the page proposed %v, the command line %v", page, here)
 	}
 	// and comes back.
-	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{s.path("page.jsonl")}))
+	p.upload(s.path("page.jsonl"))
 	p.until(`!document.querySelector(".confirm").hidden || document.documentElement.dataset.measured === "27"`)
-	if browsertest.Eval[bool](t, p.ctx, `!document.querySelector(".confirm").hidden`) {
+	if eval[bool](p, `!document.querySelector(".confirm").hidden`) {
 		p.click("accept")
 	}
 	p.measured(27)
 	p.until(`!document.getElementById("start").disabled`)
 	// A constraint that comes late takes members from the frontier.
 	const peaks = `[...document.querySelectorAll('#frontier [data-label="peak memory"] .value')].map(e => parseFloat(e.innerText))`
-	middle := browsertest.Eval[float64](t, p.ctx, `Math.ceil(`+peaks+`.sort((a, b) => a - b)[1])`)
+	middle := eval[float64](p, `Math.ceil(`+peaks+`.sort((a, b) => a - b)[1])`)
 	p.fill("constraints", fmt.Sprintf("peak_mb<=%g", middle))
 	p.fill("budget", "28")
 	p.click("start")
 	p.measured(28)
 	p.state("idle")
 	p.until(`/infeasible/.test(document.getElementById("frontier-title").innerText)`)
-	for _, peak := range browsertest.Eval[[]float64](t, p.ctx, peaks) {
+	for _, peak := range eval[[]float64](p, peaks) {
 		if peak > middle {
 			t.Errorf("a member of the frontier takes %g MiB, more than %g", peak, middle)
 		}
 	}
 	// The link has the whole setup of what is kept.
-	if link := browsertest.Eval[string](t, p.ctx, `document.getElementById("link").hash`); !strings.Contains(link, "prompt=16") || !strings.Contains(link, "constraints=peak_mb") {
+	if link := eval[string](p, `document.getElementById("link").hash`); !strings.Contains(link, "prompt=16") || !strings.Contains(link, "constraints=peak_mb") {
 		t.Errorf("the link is %q", link)
 	}
-	if errs := browsertest.Eval[string](t, p.ctx, `document.getElementById("errors").innerText.trim()`); errs != "" {
-		t.Errorf("the page complains: %s", errs)
-	}
+	p.noComplaints()
 }
 
 // decodeLines reads the events of a journal, whose checksums the program checks.
@@ -290,21 +151,4 @@ func decodeLines(t *testing.T, data []byte) (list []trial.Event) {
 		list = append(list, e)
 	}
 	return list
-}
-
-// waitForFile returns the file that a download leaves in dir.
-func waitForFile(t *testing.T, dir, extension string) string {
-	t.Helper()
-	for range 100 {
-		names, err := filepath.Glob(filepath.Join(dir, "*."+extension))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(names) == 1 {
-			return names[0]
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("nothing was downloaded")
-	return ""
 }
