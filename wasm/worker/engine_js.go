@@ -141,6 +141,38 @@ func (p *program) Footprint() (measure.Footprint, error) {
 	return measure.Footprint{LinearBytes: int64(bytes)}, err
 }
 
+// ReadAt implements io.ReaderAt for the linear memory.
+func (p *program) ReadAt(b []byte, at int64) (int, error) {
+	view, err := p.view(at, len(b))
+	if err != nil {
+		return 0, err
+	}
+	n, err := safejs.CopyBytesToGo(b, view)
+	return n, thrown(err)
+}
+
+// WriteAt implements io.WriterAt for the linear memory.
+func (p *program) WriteAt(b []byte, at int64) (int, error) {
+	view, err := p.view(at, len(b))
+	if err != nil {
+		return 0, err
+	}
+	n, err := safejs.CopyBytesToJS(view, b)
+	return n, thrown(err)
+}
+
+// view is n bytes of the linear memory as an array.
+func (p *program) view(at int64, n int) (safejs.Value, error) {
+	view, err := p.engine.programs.Call("view", p.number, at, n)
+	return view, thrown(err)
+}
+
+// Ready implements generate.Program.
+func (p *program) Ready() error {
+	_, err := callFloat(p.engine.programs, "run", p.number, "ready")
+	return err
+}
+
 func (p *program) Close() error {
 	_, err := p.engine.programs.Call("close", p.number)
 	return thrown(err)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"litefront/kernels/export"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/study"
@@ -36,15 +37,18 @@ type Session struct {
 	// fails it sends nothing and returns that error.
 	PostFile func(text string, write func(io.Writer) error) error
 
+	file export.File // that came beside the command which is carried out; nil for none
+
 	mu   sync.Mutex
-	stop context.CancelFunc // ends the search under way; nil while idle
+	busy string             // what is under way; empty while idle
+	stop context.CancelFunc // ends it
 }
 
 // command is what one of the Do constants stands for.
 type command struct {
 	run func(*Session, search.Command) error
 	// idle says that it needs the kept study for itself, or would disturb what is
-	// measured, so not while searching.
+	// measured, so not while searching or generating.
 	idle bool
 }
 
@@ -57,15 +61,19 @@ var commands = map[string]command{
 	search.DoExport: {(*Session).export, false},
 	search.DoModel:  {(*Session).takeModel, true},
 	search.DoReport: {(*Session).takeReport, true},
+
+	search.DoGenerate: {(*Session).generate, true},
 }
 
-// Do carries out the JSON text of a search.Command. It is called by one
-// goroutine. A search goes on after it returns; DoStop ends it. Whatever goes
-// wrong, a panic included, the page is told in one line.
-func (s *Session) Do(text string) {
+// Do carries out the JSON text of a search.Command, with the file that came beside it
+// or nil. It is called by one goroutine. A search or a generation goes on after it
+// returns; DoStop ends it. Whatever goes wrong, a panic included, the page is told in
+// one line.
+func (s *Session) Do(text string, file export.File) {
 	defer s.recoverPanic()
 	c, err := parseCommand(text)
 	if err == nil {
+		s.file = file
 		err = s.do(c)
 	}
 	s.report(err)
@@ -73,8 +81,8 @@ func (s *Session) Do(text string) {
 
 func (s *Session) do(c search.Command) error {
 	known := commands[c.Do]
-	if known.idle && s.searching() {
-		return fmt.Errorf("%s: a search is under way; stop it first", c.Do)
+	if busy := s.underWay(); known.idle && busy != "" {
+		return fmt.Errorf("%s: %s is under way; stop it first", c.Do, busy)
 	}
 	return known.run(s, c)
 }
@@ -91,8 +99,9 @@ func parseCommand(text string) (search.Command, error) {
 		return search.Command{}, errors.New("command is not understood: something follows the JSON object")
 	}
 	if _, known := commands[c.Do]; !known {
-		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
-			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport)
+		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
+			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport,
+			search.DoGenerate)
 	}
 	return c, nil
 }
@@ -163,21 +172,23 @@ func (s *Session) start(c search.Command) error {
 	if s.Unfit != nil {
 		return s.Unfit
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.setStop(stop)
-	s.post(search.Message{State: search.StateSearching})
-	go s.search(ctx, *c.Request)
+	s.begin("a search", search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request) })
 	return nil
 }
 
-// search is a search from its first event to the idle state.
-func (s *Session) search(ctx context.Context, q search.Request) {
-	defer func() {
-		s.setStop(nil) // first, so that the page may start again as soon as it hears
-		s.post(search.Message{State: search.StateIdle})
+// begin has work done from the state to the idle one, and returns meanwhile.
+func (s *Session) begin(busy, state string, work func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	s.setStop(busy, stop)
+	s.post(search.Message{State: state})
+	go func() {
+		defer func() {
+			s.setStop("", nil) // first, so that the page may start again as soon as it hears
+			s.post(search.Message{State: search.StateIdle})
+		}()
+		defer s.recoverPanic()
+		s.report(work(ctx))
 	}()
-	defer s.recoverPanic()
-	s.report(s.run(ctx, q))
 }
 
 // reserve reserves the device until unlock, where that can be done.
@@ -188,7 +199,7 @@ func (s *Session) reserve() (unlock func(), err error) {
 	return s.Lock()
 }
 
-func (s *Session) run(ctx context.Context, q search.Request) error {
+func (s *Session) search(ctx context.Context, q search.Request) error {
 	unlock, err := s.reserve()
 	if err != nil {
 		return err
@@ -214,7 +225,7 @@ func (s *Session) run(ctx context.Context, q search.Request) error {
 	return err
 }
 
-// halt ends the search under way, which then says that the worker is idle.
+// halt ends what is under way, which then says that the worker is idle.
 func (s *Session) halt(search.Command) error {
 	s.mu.Lock()
 	stop := s.stop
@@ -264,21 +275,21 @@ func (s *Session) export(search.Command) error {
 	return nil
 }
 
-func (s *Session) searching() bool {
+// underWay says what is; empty for nothing.
+func (s *Session) underWay() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stop != nil
+	return s.busy
 }
 
-// setStop notes how the search that begins is stopped, or with nil that it has
-// ended.
-func (s *Session) setStop(stop context.CancelFunc) {
+// setStop notes what begins and how it is stopped, or with nil that it has ended.
+func (s *Session) setStop(busy string, stop context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stop != nil {
 		s.stop() // frees its context
 	}
-	s.stop = stop
+	s.busy, s.stop = busy, stop
 }
 
 func (s *Session) post(m search.Message) {

@@ -206,10 +206,10 @@ func TestNotUnderstood(t *testing.T) {
 		{`{"do":"open","speed":9}`, `unknown field "speed"`},
 		{`{"do":"start","request":{"budget":7}}`, "not understood"},
 		{`{}`, `command "" is unknown`},
-		{`{"do":"dance"}`, `command "dance" is unknown; use open, start, stop, forget, import, export, model or report`},
+		{`{"do":"dance"}`, `command "dance" is unknown; use open, start, stop, forget, import, export, model, report or generate`},
 	} {
 		w := newWorker(t, new(memory))
-		w.Do(test.text)
+		w.Do(test.text, nil)
 		wantError(t, w.take(), test.want)
 	}
 }
