@@ -101,6 +101,10 @@ var successors = map[string][]string{
 	"decline":    {"new-search", "import", "start"},
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
+
+	"try-generate": {"try-stop", "try-generate"},
+	"try-stop":     {"try-stop", "try-generate"},
+	"try-seeded":   {"weights"},
 }
 
 // successorsOf returns those of a control; nil if it needs none.

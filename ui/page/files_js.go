@@ -129,8 +129,31 @@ func (p *page) ImportFile() {
 	}
 }
 
-func (p *page) importFile() error {
-	input, err := element("import")
+func (p *page) importFile() error { return chosen("import", p.read) }
+
+// ChooseWeights takes the chosen file as the weights to generate with. It is read when
+// it is needed, by the worker.
+func (p *page) ChooseWeights() {
+	if err := chosen("weights", p.takeWeights); err != nil {
+		p.store.Fail("the file cannot be taken: " + err.Error())
+	}
+}
+
+func (p *page) takeWeights(file safejs.Value) error {
+	size, err := file.Get("size")
+	if err != nil {
+		return err
+	}
+	n, err := size.Float()
+	if err == nil && p.store.SetWeights(textOf(file, "name"), int64(n)) {
+		p.weights = file
+	}
+	return err
+}
+
+// chosen hands on the file that was chosen in an element, if one was.
+func chosen(id string, take func(file safejs.Value) error) error {
+	input, err := element(id)
 	if err != nil {
 		return err
 	}
@@ -145,7 +168,7 @@ func (p *page) importFile() error {
 	if err != nil {
 		return err
 	}
-	if err := p.read(file); err != nil {
+	if err := take(file); err != nil {
 		return err
 	}
 	return input.Set("value", "") // so that the same file can be chosen again

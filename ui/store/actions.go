@@ -5,7 +5,7 @@ import "litefront/kernels/search"
 // Open says what to send to a worker that was just started. What an earlier
 // worker told stays until this one tells of a study.
 func (s *Store) Open() search.Command {
-	s.begun, s.answered, s.dead, s.searching, s.due, s.exporting, s.silence = false, false, false, false, "", false, 0
+	s.begun, s.answered, s.dead, s.searching, s.generating, s.due, s.exporting, s.silence = false, false, false, false, false, "", false, 0
 	s.settled, s.reason = false, ""
 	return search.Command{Do: search.DoOpen}
 }
@@ -16,7 +16,7 @@ func (s *Store) Die(reason string) {
 	if s.dead {
 		return
 	}
-	s.dead, s.searching, s.due, s.exporting, s.Confirm = true, false, "", false, Confirm{}
+	s.dead, s.searching, s.generating, s.due, s.exporting, s.Confirm = true, false, false, "", false, Confirm{}
 	s.Fail(reason)
 }
 
@@ -33,6 +33,9 @@ func (s *Store) Start() (search.Command, bool) {
 		return search.Command{}, false
 	}
 	s.settled, s.reason, s.background, s.Errors = false, "", false, nil
+	if s.tried != nil {
+		s.tried.heard = true
+	}
 	return s.sending(search.Command{Do: search.DoStart, Request: q}), true
 }
 

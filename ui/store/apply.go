@@ -49,12 +49,17 @@ func (s *Store) Apply(m search.Message) {
 	if m.File != "" {
 		s.due = ""
 	}
+	if m.Generated != nil {
+		if err := s.generated(*m.Generated); err != nil {
+			s.Fail("the worker sent something wrong: " + err.Error())
+		}
+	}
 	s.kept = s.kept || m.Kept
 	switch m.State {
-	case "":
+	case "", search.StateGenerating: // which is due until the worker is idle
 	case search.StateIdle, search.StateSearching:
 		s.begun, s.answered, s.due = true, true, ""
-		s.searching = m.State == search.StateSearching
+		s.searching, s.generating = m.State == search.StateSearching, false
 		s.background = s.background || s.searching && s.hidden
 		s.openLink()
 	default:

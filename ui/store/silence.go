@@ -24,7 +24,7 @@ func (s *Store) Tick() (died bool) {
 
 // patience is how long the worker may be silent now; 0 for ever, since it owes
 // nothing. During a search it is silent for a candidate's time, and between a
-// command and its answer for the time of a single run, or of making a file. All are
+// command and its answer for the time of a single run, or of making or reading a file. All are
 // minutes where a slow phone runs, or writes, the largest models that fit.
 func (s *Store) patience() time.Duration {
 	switch {
@@ -32,7 +32,7 @@ func (s *Store) patience() time.Duration {
 		return 0
 	case !s.answered: // the search core is loaded and compiled first
 		return 2 * time.Minute
-	case s.due == search.DoImport, s.due == search.DoStop, s.due == search.DoModel, s.due == search.DoReport:
+	case s.due == search.DoImport, s.due == search.DoStop, s.due == search.DoModel, s.due == search.DoReport, s.due == search.DoGenerate:
 		return 2 * time.Minute
 	case s.due != "":
 		return 20 * time.Second

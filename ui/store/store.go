@@ -37,6 +37,7 @@ type Store struct {
 	Confirm Confirm
 	Axes    Axes // of the chart
 	Table   Table
+	Try     Try
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
 	// Dragging says that files are dragged over the page.
@@ -53,13 +54,14 @@ type Store struct {
 	linkWaits bool   // and that was said
 
 	// What the worker is up to, since it was started.
-	begun     bool // it told its device: its program runs
-	answered  bool // it told what is kept
-	dead      bool
-	searching bool
-	due       string        // command that it has yet to carry out; empty for none
-	exporting bool          // it has yet to say the journal
-	silence   time.Duration // since it said something
+	begun      bool // it told its device: its program runs
+	answered   bool // it told what is kept
+	dead       bool
+	searching  bool
+	generating bool          // a candidate does, or is about to
+	due        string        // command that it has yet to carry out; empty for none
+	exporting  bool          // it has yet to say the journal
+	silence    time.Duration // since it said something
 
 	kept       bool   // a study is, perhaps one that cannot be read
 	settled    bool   // the user ended the search, or it ended by itself
@@ -94,12 +96,13 @@ type Store struct {
 	budget         search.Budget
 	references     []arch.Architecture // that the next search measures first
 	offer          *offer              // of the model whose files were last looked at
+	tried          *tried              // nil for nothing
 }
 
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Presets: presets()}
+	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Try: firstTry(), Presets: presets()}
 	s.resetForm()
 	s.clear()
 	return s
@@ -143,6 +146,8 @@ func (s *Store) Status() string {
 		return "Loading the search core."
 	case s.Waiting() && p == Searching:
 		return "Ending the search."
+	case s.due == search.DoGenerate:
+		return "Generating."
 	case s.Waiting():
 		return "Waiting for the worker."
 	case p == Searching && s.measured < announceEvery:
@@ -150,17 +155,17 @@ func (s *Store) Status() string {
 	case p == Searching:
 		return fmt.Sprintf("Searching: %d measured.", s.measured/announceEvery*announceEvery) + s.disturbance()
 	case p == Paused:
-		return "Paused: " + counts + "." + s.disturbance()
+		return s.outcome() + "Paused: " + counts + "." + s.disturbance()
 	case s.Study == nil:
 		return "Ready."
 	case s.finished():
-		return "Budget spent: " + counts + "." + s.disturbance()
+		return s.outcome() + "Budget spent: " + counts + "." + s.disturbance()
 	case s.reason == search.DoneConverged:
-		return "The model agrees with what was measured: " + counts + "." + s.disturbance()
+		return s.outcome() + "The model agrees with what was measured: " + counts + "." + s.disturbance()
 	case s.reason == search.DoneExhausted:
-		return "Nothing left to propose: " + counts + "." + s.disturbance()
+		return s.outcome() + "Nothing left to propose: " + counts + "." + s.disturbance()
 	}
-	return "Stopped: " + counts + "." + s.disturbance()
+	return s.outcome() + "Stopped: " + counts + "." + s.disturbance()
 }
 
 // disturbance says what makes the last search's measurements doubtful: browsers
@@ -198,7 +203,7 @@ func (s *Store) clear() {
 	s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, nil, "", 0
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
-	s.predicted, s.predictedTotal = nil, 0
+	s.predicted, s.predictedTotal, s.tried = nil, 0, nil
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""
