@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -213,6 +214,31 @@ func TestWeights(t *testing.T) {
 	if command, _ := s.Generate(); command.File != "" {
 		t.Errorf("sends %+v", command)
 	}
+}
+
+// What is accepted as a prompt says nothing else.
+func FuzzParseIDs(f *testing.F) {
+	for _, text := range []string{"1, 2, 3", "1 2\t3\n", ",", "1;2", "-1", "0x10", "99999999999999999999", "1_000"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ids, err := parseIDs(text)
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\r\n") || len(err.Error()) > 300 {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		words := strings.Fields(strings.ReplaceAll(text, ",", " "))
+		if len(words) != len(ids) {
+			t.Fatalf("%q has %d ids, not %d", text, len(words), len(ids))
+		}
+		for i, word := range words {
+			if n, err := strconv.Atoi(word); err != nil || n != ids[i] {
+				t.Errorf("%q is read as %d", word, ids[i])
+			}
+		}
+	})
 }
 
 // A worker is not believed.

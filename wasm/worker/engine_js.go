@@ -7,6 +7,7 @@ import (
 	"github.com/hack-pad/safejs"
 
 	"litefront/kernels"
+	"litefront/kernels/generate"
 	"litefront/kernels/measure"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
@@ -121,6 +122,8 @@ type program struct {
 	engine *engine
 	number safejs.Value
 }
+
+var _ generate.Program = (*program)(nil)
 
 func (p *program) Run(c measure.Call) (int64, error) {
 	args := []any{p.number, c.Export, c.Arg}
