@@ -321,14 +321,25 @@ func (s *Store) setPredicted(e trial.Predicted) error {
 		}
 		predicted[i] = t
 	}
+	before := s.predicted
 	s.predicted, s.predictedTotal = predicted, e.Total
 	for _, t := range predicted {
 		t.Outside = s.outside(t)
 	}
-	if s.selected < 0 {
-		s.selected = 0
+	// The numbers mean others now.
+	numbers := map[string]int{}
+	for _, t := range predicted {
+		numbers[t.ArchID()] = t.Number
 	}
-	s.compared = slices.DeleteFunc(s.compared, func(n int) bool { return n < 0 }) // those numbers mean others now
+	if s.selected < 0 {
+		s.selected = numbers[before[-1-s.selected].ArchID()]
+	}
+	s.compared = slices.DeleteFunc(s.compared, func(n int) bool { return n < 0 && numbers[before[-1-n].ArchID()] == 0 })
+	for i, n := range s.compared {
+		if n < 0 {
+			s.compared[i] = numbers[before[-1-n].ArchID()]
+		}
+	}
 	s.Version++
 	return nil
 }
