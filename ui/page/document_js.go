@@ -102,15 +102,21 @@ var successors = map[string][]string{
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
 
-	"try-generate": {"try-stop", "try-generate"},
-	"try-stop":     {"try-stop", "try-generate"},
-	"try-seeded":   {"weights"},
+	"try-generate":    {"try-stop", "try-generate"},
+	"try-stop":        {"try-stop", "try-generate"},
+	"try-seeded":      {"weights"},
+	"clear-bounds":    {"bound-decoder_params", "axis-x"},
+	"table-more":      {"table-group"},
+	"drop-references": {"start", "pause"},
 }
 
 // successorsOf returns those of a control; nil if it needs none.
 func successorsOf(id string) []string {
-	if strings.HasPrefix(id, "take-") { // as those that save reports
+	switch {
+	case strings.HasPrefix(id, "take-"): // as those that save reports
 		return []string{id}
+	case strings.HasPrefix(id, "remove-"): // from the comparison
+		return []string{"compare-selected", "table-group"}
 	}
 	return successors[id]
 }
