@@ -109,6 +109,18 @@ func (p tab) runs(number string) {
 	}
 }
 
+// idleBuild waits until the page is idle, whether or not it reloads meanwhile, and
+// returns the build that it runs.
+func (p tab) idleBuild() (number string) {
+	p.t.Helper()
+	eventually(func() (idle bool) {
+		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](build+` + " " + document.documentElement.dataset.state`))
+		number, idle = strings.CutSuffix(text, " idle")
+		return err == nil && idle
+	})
+	return number
+}
+
 const offered = `!document.getElementById("take-build").hidden`
 
 // TestPageOffline visits the page once, stops its server, and searches; and then
@@ -207,8 +219,7 @@ func TestPageOffline(t *testing.T) {
 	closeTab()
 	if !eventually(func() bool { // the browser takes its time to close it
 		p.reload()
-		p.state("idle")
-		return eval[string](p, build) == "4"
+		return p.idleBuild() == "4"
 	}) {
 		t.Fatal("the build is not taken once no other tab runs the one before")
 	}
