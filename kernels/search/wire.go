@@ -17,6 +17,8 @@ type Command struct {
 	File     string             `json:"file,omitempty"`
 	Arch     *arch.Architecture `json:"arch,omitempty"`
 	Workload *trial.Workload    `json:"workload,omitempty"`
+	// Space is the TOML that DoSurvey is about. With a Workload it plans memory, too.
+	Space string `json:"space,omitempty"`
 }
 
 // The commands. A worker keeps one study.
@@ -29,6 +31,7 @@ const (
 	DoExport = "export" // say the kept study's journal
 	DoModel  = "model"  // hand over a file of a model, as package export names them
 	DoReport = "report" // hand over one of the files that report on the kept study
+	DoSurvey = "survey" // say what is in a search space
 )
 
 // The files of DoReport, which are those of `litefront search --out`.
@@ -63,6 +66,8 @@ type Message struct {
 	// File is the answer to DoModel or DoReport: the name of what comes beside this
 	// message as a Blob.
 	File string `json:"file,omitempty"`
+	// Surveyed is the answer to DoSurvey.
+	Surveyed *Surveyed `json:"surveyed,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 }

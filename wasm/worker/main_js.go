@@ -39,7 +39,8 @@ func Run() {
 		post(session.ErrorText(fmt.Errorf("the browser cannot measure: %w", thrown(err))))
 		return
 	}
-	s := session.Session{Target: engine, Unfit: unfit, Store: &store{}, Lock: lock, Post: post, PostFile: postFile}
+	s := session.Session{Target: engine, Unfit: unfit, Rested: engine.clock.Rest, Store: &store{}, Lock: lock, Post: post, PostFile: postFile}
+	engine.clock.Set = s.ClockSet
 	for text := range commands {
 		s.Do(text)
 	}
