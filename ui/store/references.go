@@ -23,9 +23,9 @@ func (s *Store) Drop(files int, folder bool) (read bool) {
 	case s.dead || !s.answered:
 		s.Fail("the page is not ready for a file; drop it again once it is")
 	case folder:
-		s.Fail("a folder was dropped; drop one file: a study's journal or a model's config.json")
+		s.Fail("a folder was dropped; drop one file: a study's journal, a space's TOML or a model's config.json")
 	case files != 1:
-		s.Fail(fmt.Sprintf("%d files were dropped; drop one: a study's journal or a model's config.json", files))
+		s.Fail(fmt.Sprintf("%d files were dropped; drop one: a study's journal, a space's TOML or a model's config.json", files))
 	default:
 		return true
 	}
