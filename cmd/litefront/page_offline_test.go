@@ -91,14 +91,17 @@ func rebuilt(t *testing.T, dist fs.FS, number string) fs.FS {
 	return files
 }
 
+// build is the JavaScript expression for the build that the page runs.
+const build = `getComputedStyle(document.documentElement).getPropertyValue("--build").trim()`
+
 // runs waits until the page runs a build and is idle, whether or not it reloads
 // meanwhile.
-func (p tab) runs(build string) {
+func (p tab) runs(number string) {
 	p.t.Helper()
-	want := build + " idle"
+	want := number + " idle"
 	got := ""
 	if !eventually(func() bool {
-		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`getComputedStyle(document.documentElement).getPropertyValue("--build").trim() + " " + document.documentElement.dataset.state`))
+		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](build+` + " " + document.documentElement.dataset.state`))
 		got = fmt.Sprint(text, " ", err)
 		return err == nil && text == want
 	}) {
@@ -175,7 +178,7 @@ func TestPageOffline(t *testing.T) {
 	p.click("take-build")
 	p.runs("2")
 	p.measured(1)
-	if names := eval[[]string](p, `caches.keys()`); len(names) != 1 || names[0] != "litefront-"+buildName("2") {
+	if names := eval[[]string](p, `caches.keys()`); len(names) != 1 || names[0] != "litefront / "+buildName("2") {
 		t.Errorf("there are the caches %q", names)
 	}
 
@@ -202,9 +205,13 @@ func TestPageOffline(t *testing.T) {
 	p.until(`document.getElementById("errors").innerText.includes("other tabs")`)
 	p.runs("3")
 	closeTab()
-	p.do(chromedp.Sleep(500 * time.Millisecond)) // the browser takes its time to close it
-	p.reload()
-	p.runs("4")
+	if !eventually(func() bool { // the browser takes its time to close it
+		p.reload()
+		p.state("idle")
+		return eval[string](p, build) == "4"
+	}) {
+		t.Fatal("the build is not taken once no other tab runs the one before")
+	}
 	p.do(chromedp.Navigate("about:blank"))
 
 	// And another program gets the address back.
