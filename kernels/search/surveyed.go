@@ -3,6 +3,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"litefront/searchcore/space"
 	"litefront/searchcore/space/survey"
@@ -63,5 +64,5 @@ func mistaken(err error) Surveyed {
 	if m := (*space.Mistake)(nil); errors.As(err, &m) {
 		return Surveyed{Mistake: m.Text, Line: m.Line}
 	}
-	return Surveyed{Mistake: err.Error()}
+	return Surveyed{Mistake: strings.TrimPrefix(err.Error(), "space: ")}
 }

@@ -201,7 +201,7 @@ func (s *Store) judge(name string) {
 		}
 	case FieldSpace:
 		if s.Form.Preset == OwnSpace {
-			_, err = s.ownSpace()
+			err = s.checkSpace()
 		}
 	case FieldPrompt:
 		_, err = s.promptLen()

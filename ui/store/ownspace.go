@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -36,6 +37,16 @@ func (s *Store) ownSpace() (space.Space, error) {
 		}
 	}
 	return s.own.space, s.own.err
+}
+
+// checkSpace reports what is wrong with the space that is written: what the worker found,
+// which may have taken it a while, or else what reading it shows.
+func (s *Store) checkSpace() error {
+	if s.survey.told.text == s.Form.Space && s.survey.answer.Mistake != "" {
+		return errors.New(mistake(s.survey.answer))
+	}
+	_, err := s.ownSpace()
+	return err
 }
 
 func errSpaceSize(n int) error {

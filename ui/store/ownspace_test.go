@@ -130,6 +130,19 @@ func TestOwnSpace(t *testing.T) {
 	}
 }
 
+// What only counting shows is a mistake for Start, too.
+func TestSpaceWithoutMembers(t *testing.T) {
+	s := writes(t, ownTOML+"min_decoder_params = 3000\nmax_decoder_params = 3001\n")
+	s.SetField(FieldPrompt, "16")
+	s.SetField(FieldContext, "48")
+	answer(t, s)
+	want := s.Invalid[FieldSpace]
+	do(t, s.Start, "")
+	if got := s.Invalid[FieldSpace]; got != want || !strings.Contains(got, "no architecture was found") {
+		t.Errorf("beside the space: %q, then %q", want, got)
+	}
+}
+
 // The space of a study is shown as it was typed, or as others would write it, and can
 // be searched again.
 func TestOwnSpaceOfAStudy(t *testing.T) {
