@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -91,21 +90,22 @@ func rebuilt(t *testing.T, dist fs.FS, number string) fs.FS {
 	return files
 }
 
-// build is the JavaScript expression for the build that the page runs.
-const build = `getComputedStyle(document.documentElement).getPropertyValue("--build").trim()`
+// said is which build the page runs, and its state; while it reloads, an error.
+func (p tab) said() string {
+	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`getComputedStyle(document.documentElement).getPropertyValue("--build").trim() + " " + document.documentElement.dataset.state`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
 
 // runs waits until the page runs a build and is idle, whether or not it reloads
 // meanwhile.
 func (p tab) runs(number string) {
 	p.t.Helper()
 	want := number + " idle"
-	got := ""
-	if !eventually(func() bool {
-		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](build+` + " " + document.documentElement.dataset.state`))
-		got = fmt.Sprint(text, " ", err)
-		return err == nil && text == want
-	}) {
-		p.t.Fatalf("the page is %q; want %q", got, want)
+	if !eventually(func() bool { return p.said() == want }) {
+		p.t.Fatalf("the page is %q; want %q", p.said(), want)
 	}
 }
 
@@ -207,8 +207,7 @@ func TestPageOffline(t *testing.T) {
 	closeTab()
 	if !eventually(func() bool { // the browser takes its time to close it
 		p.reload()
-		p.state("idle")
-		return eval[string](p, build) == "4"
+		return within(2*time.Second, func() bool { return p.said() == "4 idle" })
 	}) {
 		t.Fatal("the build is not taken once no other tab runs the one before")
 	}
