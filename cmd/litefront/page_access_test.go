@@ -65,6 +65,13 @@ func TestPageAccessibility(t *testing.T) {
 		p.do(chromedp.EmulateViewport(1440, 900))
 	}
 	look("setup")
+	p.click("edit-space")
+	p.fill("space", strings.Replace(tinySpace, "n_head", "heads", 1))
+	p.until(`!document.getElementById("show-mistake").hidden`)
+	look("own space, with a mistake")
+	p.fill("space", tinySpace+"inner_ratio = 1.7\n")
+	p.until(`document.querySelectorAll("#survey div").length > 0 && !document.getElementById("survey-notes").hidden`)
+	look("own space")
 	const n = 21 // as many as tell which dimension matters
 	s.must(quick("--strategy", "random", "--budget", fmt.Sprint(n), "--study", "quick.jsonl", "--trial-time", "5ms")...)
 	p.bring(s.path("quick.jsonl"), n)

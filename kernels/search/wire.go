@@ -21,6 +21,8 @@ type Command struct {
 	Workload *trial.Workload    `json:"workload,omitempty"`
 	// Generate is what DoGenerate generates.
 	Generate *generate.Request `json:"generate,omitempty"`
+	// Space is the TOML that DoSurvey is about. With a Workload it plans memory, too.
+	Space string `json:"space,omitempty"`
 }
 
 // The commands. A worker keeps one study.
@@ -33,6 +35,7 @@ const (
 	DoExport = "export" // say the kept study's journal
 	DoModel  = "model"  // hand over a file of a model, as package export names them
 	DoReport = "report" // hand over one of the files that report on the kept study
+	DoSurvey = "survey" // say what is in a search space
 
 	DoGenerate = "generate" // continue a prompt with a model, until DoStop at most
 )
@@ -71,6 +74,8 @@ type Message struct {
 	File string `json:"file,omitempty"`
 	// Generated is a piece of the answer to DoGenerate.
 	Generated *Generated `json:"generated,omitempty"`
+	// Surveyed is the answer to DoSurvey.
+	Surveyed *Surveyed `json:"surveyed,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 }

@@ -187,14 +187,15 @@ func (p *page) read(file safejs.Value) error {
 	if err != nil {
 		return err
 	}
-	return then(text, p.imported, func(reason string) {
+	name := textOf(file, "name")
+	return then(text, func(text string) { p.imported(name, text) }, func(reason string) {
 		p.change(func() { p.store.Fail("the file cannot be read: " + reason) })
 	})
 }
 
-func (p *page) imported(text string) {
+func (p *page) imported(name, text string) {
 	p.change(func() {
-		if command, ok := p.store.Import(text); ok {
+		if command, ok := p.store.ImportFile(name, text); ok {
 			p.Send(command)
 		}
 	})

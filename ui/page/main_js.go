@@ -94,6 +94,7 @@ type page struct {
 	asked    bool          // the question to the user was shown
 	persists bool          // the browser was asked to keep what it stores
 	kept     bool          // the browser was asked to keep the page itself
+	surveys  *time.Timer   // has the space that is written surveyed
 }
 
 // change runs f, which changes the store, and has the page drawn.

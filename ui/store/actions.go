@@ -6,7 +6,7 @@ import "litefront/kernels/search"
 // worker told stays until this one tells of a study.
 func (s *Store) Open() search.Command {
 	s.begun, s.answered, s.dead, s.searching, s.generating, s.due, s.exporting, s.silence = false, false, false, false, false, "", false, 0
-	s.settled, s.reason = false, ""
+	s.settled, s.reason, s.survey = false, "", surveying{}
 	return search.Command{Do: search.DoOpen}
 }
 
@@ -16,7 +16,7 @@ func (s *Store) Die(reason string) {
 	if s.dead {
 		return
 	}
-	s.dead, s.searching, s.generating, s.due, s.exporting, s.Confirm = true, false, false, "", false, Confirm{}
+	s.dead, s.searching, s.generating, s.due, s.exporting, s.survey.waiting, s.Confirm = true, false, false, "", false, false, Confirm{}
 	s.Fail(reason)
 }
 
@@ -73,6 +73,7 @@ type Confirm struct {
 	Question string
 	Accept   string // label of the button that agrees
 	command  search.Command
+	space    string // or this takes the place of what is written
 }
 
 // Asks reports whether there is a question.
@@ -81,7 +82,7 @@ func (c Confirm) Asks() bool { return c.Question != "" }
 // NewSearch asks whether to discard the kept study.
 func (s *Store) NewSearch() {
 	if s.kept && !s.Waiting() && !s.searching && !s.dead {
-		s.Confirm = Confirm{"Discard this study? What was measured is lost unless you export it first.", "Discard", search.Command{Do: search.DoForget}}
+		s.Confirm = Confirm{Question: "Discard this study? What was measured is lost unless you export it first.", Accept: "Discard", command: search.Command{Do: search.DoForget}}
 	}
 }
 
@@ -111,7 +112,7 @@ func (s *Store) Import(text string) (search.Command, bool) {
 	case !s.kept:
 		return s.sending(command), true
 	}
-	s.Confirm = Confirm{"Replace this study by the imported one? What was measured is lost unless you export it first.", "Replace", command}
+	s.Confirm = Confirm{Question: "Replace this study by the imported one? What was measured is lost unless you export it first.", Accept: "Replace", command: command}
 	return search.Command{}, false
 }
 
@@ -120,6 +121,10 @@ func (s *Store) Accept() (search.Command, bool) {
 	c := s.Confirm
 	s.Confirm = Confirm{}
 	if !c.Asks() || s.Waiting() || s.searching || s.dead {
+		return search.Command{}, false
+	}
+	if c.space != "" {
+		s.takeSpace(c.space)
 		return search.Command{}, false
 	}
 	s.Errors = nil

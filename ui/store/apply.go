@@ -40,8 +40,11 @@ func (s *Store) Apply(m search.Message) {
 			s.Die(m.Error)
 			return
 		}
-		s.due, s.exporting = "", false
+		s.due, s.exporting, s.survey.waiting = "", false, false
 		s.Fail(m.Error)
+	}
+	if m.Surveyed != nil {
+		s.surveyed(*m.Surveyed)
 	}
 	if m.Journal != "" {
 		s.exporting = false
@@ -101,6 +104,9 @@ func (s *Store) event(e trial.Event, replayed bool) error {
 }
 
 func (s *Store) started(e trial.Started) error {
+	if err := e.Space.Validate(); err != nil {
+		return err
+	}
 	objectives, err := objective.ParseSet(e.Objectives)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func (s *Store) patience() time.Duration {
 		return 0
 	case !s.answered: // the search core is loaded and compiled first
 		return 2 * time.Minute
-	case s.due != "":
+	case s.due != "", s.survey.waiting:
 		return 2 * time.Minute
 	case s.searching:
 		return 5 * time.Minute

@@ -100,6 +100,8 @@ type Store struct {
 	references     []arch.Architecture // that the next search measures first
 	offer          *offer              // of the model whose files were last looked at
 	tried          *tried              // nil for nothing
+	own            *parsed             // the space of the form that was read last
+	survey         surveying
 }
 
 // New returns the state of a page that has not heard from its worker. The code
@@ -210,9 +212,6 @@ func (s *Store) clear() {
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""
-	if !slices.ContainsFunc(s.Presets, func(p Preset) bool { return p.Name == s.Form.Preset }) {
-		s.resetForm() // the study's space was its own, and went with it
-	}
 	s.Version++
 }
 

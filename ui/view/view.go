@@ -31,6 +31,8 @@ type Page interface {
 	SavePlot(extension string) // saves the chart as a file, "png" or "svg"
 	TakeBuild()                // reloads the page with the newer build
 	Focus(id string)           // moves the keyboard's focus to an element
+	// Mark selects a part of a text field, in UTF-16 units, and focuses it.
+	Mark(id string, start, end int)
 }
 
 // Root is the whole page.

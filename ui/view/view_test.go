@@ -28,6 +28,7 @@ type recorder struct {
 	weights   int
 	taken     int
 	focused   string
+	marked    string
 }
 
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
@@ -37,6 +38,8 @@ func (r *recorder) ChooseWeights()        { r.weights++ }
 func (r *recorder) SavePlot(string)       {}
 func (r *recorder) TakeBuild()            { r.taken++ }
 func (r *recorder) Focus(id string)       { r.focused = id }
+
+func (r *recorder) Mark(id string, start, end int) { r.marked = fmt.Sprint(id, " ", start, " ", end) }
 
 // screen is a page as a browser would show it.
 type screen struct {
@@ -365,8 +368,8 @@ func TestForm(t *testing.T) {
 		t.Errorf("request %+v with budget %s", s, q.Budget)
 	}
 	options := all(v.element("preset"), func(n *html.Node) bool { return attribute(n, "value") != "" })
-	if len(options) != len(space.Presets()) {
-		t.Errorf("%d search spaces are on offer, want %d", len(options), len(space.Presets()))
+	if want := len(space.Presets()) + 1; len(options) != want { // and one's own
+		t.Errorf("%d search spaces are on offer, want %d", len(options), want)
 	}
 }
 
@@ -490,7 +493,7 @@ func TestForeignElementsStayInPlace(t *testing.T) {
 	}
 	v := show(t)
 	places := map[string][]int{}
-	for _, id := range []string{"chart", "point", "status", "alert", "renewal"} {
+	for _, id := range []string{"chart", "point", "status", "alert", "renewal", "space-status"} {
 		places[id] = place(v, id)
 	}
 	check := func(when string) {

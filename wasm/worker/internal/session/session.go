@@ -10,8 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"litefront/kernels/export"
 	"litefront/kernels/measure"
@@ -26,7 +29,10 @@ type Session struct {
 	// Unfit is why no candidate can run on Target; nil if they can. The kept study
 	// can be looked at all the same.
 	Unfit error
-	Store Store
+	// Rested, if not nil, is called before a search begins: what Target's clock did
+	// until then does not matter.
+	Rested func()
+	Store  Store
 	// Lock reserves the device for a search, which unlock ends, or says in an error
 	// who else searches on it. It is nil where nothing can be reserved.
 	Lock func() (unlock func(), err error)
@@ -63,6 +69,7 @@ var commands = map[string]command{
 	search.DoReport: {(*Session).takeReport, true},
 
 	search.DoGenerate: {(*Session).generate, true},
+	search.DoSurvey:   {(*Session).survey, true},
 }
 
 // Do carries out the JSON text of a search.Command, with the file that came beside it
@@ -99,9 +106,9 @@ func parseCommand(text string) (search.Command, error) {
 		return search.Command{}, errors.New("command is not understood: something follows the JSON object")
 	}
 	if _, known := commands[c.Do]; !known {
-		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
-			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport,
-			search.DoGenerate)
+		names := slices.Sorted(maps.Keys(commands))
+		last := len(names) - 1
+		return search.Command{}, fmt.Errorf("command %q is unknown; use %s or %s", c.Do, strings.Join(names[:last], ", "), names[last])
 	}
 	return c, nil
 }
@@ -179,6 +186,9 @@ func (s *Session) start(c search.Command) error {
 // begin has work done from the state to the idle one, and returns meanwhile.
 func (s *Session) begin(busy, state string, work func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
+	if s.Rested != nil {
+		s.Rested()
+	}
 	s.setStop(busy, stop)
 	s.post(search.Message{State: state})
 	go func() {
@@ -273,6 +283,26 @@ func (s *Session) export(search.Command) error {
 	}
 	s.post(search.Message{Journal: strings.Join(lines, "\n") + "\n"})
 	return nil
+}
+
+// survey says what is in a space that somebody writes.
+func (s *Session) survey(c search.Command) error {
+	surveyed := search.Survey(c.Space, c.Workload)
+	s.post(search.Message{Surveyed: &surveyed})
+	return nil
+}
+
+// ClockSet tells the page that Target's clock was set during a search, and how far. It
+// may be called at any time.
+func (s *Session) ClockSet(by time.Duration) {
+	if s.underWay() == "" {
+		return
+	}
+	how := "back by " + (-by).Round(time.Second).String()
+	if by > 0 {
+		how = "forward by " + by.Round(time.Second).String() + ", or the browser held the search up for so long"
+	}
+	s.report(fmt.Errorf("the browser's clock was set %s; that time counts for nothing, and the search goes on", how))
 }
 
 // underWay says what is; empty for nothing.
