@@ -11,7 +11,10 @@ type Command struct {
 	Do string `json:"do"` // one of the Do constants
 	// Request is what DoStart runs. Its Journal stays empty: the worker keeps it.
 	Request *Request `json:"request,omitempty"`
-	Journal string   `json:"journal,omitempty"` // what DoImport keeps: the lines of a journal
+	// Journal is what DoImport keeps, or DoRead reads: the lines of a journal.
+	Journal string `json:"journal,omitempty"`
+	// Objectives are those by which DoRead takes the frontier; none means the study's own.
+	Objectives []string `json:"objectives,omitempty"`
 	// File is the name of what DoModel or DoReport hands over. Arch and Workload are
 	// the model of DoModel.
 	File     string             `json:"file,omitempty"`
@@ -29,6 +32,7 @@ const (
 	DoExport = "export" // say the kept study's journal
 	DoModel  = "model"  // hand over a file of a model, as package export names them
 	DoReport = "report" // hand over one of the files that report on the kept study
+	DoRead   = "read"   // say what there is to show of another study, which is not kept
 )
 
 // The files of DoReport, which are those of `litefront search --out`.
@@ -63,6 +67,8 @@ type Message struct {
 	// File is the answer to DoModel or DoReport: the name of what comes beside this
 	// message as a Blob.
 	File string `json:"file,omitempty"`
+	// Other is the answer to DoRead.
+	Other *Other `json:"other,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 }
@@ -72,3 +78,25 @@ const (
 	StateIdle      = "idle"
 	StateSearching = "searching"
 )
+
+// Other is what a page shows of a study that its worker does not keep: enough to draw
+// the frontier by any two objectives, and to compare it with other frontiers.
+type Other struct {
+	Started  trial.Started `json:"started"`
+	Device   *trial.Device `json:"device,omitempty"` // of the first measured trial, if any
+	Devices  int           `json:"devices"`          // that measured it
+	Measured int           `json:"measured"`         // trials of the search
+	// Objectives are those of the frontier, Best and Worst what they reach over the
+	// feasible trials of the search; both are empty if there is none.
+	Objectives []string     `json:"objectives"`
+	Best       []float64    `json:"best,omitempty"`
+	Worst      []float64    `json:"worst,omitempty"`
+	Frontier   []OtherPoint `json:"frontier"`
+}
+
+// OtherPoint is a member of the frontier, from worst to best by the first objective.
+type OtherPoint struct {
+	Number int `json:"trial"`
+	// Values are those of all objectives that are known, by name.
+	Values map[string]float64 `json:"values"`
+}

@@ -57,6 +57,7 @@ var commands = map[string]command{
 	search.DoExport: {(*Session).export, false},
 	search.DoModel:  {(*Session).takeModel, true},
 	search.DoReport: {(*Session).takeReport, true},
+	search.DoRead:   {(*Session).readOther, true},
 }
 
 // Do carries out the JSON text of a search.Command. It is called by one
@@ -91,8 +92,8 @@ func parseCommand(text string) (search.Command, error) {
 		return search.Command{}, errors.New("command is not understood: something follows the JSON object")
 	}
 	if _, known := commands[c.Do]; !known {
-		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
-			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport)
+		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
+			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport, search.DoRead)
 	}
 	return c, nil
 }
@@ -238,10 +239,7 @@ func (s *Session) forget(c search.Command) error {
 // replace keeps the study of c.Journal instead of the one before, and tells it
 // as open does.
 func (s *Session) replace(c search.Command) error {
-	lines, events, err := parseJournal(c.Journal)
-	if err == nil {
-		_, err = study.Replay(events, nil, nil)
-	}
+	lines, _, err := parseStudy(c.Journal)
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
