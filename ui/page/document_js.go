@@ -99,14 +99,19 @@ var successors = map[string][]string{
 	"new-search": {"new-search", "start"},
 	"accept":     {"start", "pause"},
 	"decline":    {"new-search", "import", "start"},
+	"instead":    {"overlay", "import", "start", "pause"}, // once the study was read
+	"overlay":    {"overlay", "import", "start", "pause"},
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
 }
 
 // successorsOf returns those of a control; nil if it needs none.
 func successorsOf(id string) []string {
-	if strings.HasPrefix(id, "take-") { // as those that save reports
+	switch {
+	case strings.HasPrefix(id, "take-"): // as those that save reports
 		return []string{id}
+	case strings.HasPrefix(id, "remove-study-"):
+		return []string{"overlay"}
 	}
 	return successors[id]
 }

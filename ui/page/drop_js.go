@@ -83,7 +83,7 @@ func (p *page) dropped(event safejs.Value) {
 		if !p.store.Drop(count, folder) {
 			return
 		}
-		if err := p.read(file); err != nil {
+		if err := p.read(file, p.store.Import); err != nil {
 			p.store.Fail("the file cannot be read: " + err.Error())
 		}
 	})

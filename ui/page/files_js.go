@@ -122,15 +122,24 @@ func fileName(s *store.Store, extension string) string {
 	return "litefront-" + name + "." + extension
 }
 
-// ImportFile reads the chosen file and hands it to the store.
-func (p *page) ImportFile() {
-	if err := p.importFile(); err != nil {
+// ImportFile reads the file chosen to import and hands it to the store.
+func (p *page) ImportFile() { p.chosen("import", p.store.Import) }
+
+// OverlayFile reads the file chosen to overlay and hands it to the store.
+func (p *page) OverlayFile() { p.chosen("overlay", p.store.Overlay) }
+
+// action is what the store does with the text of a file, and what to send then.
+type action func(text string) (search.Command, bool)
+
+// chosen reads the file of an input and has the store act on it.
+func (p *page) chosen(id string, act action) {
+	if err := p.readChosen(id, act); err != nil {
 		p.store.Fail("the file cannot be read: " + err.Error())
 	}
 }
 
-func (p *page) importFile() error {
-	input, err := element("import")
+func (p *page) readChosen(id string, act action) error {
+	input, err := element(id)
 	if err != nil {
 		return err
 	}
@@ -145,14 +154,14 @@ func (p *page) importFile() error {
 	if err != nil {
 		return err
 	}
-	if err := p.read(file); err != nil {
+	if err := p.read(file, act); err != nil {
 		return err
 	}
 	return input.Set("value", "") // so that the same file can be chosen again
 }
 
-// read hands the text of a file to the store.
-func (p *page) read(file safejs.Value) error {
+// read has the store act on the text of a file.
+func (p *page) read(file safejs.Value, act action) error {
 	size, err := file.Get("size")
 	if err != nil {
 		return err
@@ -164,16 +173,15 @@ func (p *page) read(file safejs.Value) error {
 	if err != nil {
 		return err
 	}
-	return then(text, p.imported, func(reason string) {
+	took := func(text string) {
+		p.change(func() {
+			if command, ok := act(text); ok {
+				p.Send(command)
+			}
+		})
+	}
+	return then(text, took, func(reason string) {
 		p.change(func() { p.store.Fail("the file cannot be read: " + reason) })
-	})
-}
-
-func (p *page) imported(text string) {
-	p.change(func() {
-		if command, ok := p.store.Import(text); ok {
-			p.Send(command)
-		}
 	})
 }
 

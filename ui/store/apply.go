@@ -49,6 +49,12 @@ func (s *Store) Apply(m search.Message) {
 	if m.File != "" {
 		s.due = ""
 	}
+	if m.Other != nil {
+		s.due = ""
+		if err := s.addOther(*m.Other); err != nil {
+			s.Fail("the worker sent something wrong: " + err.Error())
+		}
+	}
 	s.kept = s.kept || m.Kept
 	switch m.State {
 	case "":
@@ -226,6 +232,7 @@ func (s *Store) told(e trial.Measured) error {
 	s.measured++
 	s.count(t)
 	s.remember(t)
+	s.pace(t)
 	if len(s.bounds) > 0 {
 		s.cut()
 	}

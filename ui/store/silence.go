@@ -32,7 +32,7 @@ func (s *Store) patience() time.Duration {
 		return 0
 	case !s.answered: // the search core is loaded and compiled first
 		return 2 * time.Minute
-	case s.due == search.DoImport, s.due == search.DoStop, s.due == search.DoModel, s.due == search.DoReport:
+	case s.due == search.DoImport, s.due == search.DoStop, s.due == search.DoModel, s.due == search.DoReport, s.due == search.DoRead:
 		return 2 * time.Minute
 	case s.due != "":
 		return 20 * time.Second

@@ -35,7 +35,8 @@ type Store struct {
 	// Confirm is what waits for the user's consent, since it discards the kept
 	// study.
 	Confirm Confirm
-	Axes    Axes // of the chart
+	Axes    Axes  // of the chart
+	Third   Third // what its marks show beside
 	Table   Table
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
@@ -80,6 +81,7 @@ type Store struct {
 	listing        listing
 	compared       []int
 	history        history
+	paces          []Pace // of the latest measured trials
 	explained      explained
 	predicted      []*Trial // with the numbers -1, -2, ...
 	predictedTotal int
@@ -94,12 +96,17 @@ type Store struct {
 	budget         search.Budget
 	references     []arch.Architecture // that the next search measures first
 	offer          *offer              // of the model whose files were last looked at
+
+	others        []*Other // laid over the study, by their slots
+	othersVersion int      // counts their changes
+	otherDrawings otherDrawings
+	sides         besides
 }
 
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Presets: presets()}
+	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Third: Third{By: ThirdNone, Objective: peakMemory}, Table: firstTable(), Presets: presets()}
 	s.resetForm()
 	s.clear()
 	return s
@@ -198,7 +205,7 @@ func (s *Store) clear() {
 	s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, nil, "", 0
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
-	s.predicted, s.predictedTotal = nil, 0
+	s.predicted, s.predictedTotal, s.paces = nil, 0, nil
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""

@@ -27,6 +27,7 @@ type Page interface {
 	Send(search.Command)       // to the worker
 	Restart()                  // replaces a worker that is gone
 	ImportFile()               // reads the file chosen in the element "import"
+	OverlayFile()              // reads the file chosen in the element "overlay"
 	SavePlot(extension string) // saves the chart as a file, "png" or "svg"
 	TakeBuild()                // reloads the page with the newer build
 	Focus(id string)           // moves the keyboard's focus to an element

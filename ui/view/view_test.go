@@ -25,6 +25,7 @@ type recorder struct {
 	sent      []search.Command
 	restarted int
 	imported  int
+	overlaid  int
 	taken     int
 	focused   string
 }
@@ -32,6 +33,7 @@ type recorder struct {
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
 func (r *recorder) Restart()              { r.restarted++ }
 func (r *recorder) ImportFile()           { r.imported++ }
+func (r *recorder) OverlayFile()          { r.overlaid++ }
 func (r *recorder) SavePlot(string)       {}
 func (r *recorder) TakeBuild()            { r.taken++ }
 func (r *recorder) Focus(id string)       { r.focused = id }
