@@ -42,7 +42,7 @@ export function option(settings, groups, zoom, width) {
   const coloured = scale?.by === 'colour';
   const entries = ['frontier', 'predicted', 'dominated', 'infeasible', 'overlay'].filter((key) => groups[key].length > 0)
     .map((key) => ({ name: names[key], icon: SYMBOLS[key].symbol, itemStyle: look(key, coloured ? colour.text : colour[key]) }))
-    .concat(groups.others.map(({ name, slot }) => ({ name, icon: 'inherit', itemStyle: { color: colour.others[slot] } })));
+    .concat(groups.others.map(({ name, slot }) => ({ name, icon: OTHERS[slot].symbol, symbolRotate: OTHERS[slot].symbolRotate, itemStyle: { color: colour.others[slot] } })));
   const below = LEGEND_TOP + LEGEND_ROW * rowsOf(entries, width);
   return {
     animation: false,

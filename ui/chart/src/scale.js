@@ -44,7 +44,7 @@ export function legend(scale, colour, top) {
     ? { type: 'circle', shape: { cx: (i + 0.5) * PITCH, cy: BAR / 2, r: size / 2 }, style: { fill: colour.dominated } }
     : { type: 'rect', shape: { x: i * PITCH, y: 0, width: PITCH, height: BAR }, style: { fill } });
   return {
-    id: 'scale',
+    id: `scale-${scale.by}`, // whose shapes ECharts would mix with the other's
     type: 'custom',
     coordinateSystem: 'none',
     silent: true,
