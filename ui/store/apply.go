@@ -196,6 +196,8 @@ func (s *Store) asked(e trial.Trial) error {
 		for _, list := range []*[]int{&s.reported, &s.frontier, &s.compared} {
 			*list = slices.DeleteFunc(*list, func(n int) bool { return n == s.order[i] })
 		}
+		s.results = slices.DeleteFunc(s.results, func(t *Trial) bool { return t.Number == s.order[i] })
+		s.reach = reach{}
 		delete(s.trials, s.order[i])
 		s.order = slices.Delete(s.order, i, i+1)
 	}
@@ -230,6 +232,9 @@ func (s *Store) told(e trial.Measured) error {
 	t.setMeasurement(e.Measurement)
 	t.Violates = s.violated(t)
 	s.measured++
+	if !t.Overlay() {
+		s.results = append(s.results, t)
+	}
 	s.count(t)
 	s.remember(t)
 	s.pace(t)
@@ -262,7 +267,7 @@ func (s *Store) count(t *Trial) {
 	if !t.Overlay() {
 		s.ended++
 	}
-	t.ended, t.searched = s.measured+s.failed, s.ended
+	t.searched = s.ended
 }
 
 func (s *Store) setFrontier(e trial.Frontier) {

@@ -137,7 +137,7 @@ func TestBoundsWhileSearching(t *testing.T) {
 		w.measure()
 		checkCut(t, s, w, l)
 	}
-	for _, trial := range s.searched() {
+	for _, trial := range s.results {
 		if keeps := l.keeps(trial.Values); (trial.Outside == "") != keeps || keeps == (trial.Standing() == GroupInfeasible) {
 			t.Errorf("trial %d: outside %q, standing %s", trial.Number, trial.Outside, trial.Standing())
 		}

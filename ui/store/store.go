@@ -71,9 +71,10 @@ type Store struct {
 	objectives     objective.Set
 	constraints    []objective.Constraint
 	trials         map[int]*Trial
-	order          []int // numbers in trials, oldest first
-	reported       []int // the worker's frontier
-	frontier       []int // that which is shown: under the page's bounds, if any
+	order          []int    // numbers in trials, oldest first
+	results        []*Trial // the measured candidates of the search, in the order of their results
+	reported       []int    // the worker's frontier
+	frontier       []int    // that which is shown: under the page's bounds, if any
 	ties           string
 	bounds         map[string]bound // by the objective's name; none at the loosest
 	reach          reach
@@ -202,7 +203,7 @@ func (s *Store) Kept() bool { return s.kept }
 // clear forgets the study.
 func (s *Store) clear() {
 	s.Study, s.objectives, s.constraints = nil, nil, nil
-	s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, nil, "", 0
+	s.results, s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = nil, make(map[int]*Trial), nil, nil, nil, "", 0
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
 	s.predicted, s.predictedTotal, s.paces = nil, 0, nil

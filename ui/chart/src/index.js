@@ -39,7 +39,7 @@ use([
   CanvasRenderer, SVGRenderer,
 ]);
 
-// Milliseconds between two drawings: a search reports more often than anyone
+// Milliseconds from one drawing to the next: a search reports more often than anyone
 // can see.
 const PAUSE = 200;
 
@@ -78,13 +78,13 @@ function plan(c) {
 function draw(c) {
   const { settings, groups } = c.waiting;
   c.timer = 0;
-  c.drawn = performance.now();
   c.groups = groups;
   c.settings = settings;
   // Other axes begin unzoomed; new points leave the view where it is.
   const axes = [settings.xName, settings.yName, settings.xLog, settings.yLog].join('\n');
   c.echart.setOption(option(settings, groups, axes !== c.axes, c.echart.getWidth()), { notMerge: axes !== c.axes, replaceMerge: ['series'] });
   c.axes = axes;
+  c.drawn = performance.now(); // so that what is slow to draw is drawn less often
 }
 
 export function onClick(handle, f) {

@@ -123,7 +123,8 @@ function axis(name, log, gap, colour) {
 
 function rows(points) {
   const flat = new Float32Array(points.length * DIMENSIONS.length);
-  points.forEach((point, i) => flat.set(DIMENSIONS.map((name) => point[name]), i * DIMENSIONS.length));
+  let at = 0;
+  for (const point of points) for (const name of DIMENSIONS) flat[at++] = point[name];
   return flat;
 }
 
@@ -142,7 +143,7 @@ function marks(key, groups, names, colour, scale) {
     ...scatter(id, key, points),
     name: names[key],
     large: key !== 'predicted', // which draws no borders
-    largeThreshold: 1000,
+    largeThreshold: 400,
     itemStyle: { ...look(key, fill ?? colour[key]), ...(key === 'dominated' && !fill && { opacity: 0.45 }) },
     ...(size && { symbolSize: size }),
   });
@@ -177,20 +178,26 @@ function line(id, points, lineStyle) {
 
 const CAP = 4; // half the height of a whisker's end, in pixels
 
+// whiskers are a single path: an element for each of many points would take its time
+// in every drawing. The axes hear of it by its extremes.
 function whiskers(points, colour) {
+  const extremes = points.length === 0 ? [] : [{
+    ...points[0],
+    xLow: points.reduce((low, point) => Math.min(low, point.xLow), Infinity),
+    xHigh: points.reduce((high, point) => Math.max(high, point.xHigh), -Infinity),
+  }];
   return {
-    ...series('whiskers', 'custom', points),
+    ...series('whiskers', 'custom', extremes),
     encode: { x: ['xLow', 'xHigh'], y: 'y' },
     silent: true,
     clip: true,
-    renderItem(_, api) {
-      const [left, y] = api.coord([api.value('xLow'), api.value('y')]);
-      const [right] = api.coord([api.value('xHigh'), api.value('y')]);
-      const stroke = (x1, y1, x2, y2) => ({ type: 'line', shape: { x1, y1, x2, y2 }, style: { stroke: colour.frontier, lineWidth: 1.5 } });
-      return {
-        type: 'group',
-        children: [stroke(left, y, right, y), stroke(left, y - CAP, left, y + CAP), stroke(right, y - CAP, right, y + CAP)],
-      };
-    },
+    renderItem: (_, api) => ({ type: 'path', shape: { pathData: points.map((point) => whisker(point, api)).join('') }, style: { stroke: colour.frontier, lineWidth: 1.5, fill: 'none' } }),
   };
+}
+
+function whisker({ xLow, xHigh, y }, api) {
+  const [left, middle] = api.coord([xLow, y]);
+  const [right] = api.coord([xHigh, y]);
+  const cap = (x) => `M${x} ${middle - CAP}V${middle + CAP}`;
+  return `${cap(left)}${cap(right)}M${left} ${middle}H${right}`;
 }
