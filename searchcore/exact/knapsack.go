@@ -29,20 +29,23 @@ type knapsack struct {
 	stages   bool   // see order
 	pairs    *pairs // nil where all are allowed
 
-	fronts []front // by depth
-	nodes  []node
-	best   [][]int32 // by depth, the nodes that were found
+	nodes []node
+	best  [][]int32 // by depth, the nodes that were found
 
 	comparisons int
+	refused     error // by a limit
 
 	*memory
 }
 
 // memory is what one depth after the other needs, and one frame after the other.
 type memory struct {
-	known known
-	spare front
-	fresh extensions
+	known  known
+	spare  front
+	fresh  extensions
+	fronts []front // by depth
+	found  []Point
+	at     []place
 }
 
 // axis is a sum in which multisets are compared.
@@ -67,11 +70,12 @@ type front struct {
 // empty.
 type node struct{ turn, rest int32 }
 
-// The limits of one frame: multisets that are kept on the way, how often one is compared
-// with another, and how many are made of one depth before any are compared. Frontiers
-// beyond these take tens of seconds and gigabytes, which a browser's worker has not;
+// The limits of one frame: layers to choose from, each of which is compared with each
+// other, multisets that are kept on the way, how often one is compared with another, and
+// how many are made of one depth before any are compared. Frontiers beyond these take tens of seconds and gigabytes, which a browser's worker has not;
 // those of two objectives need a third of the first.
 const (
+	maxLayers      = 1 << 13
 	maxNodes       = 1 << 20
 	maxComparisons = 1 << 27
 	maxExtensions  = 1 << 22 // of one depth at a time
@@ -80,10 +84,15 @@ const (
 // fill finds the multisets of all depths.
 func (k *knapsack) fill() error {
 	k.nodes = make([]node, 1)
-	k.fronts = make([]front, k.depth+1)
+	k.fronts = slices.Grow(k.fronts[:0], k.depth+1)[:k.depth+1]
+	for d := range k.fronts {
+		k.fronts[d].cut(0, len(k.axes))
+	}
 	k.fronts[0] = front{[]int64{0}, make([]int64, len(k.axes)), []int32{0}, []int32{0}}
 	k.best = make([][]int32, k.depth+1)
-	k.pair()
+	if k.pair(); k.exhausted() {
+		return k.refused
+	}
 	for from, to := 0, 0; from < len(k.turns); from = to {
 		to = k.group(from)
 		stage := len(k.nodes)
@@ -92,7 +101,7 @@ func (k *knapsack) fill() error {
 			nodes := len(k.nodes)
 			k.extend(d, from, to)
 			if k.exhausted() {
-				return errTooLarge
+				return k.refused
 			}
 			// Where all that have a layer of these turns are covered by what has none, so are
 			// those with one layer more, unless that one has more params than any that may
@@ -193,12 +202,53 @@ type extensions struct {
 	front        // but for the nodes
 	made  []node // what the nodes will be
 	order []ordered
+
+	sorted []ordered // in the memory of the last
+	ends   []int32   // of the parts it is sorted by
 }
 
 // ordered is one of them, with its first sum, which tells most of them apart.
 type ordered struct {
 	first int64
 	index int32
+}
+
+// sort puts x in order. Sums are spread over their range, so that it is nearly done once
+// they are dealt out to parts of it; that takes a third of the time of comparing all.
+func (x *extensions) sort(compare func(a, b ordered) int) {
+	if len(x.order) == 0 {
+		return
+	}
+	least, most := x.order[0].first, x.order[0].first
+	for _, o := range x.order {
+		least, most = min(least, o.first), max(most, o.first)
+	}
+	parts := len(x.order)
+	scale := float64(parts-1) / max(1, float64(most-least))
+	part := func(o ordered) int { return int(float64(o.first-least) * scale) }
+	x.ends = slices.Grow(x.ends[:0], parts)[:parts]
+	clear(x.ends)
+	for _, o := range x.order {
+		x.ends[part(o)]++
+	}
+	var before int32
+	for i, n := range x.ends {
+		x.ends[i], before = before, before+n
+	}
+	x.sorted = slices.Grow(x.sorted[:0], parts)[:parts]
+	for _, o := range x.order {
+		end := &x.ends[part(o)]
+		x.sorted[*end] = o
+		*end++
+	}
+	var from int32
+	for _, to := range x.ends {
+		if to > from+1 {
+			slices.SortFunc(x.sorted[from:to], compare)
+		}
+		from = to
+	}
+	x.order, x.sorted = x.sorted, x.order
 }
 
 // extensions returns the multisets of the front before depth d with one more layer of
@@ -227,8 +277,12 @@ func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
 			x.params, x.rank = append(x.params, sum), append(x.rank, max(rest.rank[i], k.rank(layer)))
 			x.made, x.order = append(x.made, node{int32(turn), made}), append(x.order, ordered{index: int32(len(x.order))})
 		}
-		if k.comparisons+len(x.made) > maxComparisons || len(x.made) > maxExtensions {
-			k.comparisons = maxComparisons + 1
+		if k.comparisons+len(x.made) > maxComparisons {
+			k.refused = tooLarge(maxComparisons, "comparisons of combinations of layers")
+		} else if len(x.made) > maxExtensions {
+			k.refused = tooLarge(maxExtensions, "combinations of layers to compare at once")
+		}
+		if k.refused != nil {
 			return x
 		}
 	}
@@ -238,7 +292,7 @@ func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
 				x.order[i].first = x.sums[i*n]
 			}
 		}
-		slices.SortFunc(x.order, func(a, b ordered) int {
+		x.sort(func(a, b ordered) int {
 			if a.first != b.first {
 				return cmp.Compare(a.first, b.first)
 			}
@@ -263,9 +317,22 @@ func (k *knapsack) compareTurns(a, b node) int {
 	return 0
 }
 
-var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, %d comparisons, or %d combinations to compare at once; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", maxNodes, maxComparisons, maxExtensions)
+// tooLarge names the limit that a frame exceeds, and what helps.
+func tooLarge(limit int, of string) error {
+	return fmt.Errorf("more than %d %s; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", limit, of)
+}
 
-func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
+// exhausted reports whether a limit is exceeded, which refused names then.
+func (k *knapsack) exhausted() bool {
+	switch {
+	case k.refused != nil:
+	case len(k.nodes) > maxNodes:
+		k.refused = tooLarge(maxNodes, "combinations of layers to keep")
+	case k.comparisons > maxComparisons:
+		k.refused = tooLarge(maxComparisons, "comparisons of combinations of layers")
+	}
+	return k.refused != nil
+}
 
 // rank returns the rank of a layer; they are all the same when the arena makes no
 // difference.

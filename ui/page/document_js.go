@@ -103,6 +103,10 @@ var successors = map[string][]string{
 	"overlay":    {"overlay", "import", "start", "pause"},
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
+
+	"clear-bounds":    {"bound-decoder_params", "axis-x"},
+	"table-more":      {"table-group"},
+	"drop-references": {"start", "pause"},
 }
 
 // successorsOf returns those of a control; nil if it needs none.
@@ -112,6 +116,8 @@ func successorsOf(id string) []string {
 		return []string{id}
 	case strings.HasPrefix(id, "remove-study-"):
 		return []string{"overlay"}
+	case strings.HasPrefix(id, "remove-"): // from the comparison
+		return []string{"compare-selected", "table-group"}
 	}
 	return successors[id]
 }
