@@ -713,6 +713,7 @@ func FuzzApply(f *testing.F) {
 		`{"event":{"v":1,"kind":"frontier","frontier":{"points":[{"trial":1},{"trial":1},{"trial":-5}]}}}`,
 		`{"event":{"v":1,"kind":"setting","setting":{"name":"budget","value":"1h"}}}`,
 		`{"error":"x\ny","state":"searching","journal":"{}"}`,
+		`{"other":{"started":{"study":"a"},"objectives":["decode_ms","peak_mb"],"best":[1,2],"worst":[3,1e300],"frontier":[{"trial":1,"values":{"decode_ms":1,"peak_mb":2}}]}}`,
 	} {
 		f.Add([]byte(text))
 		var m search.Message
@@ -743,6 +744,10 @@ func FuzzApply(f *testing.F) {
 		}
 		_ = s.Progress(time.Second)
 		_ = s.Status()
+		_, _ = s.Sides()
+		for _, o := range s.Others() {
+			_ = s.Warnings(o)
+		}
 		for _, b := range s.Bounds() {
 			for position := range b.Last + 1 {
 				s.SetBound(b.Objective.Name, position)
