@@ -12,7 +12,10 @@ type Command struct {
 	Do string `json:"do"` // one of the Do constants
 	// Request is what DoStart runs. Its Journal stays empty: the worker keeps it.
 	Request *Request `json:"request,omitempty"`
-	Journal string   `json:"journal,omitempty"` // what DoImport keeps: the lines of a journal
+	// Journal is what DoImport keeps, or DoRead reads: the lines of a journal.
+	Journal string `json:"journal,omitempty"`
+	// Objectives are those by which DoRead takes the frontier; none means the study's own.
+	Objectives []string `json:"objectives,omitempty"`
 	// File is the name of what DoModel or DoReport hands over, or of the weights that
 	// come beside DoGenerate as a Blob: a safetensors file. Arch and Workload are the
 	// model of DoModel.
@@ -35,6 +38,7 @@ const (
 	DoExport = "export" // say the kept study's journal
 	DoModel  = "model"  // hand over a file of a model, as package export names them
 	DoReport = "report" // hand over one of the files that report on the kept study
+	DoRead   = "read"   // say what there is to show of another study, which is not kept
 	DoSurvey = "survey" // say what is in a search space
 
 	DoGenerate = "generate" // continue a prompt with a model, until DoStop at most
@@ -76,6 +80,8 @@ type Message struct {
 	Generated *Generated `json:"generated,omitempty"`
 	// Surveyed is the answer to DoSurvey.
 	Surveyed *Surveyed `json:"surveyed,omitempty"`
+	// Other is the answer to DoRead.
+	Other *Other `json:"other,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 }
@@ -93,3 +99,25 @@ const (
 	StateSearching  = "searching"
 	StateGenerating = "generating"
 )
+
+// Other is what a page shows of a study that its worker does not keep: enough to draw
+// the frontier by any two objectives, and to compare it with other frontiers.
+type Other struct {
+	Started  trial.Started `json:"started"`
+	Device   *trial.Device `json:"device,omitempty"` // of the first measured trial, if any
+	Devices  int           `json:"devices"`          // that measured it
+	Measured int           `json:"measured"`         // trials of the search
+	// Objectives are those of the frontier, Best and Worst what they reach over the
+	// feasible trials of the search; both are empty if there is none.
+	Objectives []string     `json:"objectives"`
+	Best       []float64    `json:"best,omitempty"`
+	Worst      []float64    `json:"worst,omitempty"`
+	Frontier   []OtherPoint `json:"frontier"`
+}
+
+// OtherPoint is a member of the frontier, from worst to best by the first objective.
+type OtherPoint struct {
+	Number int `json:"trial"`
+	// Values are those of all objectives that are known, by name.
+	Values map[string]float64 `json:"values"`
+}

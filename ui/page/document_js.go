@@ -121,6 +121,8 @@ var successors = map[string][]string{
 	"new-search": {"new-search", "start"},
 	"accept":     {"start", "pause"},
 	"decline":    {"new-search", "import", "start"},
+	"instead":    {"overlay", "import", "start", "pause"}, // once the study was read
+	"overlay":    {"overlay", "import", "start", "pause"},
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
 	"edit-space": {"space"},
@@ -138,6 +140,8 @@ func successorsOf(id string) []string {
 	switch {
 	case strings.HasPrefix(id, "take-"): // as those that save reports
 		return []string{id}
+	case strings.HasPrefix(id, "remove-study-"):
+		return []string{"overlay"}
 	case strings.HasPrefix(id, "remove-"): // from the comparison
 		return []string{"compare-selected", "table-group"}
 	}

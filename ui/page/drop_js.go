@@ -87,7 +87,7 @@ func (p *page) dropped(event safejs.Value) {
 		if !p.store.Drop(count, folder) {
 			return
 		}
-		take := p.read
+		take := func(file safejs.Value) error { return p.read(file, p.store.ImportFile) }
 		if strings.HasSuffix(textOf(file, "name"), ".safetensors") {
 			take = p.takeWeights
 		}

@@ -122,14 +122,13 @@ func fileName(s *store.Store, extension string) string {
 	return "litefront-" + name + "." + extension
 }
 
-// ImportFile reads the chosen file and hands it to the store.
-func (p *page) ImportFile() {
-	if err := p.importFile(); err != nil {
-		p.store.Fail("the file cannot be read: " + err.Error())
-	}
-}
+// ImportFile reads the file chosen to import and hands it to the store.
+func (p *page) ImportFile() { p.readChosen("import", p.store.ImportFile) }
 
-func (p *page) importFile() error { return chosen("import", p.read) }
+// OverlayFile reads the file chosen to overlay and hands it to the store.
+func (p *page) OverlayFile() {
+	p.readChosen("overlay", func(_, text string) (search.Command, bool) { return p.store.Overlay(text) })
+}
 
 // ChooseWeights takes the chosen file as the weights to generate with. It is read when
 // it is needed, by the worker.
@@ -149,6 +148,17 @@ func (p *page) takeWeights(file safejs.Value) error {
 		p.weights = file
 	}
 	return err
+}
+
+// action is what the store does with the name and the text of a file, and what to send
+// then.
+type action func(name, text string) (search.Command, bool)
+
+// readChosen reads the file that was chosen in an element and has the store act on it.
+func (p *page) readChosen(id string, act action) {
+	if err := chosen(id, func(file safejs.Value) error { return p.read(file, act) }); err != nil {
+		p.store.Fail("the file cannot be read: " + err.Error())
+	}
 }
 
 // chosen hands on the file that was chosen in an element, if one was.
@@ -174,8 +184,8 @@ func chosen(id string, take func(file safejs.Value) error) error {
 	return input.Set("value", "") // so that the same file can be chosen again
 }
 
-// read hands the text of a file to the store.
-func (p *page) read(file safejs.Value) error {
+// read has the store act on the text of a file.
+func (p *page) read(file safejs.Value, act action) error {
 	size, err := file.Get("size")
 	if err != nil {
 		return err
@@ -188,16 +198,15 @@ func (p *page) read(file safejs.Value) error {
 		return err
 	}
 	name := textOf(file, "name")
-	return then(text, func(text string) { p.imported(name, text) }, func(reason string) {
+	took := func(text string) {
+		p.change(func() {
+			if command, ok := act(name, text); ok {
+				p.Send(command)
+			}
+		})
+	}
+	return then(text, took, func(reason string) {
 		p.change(func() { p.store.Fail("the file cannot be read: " + reason) })
-	})
-}
-
-func (p *page) imported(name, text string) {
-	p.change(func() {
-		if command, ok := p.store.ImportFile(name, text); ok {
-			p.Send(command)
-		}
 	})
 }
 

@@ -52,6 +52,12 @@ func (s *Store) Apply(m search.Message) {
 	if m.File != "" {
 		s.due = ""
 	}
+	if m.Other != nil {
+		s.due = ""
+		if err := s.addOther(*m.Other); err != nil {
+			s.Fail("the worker sent something wrong: " + err.Error())
+		}
+	}
 	if m.Generated != nil {
 		if err := s.generated(*m.Generated); err != nil {
 			s.Fail("the worker sent something wrong: " + err.Error())
@@ -201,6 +207,8 @@ func (s *Store) asked(e trial.Trial) error {
 		for _, list := range []*[]int{&s.reported, &s.frontier, &s.compared} {
 			*list = slices.DeleteFunc(*list, func(n int) bool { return n == s.order[i] })
 		}
+		s.results = slices.DeleteFunc(s.results, func(t *Trial) bool { return t.Number == s.order[i] })
+		s.reach = reach{}
 		delete(s.trials, s.order[i])
 		s.order = slices.Delete(s.order, i, i+1)
 	}
@@ -235,8 +243,12 @@ func (s *Store) told(e trial.Measured) error {
 	t.setMeasurement(e.Measurement)
 	t.Violates = s.violated(t)
 	s.measured++
+	if !t.Overlay() {
+		s.results = append(s.results, t)
+	}
 	s.count(t)
 	s.remember(t)
+	s.pace(t)
 	if len(s.bounds) > 0 {
 		s.cut()
 	}
@@ -266,7 +278,7 @@ func (s *Store) count(t *Trial) {
 	if !t.Overlay() {
 		s.ended++
 	}
-	t.ended, t.searched = s.measured+s.failed, s.ended
+	t.searched = s.ended
 }
 
 func (s *Store) setFrontier(e trial.Frontier) {

@@ -35,7 +35,8 @@ type Store struct {
 	// Confirm is what waits for the user's consent, since it discards the kept
 	// study.
 	Confirm Confirm
-	Axes    Axes // of the chart
+	Axes    Axes  // of the chart
+	Third   Third // what its marks show beside
 	Table   Table
 	Try     Try
 	Log     bool // whether the chart's axes are logarithmic
@@ -75,9 +76,10 @@ type Store struct {
 	objectives     objective.Set
 	constraints    []objective.Constraint
 	trials         map[int]*Trial
-	order          []int // numbers in trials, oldest first
-	reported       []int // the worker's frontier
-	frontier       []int // that which is shown: under the page's bounds, if any
+	order          []int    // numbers in trials, oldest first
+	results        []*Trial // the measured candidates of the search, in the order of their results
+	reported       []int    // the worker's frontier
+	frontier       []int    // that which is shown: under the page's bounds, if any
 	ties           string
 	bounds         map[string]bound // by the objective's name; none at the loosest
 	reach          reach
@@ -85,6 +87,7 @@ type Store struct {
 	listing        listing
 	compared       []int
 	history        history
+	paces          []Pace // of the latest measured trials
 	explained      explained
 	predicted      []*Trial // with the numbers -1, -2, ...
 	predictedTotal int
@@ -102,12 +105,20 @@ type Store struct {
 	tried          *tried              // nil for nothing
 	own            *parsed             // the space of the form that was read last
 	survey         surveying
+
+	others        []*Other // laid over the study, by their slots
+	othersVersion int      // counts their changes
+	otherDrawings otherDrawings
+	sides         besides
 }
 
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Try: firstTry(), Presets: presets()}
+	s := &Store{
+		code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Third: Third{By: ThirdNone, Objective: peakMemory},
+		Table: firstTable(), Try: firstTry(), Presets: presets(),
+	}
 	s.resetForm()
 	s.clear()
 	return s
@@ -205,10 +216,10 @@ func (s *Store) Kept() bool { return s.kept }
 // clear forgets the study.
 func (s *Store) clear() {
 	s.Study, s.objectives, s.constraints = nil, nil, nil
-	s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, nil, "", 0
+	s.results, s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = nil, make(map[int]*Trial), nil, nil, nil, "", 0
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
-	s.predicted, s.predictedTotal, s.tried = nil, 0, nil
+	s.predicted, s.predictedTotal, s.tried, s.paces = nil, 0, nil, nil
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""

@@ -28,6 +28,7 @@ type Page interface {
 	Restart()                  // replaces a worker that is gone
 	ImportFile()               // reads the file chosen in the element "import"
 	ChooseWeights()            // takes the file chosen in the element "weights"
+	OverlayFile()              // reads the file chosen in the element "overlay"
 	SavePlot(extension string) // saves the chart as a file, "png" or "svg"
 	TakeBuild()                // reloads the page with the newer build
 	Focus(id string)           // moves the keyboard's focus to an element

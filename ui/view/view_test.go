@@ -26,6 +26,7 @@ type recorder struct {
 	restarted int
 	imported  int
 	weights   int
+	overlaid  int
 	taken     int
 	focused   string
 	marked    string
@@ -35,6 +36,7 @@ func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
 func (r *recorder) Restart()              { r.restarted++ }
 func (r *recorder) ImportFile()           { r.imported++ }
 func (r *recorder) ChooseWeights()        { r.weights++ }
+func (r *recorder) OverlayFile()          { r.overlaid++ }
 func (r *recorder) SavePlot(string)       {}
 func (r *recorder) TakeBuild()            { r.taken++ }
 func (r *recorder) Focus(id string)       { r.focused = id }

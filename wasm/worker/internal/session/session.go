@@ -67,6 +67,7 @@ var commands = map[string]command{
 	search.DoExport: {(*Session).export, false},
 	search.DoModel:  {(*Session).takeModel, true},
 	search.DoReport: {(*Session).takeReport, true},
+	search.DoRead:   {(*Session).readOther, true},
 
 	search.DoGenerate: {(*Session).generate, true},
 	search.DoSurvey:   {(*Session).survey, true},
@@ -259,10 +260,7 @@ func (s *Session) forget(c search.Command) error {
 // replace keeps the study of c.Journal instead of the one before, and tells it
 // as open does.
 func (s *Session) replace(c search.Command) error {
-	lines, events, err := parseJournal(c.Journal)
-	if err == nil {
-		_, err = study.Replay(events, nil, nil)
-	}
+	lines, _, err := parseStudy(c.Journal)
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
