@@ -17,18 +17,21 @@ type Command struct {
 	File     string             `json:"file,omitempty"`
 	Arch     *arch.Architecture `json:"arch,omitempty"`
 	Workload *trial.Workload    `json:"workload,omitempty"`
+	Load     *Load              `json:"load,omitempty"` // what DoProfile or DoSustain runs
 }
 
 // The commands. A worker keeps one study.
 const (
-	DoOpen   = "open"   // describe the device, tell the kept study's events, then the state
-	DoStart  = "start"  // search: go on with the kept study, or start one if there is none
-	DoStop   = "stop"   // end the search between two batches; it can be started again
-	DoForget = "forget" // discard the kept study
-	DoImport = "import" // replace the kept study
-	DoExport = "export" // say the kept study's journal
-	DoModel  = "model"  // hand over a file of a model, as package export names them
-	DoReport = "report" // hand over one of the files that report on the kept study
+	DoOpen    = "open"    // describe the device, tell the kept study's events, then the state
+	DoStart   = "start"   // search: go on with the kept study, or start one if there is none
+	DoStop    = "stop"    // end what runs between two batches; a search can be started again
+	DoForget  = "forget"  // discard the kept study
+	DoImport  = "import"  // replace the kept study
+	DoExport  = "export"  // say the kept study's journal
+	DoModel   = "model"   // hand over a file of a model, as package export names them
+	DoReport  = "report"  // hand over one of the files that report on the kept study
+	DoProfile = "profile" // tell where the time of an architecture goes
+	DoSustain = "sustain" // run architectures for long, and tell whether they keep their speed
 )
 
 // The files of DoReport, which are those of `litefront search --out`.
@@ -71,4 +74,5 @@ type Message struct {
 const (
 	StateIdle      = "idle"
 	StateSearching = "searching"
+	StateMeasuring = "measuring" // a load of DoProfile or DoSustain runs
 )

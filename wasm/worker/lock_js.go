@@ -6,10 +6,10 @@ import (
 	"github.com/hack-pad/safejs"
 )
 
-// searchLock is held by the one page of this origin that searches.
+// searchLock is held by the one page of this origin that searches or measures.
 const searchLock = "litefront-search"
 
-var errSearchedElsewhere = errors.New("another tab is searching, and two at once would slow each other; end that search first")
+var errSearchedElsewhere = errors.New("another tab is searching or measuring, and two at once would slow each other; end that first")
 
 // lock is a session.Session's Lock: a Web Lock, which the browser releases also
 // when the worker dies. Browsers without them, and pages that are not secure,

@@ -144,7 +144,7 @@ func TestWhileSearching(t *testing.T) {
 			return nil
 		}
 		before := len(w.store.lines)
-		for _, do := range []string{search.DoOpen, search.DoStart, search.DoForget, search.DoImport, search.DoModel, search.DoReport} {
+		for _, do := range []string{search.DoOpen, search.DoStart, search.DoForget, search.DoImport, search.DoModel, search.DoReport, search.DoProfile, search.DoSustain} {
 			w.take()
 			w.send(search.Command{Do: do, Request: request("4")})
 			wantError(t, w.take(), do+": a search is under way")
@@ -206,7 +206,7 @@ func TestNotUnderstood(t *testing.T) {
 		{`{"do":"open","speed":9}`, `unknown field "speed"`},
 		{`{"do":"start","request":{"budget":7}}`, "not understood"},
 		{`{}`, `command "" is unknown`},
-		{`{"do":"dance"}`, `command "dance" is unknown; use open, start, stop, forget, import, export, model or report`},
+		{`{"do":"dance"}`, `command "dance" is unknown; use open, start, stop, forget, import, export, model, report, profile or sustain`},
 	} {
 		w := newWorker(t, new(memory))
 		w.Do(test.text)
