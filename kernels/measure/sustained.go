@@ -222,6 +222,25 @@ func Speeds(rounds []trial.Round, ms func(trial.Round) float64) []float64 {
 	return speeds
 }
 
+// Speed is that of the rounds of a stretch of time, as a share of that of the first ones.
+type Speed struct{ AtMs, Share float64 }
+
+// SpeedCurve divides a time into equal stretches and tells the median speed of the rounds
+// that began in each, at the middle of the stretch. Where none did there is no speed.
+func SpeedCurve(rounds []trial.Round, ms func(trial.Round) float64, timeMs float64, stretches int) (curve []Speed) {
+	speeds := Speeds(rounds, ms)
+	stretch := func(i int) int { return min(int(float64(stretches)*rounds[i].AtMs/timeMs), stretches-1) }
+	for i := 0; i < len(rounds); {
+		n, begin := stretch(i), i
+		for i < len(rounds) && stretch(i) == n {
+			i++
+		}
+		within := slices.Sorted(slices.Values(speeds[begin:i]))
+		curve = append(curve, Speed{timeMs * (float64(n) + 0.5) / float64(stretches), quantile(within, 0.5)})
+	}
+	return curve
+}
+
 // kept compares the last rounds with the first; nil if there are too few.
 func kept(rounds []trial.Round, ms func(trial.Round) float64) *trial.Kept {
 	first, last := ends(rounds)

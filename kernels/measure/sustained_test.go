@@ -240,6 +240,23 @@ func TestSustainEndsWithoutClock(t *testing.T) {
 	}
 }
 
+func TestSpeedCurve(t *testing.T) {
+	rounds := []trial.Round{{AtMs: 0}, {AtMs: 100}, {AtMs: 200}, {AtMs: 300}, {AtMs: 400}, {AtMs: 500}, {AtMs: 2500}, {AtMs: 2600}, {AtMs: 2700}, {AtMs: 4000}}
+	for i := range rounds {
+		rounds[i].ComputeMs = 2 // of which the first six are, in the median
+	}
+	for i, ms := range []float64{4, 8, 5, 2} {
+		rounds[6+i].ComputeMs = ms
+	}
+	want := []Speed{{500, 1}, {2500, 0.4}, {3500, 1}}
+	if got := SpeedCurve(rounds, ComputeMs, 4000, 4); !slices.Equal(got, want) {
+		t.Errorf("the curve is %v, want %v", got, want)
+	}
+	if got := SpeedCurve(nil, ComputeMs, 4000, 4); got != nil {
+		t.Errorf("the curve of nothing is %v", got)
+	}
+}
+
 func TestParseSustained(t *testing.T) {
 	for text, want := range map[string]time.Duration{"10s": 10 * time.Second, "1m": time.Minute, "600s": 10 * time.Minute, "60": 0, "": 0, "9.9s": 0, "601s": 0, "-20s": 0, "1e9h": 0} {
 		d, err := ParseSustained(text)
