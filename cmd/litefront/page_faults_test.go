@@ -77,7 +77,7 @@ func (p faultyPage) wantMessages(want ...string) {
 	p.t.Helper()
 	p.until(fmt.Sprintf(`document.querySelectorAll("#errors .error-text").length === %d`, len(want)))
 	p.do(chromedp.Sleep(250 * time.Millisecond)) // for one more that should not come
-	got := eval[[]string](p, `[...document.querySelectorAll("#errors .error-text")].map(e => e.innerText)`)
+	got := eval[[]string](p.tab, `[...document.querySelectorAll("#errors .error-text")].map(e => e.innerText)`)
 	if !slices.EqualFunc(got, want, strings.Contains) {
 		p.t.Errorf("the page says %q, want %q", got, want)
 	}
@@ -110,7 +110,7 @@ func (p faultyPage) search(n int) {
 
 func (p faultyPage) text(selector string) string {
 	p.t.Helper()
-	return eval[string](p, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
+	return eval[string](p.tab, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
 }
 
 // TestPageFaults breaks what the page stands on. Each fault makes one message,
@@ -186,7 +186,7 @@ func newerStudy(p faultyPage) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	eval[bool](p, fmt.Sprintf(`new Promise((resolve, reject) => {
+	eval[bool](p.tab, fmt.Sprintf(`new Promise((resolve, reject) => {
 		const request = indexedDB.open("litefront");
 		request.onerror = () => reject(request.error);
 		request.onsuccess = () => {
@@ -290,14 +290,14 @@ func notIsolated(p faultyPage) {
 
 func twoTabs(p faultyPage) {
 	p.state("idle")
-	eval[bool](p, `new Promise((taken) => navigator.locks.request("litefront-search", () => {
+	eval[bool](p.tab, `new Promise((taken) => navigator.locks.request("litefront-search", () => {
 		taken(true);
 		return new Promise((release) => { globalThis.release = release; });
 	}))`)
 	p.start("1")
 	p.wantMessages("another tab is searching")
 	p.state("idle")
-	eval[bool](p, `release(), true`)
+	eval[bool](p.tab, `release(), true`)
 	p.search(1)
 }
 
@@ -307,10 +307,10 @@ func inBackground(p faultyPage) {
 	p.state("idle")
 	hide := func(hidden bool) {
 		p.t.Helper()
-		eval[bool](p, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %v, configurable: true}),
+		eval[bool](p.tab, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %v, configurable: true}),
 			document.dispatchEvent(new Event("visibilitychange"))`, hidden))
 	}
-	eval[bool](p, `navigator.storage.persist = async () => { globalThis.asked = (globalThis.asked ?? 0) + 1; return false; }, true`)
+	eval[bool](p.tab, `navigator.storage.persist = async () => { globalThis.asked = (globalThis.asked ?? 0) + 1; return false; }, true`)
 	p.start("1000")
 	p.state("searching")
 	hide(true)
@@ -325,7 +325,7 @@ func inBackground(p faultyPage) {
 	p.until(`!document.getElementById("status").innerText.includes("background")`)
 	p.click("stop")
 	p.state("idle")
-	if n := eval[int](p, `globalThis.asked`); n != 1 {
+	if n := eval[int](p.tab, `globalThis.asked`); n != 1 {
 		p.t.Errorf("the browser was asked %d times to keep the study", n)
 	}
 	p.wantMessages()

@@ -168,8 +168,8 @@ func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 	if err != nil {
 		return nil, err
 	}
-	var points, found []Point
-	var at []place
+	var points []Point
+	found, at := p.memory.found[:0], p.memory.at[:0]
 	for i, depth := range p.Space.NLayer {
 		if found, at, err = p.valued(s, m, depth, found, at); err != nil {
 			return nil, err
@@ -180,7 +180,8 @@ func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 		if points, err = p.built(s, m, found, at, points); err != nil {
 			return nil, err
 		}
-		found, at = nil, nil
+		p.memory.found, p.memory.at = found, at
+		found, at = found[:0], at[:0]
 	}
 	return p.nondominated(points), nil
 }
@@ -267,9 +268,10 @@ func (p *Problem) built(s *sums, m multisets, found []Point, at []place, points 
 // batch is how many points are collected at least before they are thinned out.
 const batch = 1 << 12
 
-// thin keeps the points that none dominates, with their places.
+// thin keeps the points that none dominates, with their places, where they are.
 func (p *Problem) thin(points []Point, at []place) (front []Point, frontAt []place) {
-	for _, i := range p.front(points) {
+	front, frontAt = points[:0], at[:0]
+	for _, i := range pareto.Front(p.costs(points)) { // ascending
 		front, frontAt = append(front, points[i]), append(frontAt, at[i])
 	}
 	return front, frontAt
@@ -285,11 +287,16 @@ func (p *Problem) nondominated(points []Point) (front []Point) {
 
 // front returns the indices of the points that none dominates, by their costs.
 func (p *Problem) front(points []Point) []int {
+	costs := p.costs(points)
+	order := pareto.Front(costs)
+	slices.SortFunc(order, func(i, j int) int { return slices.Compare(costs[i], costs[j]) })
+	return order
+}
+
+func (p *Problem) costs(points []Point) [][]float64 {
 	costs := make([][]float64, len(points))
 	for i, point := range points {
 		costs[i] = p.Objectives.Costs(point.Values)
 	}
-	order := pareto.Front(costs)
-	slices.SortFunc(order, func(i, j int) int { return slices.Compare(costs[i], costs[j]) })
-	return order
+	return costs
 }

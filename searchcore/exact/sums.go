@@ -136,10 +136,6 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Mem
 	if c.Memory.TotalBytes > p.MemoryLimit {
 		return nil, nil
 	}
-	if p.Table != nil {
-		s.measurement.Prefill.MedianMs = s.table.Prefill.Ms(layers)
-		s.measurement.Decode.MedianMs = s.table.Decode.Ms(layers)
-	}
 	for _, constraint := range p.Constraints {
 		v, err := p.value(s, constraint.Objective, c, layers)
 		if err != nil {
@@ -161,15 +157,20 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Mem
 
 // value returns an objective of c, which has these layers. The time of a response is
 // rounded as a whole: what its parts were rounded by would decide between
-// architectures that take equally long. Quality, which takes exponentials of each layer,
-// is made of the sum that is known.
+// architectures that take equally long. Parameters, and quality, which takes
+// exponentials of each layer, are made of the sums that are known.
 func (p *Problem) value(s *sums, o objective.Objective, c objective.Candidate, layers []int) (float64, error) {
-	if o.Name == "quality" {
+	switch o.Name {
+	case "decoder_params":
+		return float64(s.params.of(layers)), nil
+	case "quality":
 		return s.global[len(layers)] * float64(-s.lack.of(layers)) * proxy.Resolution, nil
+	case "response_ms":
+		v := ms(s.table.responseFs(layers, s.tokens))
+		return v, o.Check(v)
 	}
-	v, err := o.Value(c)
-	if err == nil && o.Name == "response_ms" {
-		v = ms(s.table.responseFs(layers, s.tokens))
+	if !o.Static() {
+		s.measurement.Prefill.MedianMs, s.measurement.Decode.MedianMs = s.table.Prefill.Ms(layers), s.table.Decode.Ms(layers)
 	}
-	return v, err
+	return o.Value(c)
 }

@@ -65,10 +65,15 @@ func (o Objective) Value(c Candidate) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return v, o.Check(v)
+}
+
+// Check reports why v is no value that o can have: none is negative or infinite.
+func (o Objective) Check(v float64) error {
 	if !(v >= 0) || math.IsInf(v, 1) {
-		return 0, fmt.Errorf("%s: value %v must be a finite number of at least 0", o.Name, v)
+		return fmt.Errorf("%s: value %v must be a finite number of at least 0", o.Name, v)
 	}
-	return v, nil
+	return nil
 }
 
 // Interval returns the bounds of the 95 % confidence interval of Value, as the

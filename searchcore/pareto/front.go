@@ -17,19 +17,34 @@ func Front(points [][]float64) []int {
 		return nil
 	}
 	var front []int
-	if len(points[0]) <= 3 {
+	switch n := len(points[0]); {
+	case n <= 2:
+		front = stairs(points, order)
+	case n == 3:
 		front = sweepFront(points, order)
-	} else {
+	default:
 		front = scanFront(points, order)
 	}
 	slices.Sort(front)
 	return front
 }
 
-// sweepFront goes through the points in lexicographic order, so that the first
-// cost needs no comparing any more: a point is on the front unless an earlier
-// one is at most as high in the second and the third cost (Kung, Luccio and
-// Preparata 1975). Costs that the points do not have count as equal.
+// stairs goes through points of one or two costs in lexicographic order, so that the
+// first needs no comparing any more: a point is on the front if its last is lower than
+// that of all before it.
+func stairs(points [][]float64, order []int) []int {
+	front := order[:1:1]
+	for _, i := range order[1:] {
+		lowest := points[front[len(front)-1]]
+		if len(lowest) > 1 && points[i][1] < lowest[1] {
+			front = append(front, i)
+		}
+	}
+	return front
+}
+
+// sweepFront does so with points of three costs: one is on the front unless an earlier
+// one is at most as high in the second and the third (Kung, Luccio and Preparata 1975).
 func sweepFront(points [][]float64, order []int) []int {
 	y, z := denseRanks(points, order, 1), denseRanks(points, order, 2)
 	top := len(order) + 1

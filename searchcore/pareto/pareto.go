@@ -9,7 +9,10 @@
 // nothing, so it belongs to no front and takes nothing away from one.
 package pareto
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Dominates reports whether a is at most b in every cost and below b in at
 // least one. Equal points do not dominate each other, and an ill-formed point
@@ -40,14 +43,25 @@ func wellFormed(p []float64, dim int) bool {
 // of their costs, equal points in the order given. No point in this order is
 // dominated by a later one. The first point says how many costs there are.
 func sorted(points [][]float64) []int {
-	var order []int
+	type entry struct {
+		first float64 // which tells most apart
+		index int
+	}
+	var entries []entry
 	for i, p := range points {
 		if wellFormed(p, len(points[0])) {
-			order = append(order, i)
+			entries = append(entries, entry{p[0], i})
 		}
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		return slices.Compare(points[i], points[j])
+	slices.SortFunc(entries, func(a, b entry) int {
+		if a.first != b.first {
+			return cmp.Compare(a.first, b.first)
+		}
+		return cmp.Or(slices.Compare(points[a.index], points[b.index]), a.index-b.index)
 	})
+	order := make([]int, len(entries))
+	for i, e := range entries {
+		order[i] = e.index
+	}
 	return order
 }

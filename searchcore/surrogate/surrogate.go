@@ -61,7 +61,7 @@ type Strategy struct {
 	problem  exact.Problem
 	feasible func(arch.Architecture) error
 
-	design  []arch.Architecture // nil until it is made
+	design  []arch.Architecture // nil until it is needed, and if it has none
 	asked   map[string]trial.Proposal
 	open    map[string]bool
 	results []result // in the order in which they were told
@@ -138,13 +138,14 @@ func (s *Strategy) Probe() error {
 // outstanding, [trial.ErrConverged], [trial.ErrExhausted] when nothing is left, and
 // those of the model.
 func (s *Strategy) Propose(r *rand.Rand) (trial.Proposal, error) {
-	if err := s.plan(); err != nil {
-		return trial.Proposal{}, err
-	}
-	if len(s.asked) < len(s.design) {
+	if len(s.asked) < designed {
+		if err := s.plan(); err != nil {
+			return trial.Proposal{}, err
+		}
 		if a, ok := s.unasked(s.design); ok {
 			return proposal(a, opDesign), nil
 		}
+		return s.random(r) // of what the design did not come upon
 	}
 	n := s.due()
 	if len(s.results) < n {
@@ -240,14 +241,11 @@ func (s *Strategy) Predicted() *trial.Predicted {
 // Generation is how many results there were when the model was fitted; 0 before
 // there is one.
 func (s *Strategy) Generation() int {
-	if s.plan() != nil {
-		return 0
-	}
 	n := s.due()
 	if len(s.results) < n {
 		n -= batch
 	}
-	if n < len(s.design) || len(s.results) < n {
+	if n < designed || len(s.results) < n {
 		return 0
 	}
 	return n
@@ -272,9 +270,6 @@ func (s *Strategy) plan() error {
 	}
 	r := rand.New(rand.NewPCG(s.setup.Seed, 0))
 	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, designed, r, nil, typical, s.feasible)
-	if err == nil && s.design == nil {
-		s.design = []arch.Architecture{} // none, for good
-	}
 	return err
 }
 
@@ -288,14 +283,9 @@ func (s *Strategy) unasked(list []arch.Architecture) (arch.Architecture, bool) {
 	return arch.Architecture{}, false
 }
 
-// due is how many results the model has that proposals come from now: as many as
-// the design asked for, and those of all full batches after them.
-func (s *Strategy) due() int { return s.round(len(s.asked)) }
-
-func (s *Strategy) round(n int) int {
-	first := len(s.design)
-	return first + max(n-first, 0)/batch*batch
-}
+// due is how many results the model has that proposals come from now: those of the
+// design, and of all full batches after them.
+func (s *Strategy) due() int { return designed + max(len(s.asked)-designed, 0)/batch*batch }
 
 var errTooFew = errors.New("too few results for a model")
 
@@ -456,7 +446,7 @@ func corner(costs [][]float64) []float64 {
 
 // agrees reports whether enough was checked of what models predict, and it agreed.
 func (s *Strategy) agrees(solution *solution) bool {
-	return solution.fitted-settled >= len(s.design) && solution.checked > 0 &&
+	return solution.fitted-settled >= designed && solution.checked > 0 &&
 		float64(solution.within) >= agreement*float64(solution.checked)
 }
 
@@ -464,7 +454,7 @@ func (s *Strategy) agrees(solution *solution) bool {
 // design left aside, and how many lie in the intervals in which the models that
 // proposed them predicted them.
 func (s *Strategy) check(n int) (within, all int) {
-	for i := max(n-settled, len(s.design)); i < n; i += batch {
+	for i := max(n-settled, designed); i < n; i += batch {
 		model, _, err := s.fit(i)
 		if err != nil {
 			return 0, 0
