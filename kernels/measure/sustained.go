@@ -81,10 +81,10 @@ func (l *LocalMeasurer) Sustain(ctx context.Context, archs []arch.Architecture, 
 		if !errors.Is(err, errInterrupted) {
 			l.Close() // as after a measurement
 		}
-		judge(&result)
+		Judge(&result)
 		return result, err
 	}
-	judge(&result)
+	Judge(&result)
 	return result, nil
 }
 
@@ -187,8 +187,8 @@ func (l *LocalMeasurer) sustain(s *session, modules []*kernels.Module, d time.Du
 	return nil
 }
 
-// judge tells what was kept of each speed.
-func judge(s *trial.Sustained) {
+// Judge tells what the rounds of s say was kept of each speed.
+func Judge(s *trial.Sustained) {
 	s.Compute, s.Stream = kept(s.Rounds, ComputeMs), kept(s.Rounds, StreamMs)
 	for i := range s.Archs {
 		s.Archs[i].Kept = kept(s.Rounds, ResponseMs(s.Workload, i))

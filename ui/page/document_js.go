@@ -101,6 +101,12 @@ var successors = map[string][]string{
 	"decline":    {"new-search", "import", "start"},
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
+
+	"profile":       {"profile-stop", "profile"},
+	"profile-stop":  {"profile"},
+	"sustain":       {"sustain-stop", "sustain"},
+	"sustain-stop":  {"sustain"},
+	"sustained-for": {"sustain-stop", "sustain"},
 }
 
 // successorsOf returns those of a control; nil if it needs none.

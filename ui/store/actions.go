@@ -6,6 +6,8 @@ import "litefront/kernels/search"
 // worker told stays until this one tells of a study.
 func (s *Store) Open() search.Command {
 	s.begun, s.answered, s.dead, s.searching, s.due, s.exporting, s.silence = false, false, false, false, "", false, 0
+	s.measuring = false
+	s.endLoad()
 	s.settled, s.reason = false, ""
 	return search.Command{Do: search.DoOpen}
 }
@@ -17,6 +19,8 @@ func (s *Store) Die(reason string) {
 		return
 	}
 	s.dead, s.searching, s.due, s.exporting, s.Confirm = true, false, "", false, Confirm{}
+	s.measuring = false
+	s.endLoad()
 	s.Fail(reason)
 }
 

@@ -25,7 +25,8 @@ func (s *Store) Tick() (died bool) {
 // patience is how long the worker may be silent now; 0 for ever, since it owes
 // nothing. During a search it is silent for a candidate's time, and between a
 // command and its answer for the time of a single run, or of making a file. All are
-// minutes where a slow phone runs, or writes, the largest models that fit.
+// minutes where a slow phone runs, or writes, the largest models that fit. Of a profile
+// it tells nothing before all operations were timed.
 func (s *Store) patience() time.Duration {
 	switch {
 	case s.dead:
@@ -36,6 +37,8 @@ func (s *Store) patience() time.Duration {
 		return 2 * time.Minute
 	case s.due != "":
 		return 20 * time.Second
+	case s.measuring:
+		return 10 * time.Minute
 	case s.searching:
 		return 5 * time.Minute
 	case s.exporting:

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
@@ -41,6 +42,10 @@ type Store struct {
 	Dark    bool // the page's colours
 	// Dragging says that files are dragged over the page.
 	Dragging bool
+	// SustainedFor is how long a sustained run is to be, as the user types it, and
+	// SustainedInvalid what is wrong with it.
+	SustainedFor     string
+	SustainedInvalid string
 
 	Surroundings Surroundings // as the page found them
 	NewBuild     bool         // a newer build of this page is ready to be taken
@@ -57,6 +62,8 @@ type Store struct {
 	answered  bool // it told what is kept
 	dead      bool
 	searching bool
+	measuring bool          // it runs the load
+	load      *load         // what it was told to measure; nil for nothing
 	due       string        // command that it has yet to carry out; empty for none
 	exporting bool          // it has yet to say the journal
 	silence   time.Duration // since it said something
@@ -94,12 +101,15 @@ type Store struct {
 	budget         search.Budget
 	references     []arch.Architecture // that the next search measures first
 	offer          *offer              // of the model whose files were last looked at
+	parts          *parts              // of the memory that was last looked at
+	profiles       []*trial.Profile    // the latest at the end
+	sustained      *Sustained
 }
 
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Presets: presets()}
+	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Presets: presets(), SustainedFor: measure.DefaultSustained}
 	s.resetForm()
 	s.clear()
 	return s
@@ -143,6 +153,8 @@ func (s *Store) Status() string {
 		return "Loading the search core."
 	case s.Waiting() && p == Searching:
 		return "Ending the search."
+	case s.measuring && s.due == "":
+		return "Measuring."
 	case s.Waiting():
 		return "Waiting for the worker."
 	case p == Searching && s.measured < announceEvery:
@@ -179,6 +191,9 @@ func (s *Store) disturbance() string {
 func (s *Store) SetHidden(hidden bool) {
 	s.hidden = hidden
 	s.background = s.background || hidden && s.searching
+	if hidden && s.Measuring() == search.DoSustain {
+		s.sustained.Hidden = true
+	}
 }
 
 // announceEvery is how many candidates pass between two announcements.
@@ -186,7 +201,7 @@ const announceEvery = 10
 
 // Waiting reports whether the worker has yet to do what it was told; until then
 // it is told nothing else.
-func (s *Store) Waiting() bool { return s.due != "" }
+func (s *Store) Waiting() bool { return s.due != "" || s.load != nil }
 
 // Kept reports whether the worker keeps a study, which may be one that cannot be
 // read, and so is not shown.
@@ -199,6 +214,7 @@ func (s *Store) clear() {
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
 	s.predicted, s.predictedTotal = nil, 0
+	s.profiles, s.sustained, s.load = nil, nil, nil
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""
