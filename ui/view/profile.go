@@ -31,7 +31,7 @@ func (c *Profile) memory() (list []portion) {
 	}
 	for _, p := range parts {
 		list = append(list, portion{name: p.Name, about: strings.TrimSpace(fmt.Sprintf("%d %s", p.Tensors, p.Kind)),
-			value: fmt.Sprintf("%.2f", float64(p.Bytes)/(1<<20)), share: float64(p.Bytes) / float64(total)})
+			value: store.Size(p.Bytes), share: float64(p.Bytes) / float64(total)})
 	}
 	return list
 }
