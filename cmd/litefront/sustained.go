@@ -50,7 +50,7 @@ func printSustainedOf(ctx context.Context, cmd *cobra.Command, l *measure.LocalM
 		atMs := more[len(more)-1].AtMs
 		if tenth := int(10 * atMs / float64(d.Milliseconds())); !asJSON && tenth > tenths {
 			tenths = tenth
-			fmt.Fprintf(cmd.ErrOrStderr(), "%.0f s of %v\n", atMs/1e3, d)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%.0f s of %.0f s\n", atMs/1e3, d.Seconds())
 		}
 	})
 	if len(result.Rounds) == 0 {
