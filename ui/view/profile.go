@@ -2,6 +2,8 @@ package view
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"litefront/kernels/search"
@@ -69,12 +71,22 @@ func (c *Profile) phases() []phase {
 }
 
 func phaseOf(id, title string, p trial.PhaseProfile) phase {
-	f := phase{id: id, title: fmt.Sprintf("%s: %s ms [%s, %s]; its parts add up to %s ms", title, ms(p.Whole.MedianMs), ms(p.Whole.LowMs), ms(p.Whole.HighMs), ms(p.SumMs))}
+	f := phase{id: id, title: fmt.Sprintf("%s: %s ms [%s, %s]; its parts add up to %s ms", title, fine(p.Whole.MedianMs), fine(p.Whole.LowMs), fine(p.Whole.HighMs), fine(p.SumMs))}
 	for _, o := range p.ByTime() {
-		f.ops = append(f.ops, portion{name: o.Name, about: fmt.Sprintf("× %d", o.Count), value: ms(o.Time.MedianMs),
-			interval: ms(o.Time.LowMs) + " – " + ms(o.Time.HighMs), share: o.Share, whisker: whisker(o.Time.LowMs/p.SumMs, o.Time.HighMs/p.SumMs), rate: ms(o.GFLOPS)})
+		f.ops = append(f.ops, portion{name: o.Name, about: fmt.Sprintf("× %d", o.Count), value: fine(o.Time.MedianMs),
+			interval: fine(o.Time.LowMs) + " – " + fine(o.Time.HighMs), share: o.Share, whisker: whisker(o.Time.LowMs/p.SumMs, o.Time.HighMs/p.SumMs), rate: ms(o.GFLOPS)})
 	}
 	return f
+}
+
+// fine writes v with three digits, also where it is far below 1: parts of a decoding
+// step take microseconds.
+func fine(v float64) string {
+	decimals := 2
+	if v > 0 {
+		decimals -= int(math.Floor(math.Log10(v)))
+	}
+	return strconv.FormatFloat(v, 'f', min(max(decimals, 0), 6), 64)
 }
 
 // whisker is the line from one share to another over a bar of a hundred units.
