@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	goruntime "runtime"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -87,6 +88,9 @@ type contender struct {
 func run(o options) error {
 	if o.trials < 1 || o.exact < 1 || o.seeds < 1 || o.lanes < 1 {
 		return fmt.Errorf("trials %d, exact %d, seeds %d and lanes %d must be at least 1", o.trials, o.exact, o.seeds, o.lanes)
+	}
+	if cores := goruntime.NumCPU(); o.lanes > cores {
+		return fmt.Errorf("lanes %d: each needs one of the %d cores to itself", o.lanes, cores)
 	}
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err

@@ -31,7 +31,7 @@ type results struct {
 	Device    trial.Device  `json:"device"`
 	Trials    int           `json:"trials"`
 	Exact     int           `json:"trials_of_exact"`
-	Lanes     int           `json:"lanes"` // searches that measured at the same time
+	Lanes     int           `json:"lanes"` // searches that measured at the same time, in the last call
 	Reference []float64     `json:"reference"`
 	Groups    []groupResult `json:"protocols"`
 	Goals     []goalResult  `json:"goals"`
@@ -46,6 +46,7 @@ type groupResult struct {
 // runResult is one search.
 type runResult struct {
 	Strategy    string   `json:"strategy"`
+	Code        string   `json:"code"` // that began it
 	Seed        uint64   `json:"seed"`
 	Candidates  int      `json:"candidates"`
 	Ended       bool     `json:"ended"` // by itself or by the number of trials
@@ -96,7 +97,7 @@ func (r *results) add(g *group, o options) error {
 		setup := x.study.Started().Setup
 		seconds, share := c.End(i)
 		result.Runs = append(result.Runs, runResult{
-			Strategy: setup.Strategy, Seed: setup.Seed, Candidates: p.Measured + p.Failed, Ended: x.ended, Seconds: seconds,
+			Strategy: setup.Strategy, Code: x.study.Started().Code, Seed: setup.Seed, Candidates: p.Measured + p.Failed, Ended: x.ended, Seconds: seconds,
 			Hypervolume: known(share), Nearly: known(c.Reached(i, nearly)),
 			Own: known(c.Reached(i, share)), Exact: known(c.Reached(i%g.seeds, share)), // exact comes first
 		})

@@ -55,14 +55,16 @@ func TestCore(t *testing.T) {
 	t.Run("same output", func(t *testing.T) {
 		var lists [][]trial.Event
 		for _, core := range []string{"native", "wasm"} {
-			lists = append(lists, events(t, strings.NewReader(s.must(quick("--budget", "8", "--json", "--overlay", "tiny.json", "--core", core)...))))
+			lists = append(lists, events(t, strings.NewReader(s.must(quick("--budget", "13", "--json", "--overlay", "tiny.json", "--core", core)...))))
 		}
-		if native, wasm := asked(lists[0]), asked(lists[1]); len(wasm) < 8 || !slices.Equal(native, wasm) {
+		if native, wasm := asked(lists[0]), asked(lists[1]); len(wasm) < 13 || !slices.Equal(native, wasm) {
 			t.Errorf("the native core asks for %v, the guest for %v", native, wasm)
 		}
-		for _, kind := range []trial.Kind{trial.KindStarted, trial.KindSetting, trial.KindMeasured, trial.KindFailed, trial.KindProgress, trial.KindDone} {
+		for _, kind := range []trial.Kind{trial.KindStarted, trial.KindSetting, trial.KindMeasured, trial.KindFailed, trial.KindPredicted, trial.KindProgress, trial.KindDone} {
 			if native, wasm := count(lists[0], kind), count(lists[1], kind); native != wasm {
 				t.Errorf("the native core tells %d events %q, the guest %d", native, kind, wasm)
+			} else if kind == trial.KindPredicted && wasm == 0 {
+				t.Error("no frontier is predicted")
 			}
 		}
 	})

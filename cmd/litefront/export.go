@@ -15,6 +15,7 @@ import (
 
 	"litefront/host/wholefile"
 	"litefront/kernels/export"
+	"litefront/kernels/search"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
@@ -52,7 +53,7 @@ func exportCommand() *cobra.Command {
 	f.StringSliceVar(&names, "format", nil, "formats, separated by commas: "+formatNames())
 	f.StringVar(&out, "out", "", "directory to write to")
 	f.StringVar(&weights, "weights", "", "safetensors file with the weights; without one they are random")
-	f.Uint32Var(&seed, "seed", 1, "seed of random weights")
+	f.Uint32Var(&seed, "seed", search.ModelSeed, "seed of random weights")
 	cmd.MarkFlagsMutuallyExclusive("weights", "seed")
 	for _, name := range []string{"format", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {

@@ -65,8 +65,9 @@ func TestPageAccessibility(t *testing.T) {
 		p.do(chromedp.EmulateViewport(1440, 900))
 	}
 	look("setup")
-	s.must(quick("--strategy", "random", "--budget", "8", "--study", "quick.jsonl")...)
-	p.bring(s.path("quick.jsonl"), 8)
+	const n = 21 // as many as tell which dimension matters
+	s.must(quick("--strategy", "random", "--budget", fmt.Sprint(n), "--study", "quick.jsonl", "--trial-time", "5ms")...)
+	p.bring(s.path("quick.jsonl"), n)
 	p.clickOn("#frontier tbody tr")
 	p.until(`document.querySelector("#details .drawing") !== null`)
 	look("study and details")
@@ -76,6 +77,16 @@ func TestPageAccessibility(t *testing.T) {
 	p.click("sustain-stop")
 	p.until(`document.querySelector("#sustained .verdict-line")?.innerText && document.getElementById("sustain-stop").hidden`)
 	look("a candidate's profile and its speed over time")
+	p.upload(s.path("tiny.json"))
+	p.fill("table-group", "all")
+	p.click("table-columns")
+	p.until(`document.querySelectorAll("#frontier .tick").length >= 21 && document.getElementById("references").innerText !== ""`)
+	for i := range 2 {
+		p.clickOn(fmt.Sprintf("#frontier tbody tr:nth-child(%d) .tick", i+1))
+	}
+	p.fill("bound-response_ms", "3")
+	p.until(`document.querySelectorAll("#compare [data-compared]").length === 2 && document.querySelectorAll("#importance [data-dimension]").length > 0`)
+	look("comparison, importance, bounds, columns and references")
 	p.click("new-search")
 	p.until(`!document.querySelector(".confirm").hidden`)
 	look("question")

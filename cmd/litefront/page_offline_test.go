@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -91,18 +90,22 @@ func rebuilt(t *testing.T, dist fs.FS, number string) fs.FS {
 	return files
 }
 
+// said is which build the page runs, and its state; while it reloads, an error.
+func (p tab) said() string {
+	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`getComputedStyle(document.documentElement).getPropertyValue("--build").trim() + " " + document.documentElement.dataset.state`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
 // runs waits until the page runs a build and is idle, whether or not it reloads
 // meanwhile.
-func (p tab) runs(build string) {
+func (p tab) runs(number string) {
 	p.t.Helper()
-	want := build + " idle"
-	got := ""
-	if !eventually(func() bool {
-		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`getComputedStyle(document.documentElement).getPropertyValue("--build").trim() + " " + document.documentElement.dataset.state`))
-		got = fmt.Sprint(text, " ", err)
-		return err == nil && text == want
-	}) {
-		p.t.Fatalf("the page is %q; want %q", got, want)
+	want := number + " idle"
+	if !eventually(func() bool { return p.said() == want }) {
+		p.t.Fatalf("the page is %q; want %q", p.said(), want)
 	}
 }
 
@@ -175,7 +178,7 @@ func TestPageOffline(t *testing.T) {
 	p.click("take-build")
 	p.runs("2")
 	p.measured(1)
-	if names := eval[[]string](p, `caches.keys()`); len(names) != 1 || names[0] != "litefront-"+buildName("2") {
+	if names := eval[[]string](p, `caches.keys()`); len(names) != 1 || names[0] != "litefront / "+buildName("2") {
 		t.Errorf("there are the caches %q", names)
 	}
 
@@ -202,9 +205,12 @@ func TestPageOffline(t *testing.T) {
 	p.until(`document.getElementById("errors").innerText.includes("other tabs")`)
 	p.runs("3")
 	closeTab()
-	p.do(chromedp.Sleep(500 * time.Millisecond)) // the browser takes its time to close it
-	p.reload()
-	p.runs("4")
+	if !eventually(func() bool { // the browser takes its time to close it
+		p.reload()
+		return within(2*time.Second, func() bool { return p.said() == "4 idle" })
+	}) {
+		t.Fatal("the build is not taken once no other tab runs the one before")
+	}
 	p.do(chromedp.Navigate("about:blank"))
 
 	// And another program gets the address back.

@@ -277,14 +277,18 @@ func (p tab) download(dir, pattern string) []byte {
 }
 
 // eventually asks until something is so, for half a minute at most.
-func eventually(so func() bool) bool {
-	for range 300 {
+func eventually(so func() bool) bool { return within(30*time.Second, so) }
+
+// within asks until something is so, ten times a second.
+func within(limit time.Duration, so func() bool) bool {
+	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
 		if so() {
 			return true
 		}
-		time.Sleep(100 * time.Millisecond)
+		if time.Now().After(end) {
+			return false
+		}
 	}
-	return false
 }
 
 // noComplaints checks that the page shows no message.

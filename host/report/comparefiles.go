@@ -11,6 +11,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"litefront/searchcore/results"
 )
 
 // WriteDir writes the comparison to the folder dir, which it creates if needed:
@@ -33,7 +35,7 @@ func (c *Comparison) curvesCSV(w io.Writer) error {
 	records := [][]string{{"study", "strategy", "seed", "seconds", "hypervolume"}}
 	for _, s := range c.studies {
 		for _, p := range s.Curve {
-			records = append(records, []string{s.Name, s.Strategy, strconv.FormatUint(s.Seed, 10), number(p.Seconds), p.Hypervolume.csv()})
+			records = append(records, []string{s.Name, s.Strategy, strconv.FormatUint(s.Seed, 10), results.Number(p.Seconds), p.Hypervolume.csv()})
 		}
 	}
 	return csv.NewWriter(w).WriteAll(records)
@@ -43,7 +45,7 @@ func (c *Comparison) attainmentCSV(w io.Writer) error {
 	records := [][]string{{"strategy", "seeds", "seconds", "lower_quartile", "median", "upper_quartile"}}
 	for _, a := range c.document.Attainment {
 		for _, p := range a.Grid {
-			records = append(records, []string{a.Strategy, strconv.Itoa(len(a.Studies)), number(p.Seconds), p.Lower.csv(), p.Median.csv(), p.Upper.csv()})
+			records = append(records, []string{a.Strategy, strconv.Itoa(len(a.Studies)), results.Number(p.Seconds), p.Lower.csv(), p.Median.csv(), p.Upper.csv()})
 		}
 	}
 	return csv.NewWriter(w).WriteAll(records)
@@ -54,7 +56,7 @@ func (m maybe) csv() string {
 	if !m.known() {
 		return ""
 	}
-	return number(float64(m))
+	return results.Number(float64(m))
 }
 
 // palette are the colours of curves, by Okabe and Ito; see plot.go.

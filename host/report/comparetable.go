@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"litefront/searchcore/results"
 )
 
 // Table writes the comparison for a terminal: for each study its measured
@@ -80,8 +82,8 @@ func (c *Comparison) spread(name string, of func(sorted []float64, text func(flo
 		return of(values, text)
 	}
 	row := []string{"", name, "", "",
-		column(func(s *compared) float64 { return float64(s.Measured) }, number),
-		column(func(s *compared) float64 { return float64(s.Frontier) }, number),
+		column(func(s *compared) float64 { return float64(s.Measured) }, results.Number),
+		column(func(s *compared) float64 { return float64(s.Frontier) }, results.Number),
 		column(func(s *compared) float64 { return float64(s.Hypervolume) }, func(x float64) string { return percent(maybe(x)) }),
 		column(func(s *compared) float64 { return s.Seconds }, func(x float64) string { return seconds(maybe(x)) }),
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"litefront/host/wholefile"
+	"litefront/kernels/search"
 	"litefront/searchcore/study"
 )
 
@@ -19,11 +20,9 @@ import (
 //	study.json     setup, device, frontier, infeasible trials and overlays with all raw samples; what is predicted
 //	frontier.svg   the first minimised latency against the decoder parameters
 //
-// In the CSV files latencies are milliseconds, memory is MiB where a name ends
-// in _mb, and d_inner and n_head list the layers separated by '|'. What a trial
-// does not have is empty. Predicted trials have the numbers -1, -2, ..., the farthest
-// from what was measured first, and _low and _high are the bounds of their 95 %
-// prediction intervals; on_frontier is false where a measured trial surpasses one.
+// The columns of the CSV files are those of results.View.CSV. Predicted trials have the
+// numbers -1, -2, ..., the farthest from what was measured first; on_frontier is false
+// where a measured trial surpasses one.
 //
 // Each file replaces an older one only when it is complete. An error is one line
 // that names the file; the files before it have then been written.
@@ -35,9 +34,9 @@ func WriteDir(dir string, s *study.Study) error {
 	v.Predict(s)
 	return writeFiles(dir, []file{
 		{"frontier.csv", func(w io.Writer) error { return v.CSV(w, v.Frontier) }},
-		{"trials.csv", func(w io.Writer) error { return v.CSV(w, v.Points) }},
+		{search.TrialsFile, func(w io.Writer) error { return v.CSV(w, v.Points) }},
 		{"predicted.csv", func(w io.Writer) error { return v.CSV(w, v.Predicted) }},
-		{"study.json", v.JSON},
+		{search.StudyFile, v.JSON},
 		{"frontier.svg", v.svg},
 	})
 }

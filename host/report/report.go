@@ -13,7 +13,6 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -111,6 +110,3 @@ func clip(text string, n int) string {
 	}
 	return text
 }
-
-// number writes x so that reading it back gives x.
-func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }

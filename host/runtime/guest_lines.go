@@ -81,6 +81,14 @@ func (l *guestLines) take(e trial.Event) error {
 		if e.Seq != 0 {
 			return fmt.Errorf("event %q has seq %d, but is not kept", e.Kind, e.Seq)
 		}
+		if e.Kind == trial.KindPredicted {
+			if l.study == nil {
+				return fmt.Errorf("event %q before the study", e.Kind)
+			}
+			if err := e.Predicted.Validate(); err != nil {
+				return err
+			}
+		}
 		l.done = e.Done
 		// The frontier is told by the study here: it is that of what was kept.
 		if e.Kind != trial.KindFrontier {

@@ -2,12 +2,14 @@ package runtime
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/tetratelabs/wazero/sys"
 
+	"litefront/searchcore/arch"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -77,6 +79,46 @@ func FuzzGuestLines(f *testing.F) {
 			t.Errorf("more than one line: %v", whole.fault)
 		}
 	})
+}
+
+// A predicted frontier is announced, where it can be one.
+func TestGuestLinesPredicted(t *testing.T) {
+	q, j := tinyRequest("1"), &memory{}
+	begun := ""
+	if _, _, err := q.Run(t.Context(), &virtual{}, j, func(e trial.Event) {
+		if e.Kind == trial.KindStarted {
+			line, err := study.Encode(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begun = string(line) + "\n"
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	valid := arch.Architecture{Backbone: arch.GPT2, Vocab: 10, DModel: 8, MaxLen: 16, Layers: []arch.Layer{{Heads: 1, DInner: 8}}}
+	for _, tt := range []struct {
+		before    string
+		predicted trial.Predicted
+		fault     string
+	}{
+		{begun, trial.Predicted{Points: []trial.Prediction{{Arch: valid}}, Total: 3, Fitted: 12}, ""},
+		{begun, trial.Predicted{Total: -5}, "the count -5 must not be negative"},
+		{begun, trial.Predicted{Points: []trial.Prediction{{Arch: valid, Decode: trial.Estimate{LowMs: -1}}}}, "predicted point 0: -1 ms"},
+		{begun, trial.Predicted{Points: slices.Repeat([]trial.Prediction{{Arch: valid}}, trial.MaxPredicted+1)}, "at most 200"},
+		{"", trial.Predicted{Total: 3}, "before the study"},
+	} {
+		line, err := study.Encode(trial.Event{V: trial.EventVersion, Kind: trial.KindPredicted, Predicted: &tt.predicted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := tt.before + string(line) + "\n"
+		l, _, watched := told(t, text, len(text))
+		announced := slices.ContainsFunc(watched, func(e trial.Event) bool { return e.Kind == trial.KindPredicted })
+		if !strings.Contains(errorText(l.fault), tt.fault) || announced != (tt.fault == "") {
+			t.Errorf("%d points, %d in all: announced %v, fault %v; want %q", len(tt.predicted.Points), tt.predicted.Total, announced, l.fault, tt.fault)
+		}
+	}
 }
 
 // What the journal could not keep is no fault of the guest's, which hears of it

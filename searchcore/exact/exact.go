@@ -130,6 +130,11 @@ func (p *Problem) check() ([]space.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range frames {
+		if n := len(f.Layers); n > maxLayers && !p.Space.Shared {
+			return nil, inFrame(f, fmt.Errorf("%d layers to choose from; at most %d are allowed: give the space fewer values of d_inner or n_head", n, maxLayers))
+		}
+	}
 	if err := p.Workload.Validate(); err != nil {
 		return nil, err
 	}

@@ -199,7 +199,23 @@ func TestSolveRefuses(t *testing.T) {
 		}, "decode_ms: value"},
 		{"too many", func(p *exact.Problem) {
 			p.Objectives = objectives(t, "quality", "prefill_ms", "decode_ms", "peak_mb")
-		}, "more than 1048576 combinations"},
+		}, "more than 134217728 comparisons"},
+		{"too many layers", func(p *exact.Problem) {
+			p.Space = preset(t, "lts-transformer-xl")
+			p.Space.DModel, p.Space.DInner, p.Space.NHead = space.Choices{512}, nil, nil
+			for n := 1; n <= 512; n++ {
+				p.Space.DInner, p.Space.NHead = append(p.Space.DInner, 1024+2*n), append(p.Space.NHead, n)
+			}
+		}, "layers to choose from; at most 8192 are allowed"},
+		{"too many at once", func(p *exact.Problem) {
+			p.Space.DInner, p.Space.NHead = nil, space.Choices{1, 2, 4, 8, 16, 32, 64, 128}
+			for n := 1; n <= 512; n++ {
+				p.Space.DInner = append(p.Space.DInner, 256+n)
+			}
+			p.Space.InnerRatio, p.Space.MinDecoderParams = 0, 0
+			p.Objectives = objectives(t, "decoder_params", "quality", "decode_ms")
+			p.Constraints = constraints(t, "decode_ms>=0.001", "quality>=1")
+		}, "to compare at once"},
 	} {
 		p := exact.Problem{Space: preset(t, "lts-gpt2"), Workload: trial.DefaultWorkload(), Table: device, Objectives: objectives(t, "decoder_params", "decode_ms")}
 		p.Space.DModel = space.Choices{128}

@@ -33,6 +33,7 @@ type knapsack struct {
 	best  [][]int32 // by depth, the nodes that were found
 
 	comparisons int
+	refused     error // by a limit
 
 	*memory
 }
@@ -69,11 +70,12 @@ type front struct {
 // empty.
 type node struct{ turn, rest int32 }
 
-// The limits of one frame: multisets that are kept on the way, how often one is compared
-// with another, and how many are made of one depth before any are compared. Frontiers
-// beyond these take tens of seconds and gigabytes, which a browser's worker has not;
+// The limits of one frame: layers to choose from, each of which is compared with each
+// other, multisets that are kept on the way, how often one is compared with another, and
+// how many are made of one depth before any are compared. Frontiers beyond these take tens of seconds and gigabytes, which a browser's worker has not;
 // those of two objectives need a third of the first.
 const (
+	maxLayers      = 1 << 13
 	maxNodes       = 1 << 20
 	maxComparisons = 1 << 27
 	maxExtensions  = 1 << 22 // of one depth at a time
@@ -88,7 +90,9 @@ func (k *knapsack) fill() error {
 	}
 	k.fronts[0] = front{[]int64{0}, make([]int64, len(k.axes)), []int32{0}, []int32{0}}
 	k.best = make([][]int32, k.depth+1)
-	k.pair()
+	if k.pair(); k.exhausted() {
+		return k.refused
+	}
 	for from, to := 0, 0; from < len(k.turns); from = to {
 		to = k.group(from)
 		stage := len(k.nodes)
@@ -97,7 +101,7 @@ func (k *knapsack) fill() error {
 			nodes := len(k.nodes)
 			k.extend(d, from, to)
 			if k.exhausted() {
-				return errTooLarge
+				return k.refused
 			}
 			// Where all that have a layer of these turns are covered by what has none, so are
 			// those with one layer more, unless that one has more params than any that may
@@ -273,8 +277,12 @@ func (k *knapsack) extensions(d, from, to int, anyOrder bool) *extensions {
 			x.params, x.rank = append(x.params, sum), append(x.rank, max(rest.rank[i], k.rank(layer)))
 			x.made, x.order = append(x.made, node{int32(turn), made}), append(x.order, ordered{index: int32(len(x.order))})
 		}
-		if k.comparisons+len(x.made) > maxComparisons || len(x.made) > maxExtensions {
-			k.comparisons = maxComparisons + 1
+		if k.comparisons+len(x.made) > maxComparisons {
+			k.refused = tooLarge(maxComparisons, "comparisons of combinations of layers")
+		} else if len(x.made) > maxExtensions {
+			k.refused = tooLarge(maxExtensions, "combinations of layers to compare at once")
+		}
+		if k.refused != nil {
 			return x
 		}
 	}
@@ -309,9 +317,22 @@ func (k *knapsack) compareTurns(a, b node) int {
 	return 0
 }
 
-var errTooLarge = fmt.Errorf("more than %d combinations of layers to keep, %d comparisons, or %d combinations to compare at once; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", maxNodes, maxComparisons, maxExtensions)
+// tooLarge names the limit that a frame exceeds, and what helps.
+func tooLarge(limit int, of string) error {
+	return fmt.Errorf("more than %d %s; give the space fewer values of d_inner or n_head or no min_decoder_params, or the search fewer objectives and constraints", limit, of)
+}
 
-func (k *knapsack) exhausted() bool { return len(k.nodes) > maxNodes || k.comparisons > maxComparisons }
+// exhausted reports whether a limit is exceeded, which refused names then.
+func (k *knapsack) exhausted() bool {
+	switch {
+	case k.refused != nil:
+	case len(k.nodes) > maxNodes:
+		k.refused = tooLarge(maxNodes, "combinations of layers to keep")
+	case k.comparisons > maxComparisons:
+		k.refused = tooLarge(maxComparisons, "comparisons of combinations of layers")
+	}
+	return k.refused != nil
+}
 
 // rank returns the rank of a layer; they are all the same when the arena makes no
 // difference.

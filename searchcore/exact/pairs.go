@@ -34,10 +34,13 @@ func (k *knapsack) pair() {
 		single.node = append(single.node, int32(len(k.nodes)))
 		k.nodes = append(k.nodes, node{turn: int32(turn)})
 	}
-	p := &pairs{n, make([]bool, n*n), make([][]int32, n)}
 	s := k.sweep(2, front{})
 	s.ranked = k.stages
 	two := k.extensions(2, 0, n, true)
+	if k.exhausted() {
+		return
+	}
+	p := &pairs{n, make([]bool, n*n), make([][]int32, n)}
 	for _, o := range two.order {
 		if s.offer(two.at(int(o.index), len(k.axes)), o.index) {
 			made := two.made[o.index]

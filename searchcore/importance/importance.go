@@ -105,17 +105,17 @@ func groups(levels []float64) (group []int, count int) {
 	group = make([]int, len(levels))
 	bin := -1
 	for n, start := range starts {
+		end := len(order)
+		if n+1 < len(starts) {
+			end = starts[n+1]
+		}
 		next := n
-		if !few {
-			next = start * maxLevels / len(levels)
+		if !few { // by the middle, so that the first and the last are never in one group
+			next = (start + end) / 2 * maxLevels / len(levels)
 		}
 		if next != bin {
 			bin = next
 			count++
-		}
-		end := len(order)
-		if n+1 < len(starts) {
-			end = starts[n+1]
 		}
 		for _, i := range order[start:end] {
 			group[i] = count - 1

@@ -47,14 +47,14 @@ func (v *View) fields() []field {
 		{"decode", func(m *trial.Measurement) trial.Stat { return m.Decode }},
 	} {
 		fields = append(fields,
-			field{timing.name + "_min_ms", measured(func(m *trial.Measurement) string { return number(timing.of(m).MinMs) })},
-			field{timing.name + "_mean_ms", measured(func(m *trial.Measurement) string { return number(timing.of(m).MeanMs) })},
-			field{timing.name + "_spread_ms", measured(func(m *trial.Measurement) string { return number(timing.of(m).SpreadMs) })})
+			field{timing.name + "_min_ms", measured(func(m *trial.Measurement) string { return Number(timing.of(m).MinMs) })},
+			field{timing.name + "_mean_ms", measured(func(m *trial.Measurement) string { return Number(timing.of(m).MeanMs) })},
+			field{timing.name + "_spread_ms", measured(func(m *trial.Measurement) string { return Number(timing.of(m).SpreadMs) })})
 	}
 	return append(fields,
 		field{"memory_bytes", measured(func(m *trial.Measurement) string { return strconv.FormatInt(m.MemoryBytes, 10) })},
 		field{"rss_bytes", measured(func(m *trial.Measurement) string { return strconv.FormatInt(m.RSSBytes, 10) })},
-		field{"slowdown", measured(func(m *trial.Measurement) string { return number(m.Slowdown) })},
+		field{"slowdown", measured(func(m *trial.Measurement) string { return Number(m.Slowdown) })},
 		field{"verdict", measured(func(m *trial.Measurement) string { return string(m.Verdict) })},
 		field{"module_sha256", measured(func(m *trial.Measurement) string { return m.ModuleSHA256 })},
 		field{"on_frontier", func(p Point) string { return strconv.FormatBool(p.OnFrontier) }},
@@ -81,7 +81,7 @@ func (v *View) reading(o objective.Objective, pick func(Reading) float64) func(P
 		if !known {
 			return ""
 		}
-		return number(pick(r))
+		return Number(pick(r))
 	}
 }
 
@@ -94,8 +94,8 @@ func measured(text func(*trial.Measurement) string) func(Point) string {
 	}
 }
 
-// number writes x so that reading it back gives x.
-func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+// Number writes x so that reading it back gives x.
+func Number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // CSV writes points, a row each below a row of names. Latencies are milliseconds, memory
 // is MiB where a name ends in _mb, and d_inner and n_head list the layers separated by

@@ -13,7 +13,8 @@ import (
 const Predicted = "predicted"
 
 // Predict adds the members of the frontier that the study's strategy predicts. They
-// have the numbers -1, -2, ... in the strategy's order: the most useful first.
+// have the numbers -1, -2, ... in the strategy's order: the farthest from what was
+// measured first.
 func (v *View) Predict(s *study.Study) {
 	v.Prediction = s.Predicted()
 	if v.Prediction == nil {

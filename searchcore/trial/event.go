@@ -1,6 +1,9 @@
 package trial
 
 import (
+	"fmt"
+	"math"
+
 	"litefront/searchcore/arch"
 	"litefront/searchcore/space"
 )
@@ -123,6 +126,32 @@ type Predicted struct {
 
 // MaxPredicted bounds Predicted.Points.
 const MaxPredicted = 200
+
+// Validate reports in one line what of p cannot be: too many points, one that is no
+// architecture, or a number that is negative or infinite.
+func (p Predicted) Validate() error {
+	if n := len(p.Points); n > MaxPredicted {
+		return fmt.Errorf("%d predicted points; at most %d are allowed", n, MaxPredicted)
+	}
+	for _, n := range []int{p.Total, p.Fitted, p.Checked, p.Within} {
+		if n < 0 {
+			return fmt.Errorf("predicted: the count %d must not be negative", n)
+		}
+	}
+	for i, point := range p.Points {
+		if err := point.Arch.Validate(); err != nil {
+			return fmt.Errorf("predicted point %d: %w", i, err)
+		}
+		for _, e := range []Estimate{point.Prefill, point.Decode} {
+			for _, ms := range []float64{e.Ms, e.LowMs, e.HighMs} {
+				if !(ms >= 0) || math.IsInf(ms, 1) {
+					return fmt.Errorf("predicted point %d: %v ms must be finite and not negative", i, ms)
+				}
+			}
+		}
+	}
+	return nil
+}
 
 // Prediction is a candidate that nobody measured.
 type Prediction struct {

@@ -102,6 +102,10 @@ var successors = map[string][]string{
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
 
+	"clear-bounds":    {"bound-decoder_params", "axis-x"},
+	"table-more":      {"table-group"},
+	"drop-references": {"start", "pause"},
+
 	"profile":       {"profile-stop", "profile"},
 	"profile-stop":  {"profile"},
 	"sustain":       {"sustain-stop", "sustain"},
@@ -111,8 +115,11 @@ var successors = map[string][]string{
 
 // successorsOf returns those of a control; nil if it needs none.
 func successorsOf(id string) []string {
-	if strings.HasPrefix(id, "take-") { // as those that save reports
+	switch {
+	case strings.HasPrefix(id, "take-"): // as those that save reports
 		return []string{id}
+	case strings.HasPrefix(id, "remove-"): // from the comparison
+		return []string{"compare-selected", "table-group"}
 	}
 	return successors[id]
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // keepOffline has the browser keep the page for use without its server, and offers a
-// newer build once it is there.
+// newer build once it is there. The store hears whether the page is kept.
 func (p *page) keepOffline() error {
 	offline, err := safejs.Global().Get("litefrontOffline")
 	if err != nil {
@@ -22,13 +22,17 @@ func (p *page) keepOffline() error {
 	if err != nil {
 		return err
 	}
-	_, err = offline.Call("keep", found)
-	return err
+	kept, err := offline.Call("keep", found)
+	if err != nil {
+		return err
+	}
+	return then(kept, func(kept string) { p.change(func() { p.store.KeepPage(kept == "true") }) }, func(string) {})
 }
 
 // TakeBuild reloads the page with the newer build, unless other tabs run this one.
 func (p *page) TakeBuild() {
-	failed := func(reason string) { p.store.Fail("the new version cannot be taken: " + reason) }
+	p.store.TakeBuild()
+	failed := p.store.RefuseBuild
 	offline, err := safejs.Global().Get("litefrontOffline")
 	if err != nil {
 		failed(err.Error())
@@ -36,9 +40,9 @@ func (p *page) TakeBuild() {
 	}
 	taken, err := offline.Call("take")
 	if err == nil {
-		err = then(taken, func(taken string) {
-			if taken != "true" {
-				p.change(p.store.RefuseBuild)
+		err = then(taken, func(refusal string) {
+			if refusal != "" {
+				p.change(func() { failed(refusal) })
 			}
 		}, func(reason string) { p.change(func() { failed(reason) }) })
 	}

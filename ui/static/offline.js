@@ -8,6 +8,9 @@ globalThis.litefrontOffline = (() => {
   // A page that another build takes over would get files of both from then on.
   if (container?.controller) container.addEventListener('controllerchange', () => location.reload(), { once: true });
 
+  // PREFIX begins the names of the caches that sw.js keeps here.
+  const PREFIX = `litefront ${new URL('./', location.href).pathname} `;
+
   // PATIENCE is how long a service worker may take to answer, in milliseconds.
   const PATIENCE = 3000;
 
@@ -19,32 +22,35 @@ globalThis.litefrontOffline = (() => {
   };
 
   // take asks for the build that waits, which reloads the page once it is the current
-  // one. It promises whether it will be: not while another tab runs the build before.
+  // one. It promises why it will not be: "" if it will, "tabs" while another tab runs
+  // the build before, "none" if none waits, "silent" if it does not answer.
   const take = async () => {
     try {
       const worker = await waiting();
-      if (!worker) return false;
+      if (!worker) return 'none';
       const { port1, port2 } = new MessageChannel();
-      const answered = new Promise((resolve) => {
-        port1.onmessage = ({ data }) => resolve(data);
-        setTimeout(resolve, PATIENCE, false);
+      const refusal = await new Promise((resolve) => {
+        port1.onmessage = ({ data: alone }) => resolve(alone ? '' : 'tabs');
+        setTimeout(resolve, PATIENCE, 'silent');
+        worker.postMessage('take', [port2]);
       });
-      worker.postMessage('take', [port2]);
-      return await answered;
+      // Only now is it sure: an answer that is late must not reload a page that went on.
+      if (refusal === '') port1.postMessage('go');
+      return refusal;
     } catch {
-      return false; // this browser lets the page keep nothing
+      return 'none'; // this browser lets the page keep nothing
     }
   };
 
   // leave gives the address up if another program answers there by now, which the
-  // page that is kept would hide for ever.
+  // page that is kept would hide for ever: it has a page, and that is not this one. An
+  // error is no other program.
   const leave = async (registration) => {
-    const answer = await fetch('sw.js', { cache: 'no-store' });
-    const script = answer.ok && answer.headers.get('Content-Type')?.includes('javascript');
-    if (script || answer.status >= 500) return;
+    const answer = await fetch('./?server', { cache: 'no-store' }); // which sw.js leaves to it
+    if (!answer.ok || (await answer.text()).includes('name="application-name" content="litefront"')) return;
     await registration.unregister();
     const names = await caches.keys();
-    await Promise.all(names.filter((name) => name.startsWith('litefront-')).map((name) => caches.delete(name)));
+    await Promise.all(names.filter((name) => name.startsWith(PREFIX)).map((name) => caches.delete(name)));
     location.reload();
   };
 
@@ -64,16 +70,19 @@ globalThis.litefrontOffline = (() => {
     // a browser may first wait for what the page loads, and then the page goes on.
     async begin() {
       const changed = new Promise((resolve) => container?.addEventListener('controllerchange', () => resolve(true), { once: true }));
-      if (!await take()) return false;
+      if (await take() !== '') return false;
       return Promise.race([changed, new Promise((resolve) => setTimeout(resolve, PATIENCE, false))]);
     },
 
     // keep registers the service worker, and calls found whenever a newer build is
-    // ready to be taken.
+    // ready to be taken. It promises whether the page is kept.
     async keep(found) {
+      let kept = false;
       try {
         const registration = await container?.register('sw.js', { updateViaCache: 'none' });
-        if (!registration) return;
+        if (!registration) return false;
+        await container.ready; // it has all files
+        kept = true;
         const look = async () => { if (await waiting()) found(); };
         registration.addEventListener('updatefound', () => registration.installing?.addEventListener('statechange', look));
         registration.installing?.addEventListener('statechange', look);
@@ -83,6 +92,7 @@ globalThis.litefrontOffline = (() => {
         // The server is away, so nothing can be newer; or this browser keeps nothing,
         // and the page needs its server.
       }
+      return kept;
     },
   };
 })();

@@ -8,9 +8,9 @@
 const BUILD = '';
 const FILES = {};
 
-const PREFIX = 'litefront-';
-const CACHE = PREFIX + BUILD;
 const BASE = new URL('./', location.href);
+const PREFIX = `litefront ${BASE.pathname} `; // an origin may have several of these pages
+const CACHE = PREFIX + BUILD;
 
 // requestFor asks the server for a file; the browser refuses any other content.
 const requestFor = (name) => new Request(name, { cache: 'no-cache', integrity: FILES[name] });
@@ -23,13 +23,13 @@ async function answer(name) {
 }
 
 // take makes this build the current one, unless another page still runs the one
-// before: it would load files of both. The page that asks hears it first, and loads
-// nothing more.
+// before: it would load files of both. The page that asks hears first whether it is
+// alone, and says whether it still wants that.
 async function take(asking) {
   const pages = await clients.matchAll({ type: 'window', includeUncontrolled: true });
-  const alone = pages.length === 1;
+  const alone = pages.filter((page) => page.url.startsWith(BASE.href)).length === 1;
+  if (alone) asking.onmessage = () => skipWaiting();
   asking.postMessage(alone);
-  if (alone) await skipWaiting();
 }
 
 async function keep() {
@@ -49,6 +49,7 @@ self.onactivate = (event) => event.waitUntil(dropOthers());
 self.onfetch = (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== 'GET' || url.origin !== BASE.origin || !url.pathname.startsWith(BASE.pathname)) return;
+  if (url.search === '?server') return; // offline.js asks who is there
   const name = url.pathname.slice(BASE.pathname.length) || 'index.html';
   if (Object.hasOwn(FILES, name)) event.respondWith(answer(name)); // all else is the server's
 };

@@ -305,19 +305,11 @@ func (s *Store) place(numbers []int) {
 // setPredicted takes the members of the frontier that nobody measured. They are
 // trials with negative numbers, from -1 down.
 func (s *Store) setPredicted(e trial.Predicted) error {
-	if n := len(e.Points); n > trial.MaxPredicted {
-		return fmt.Errorf("%d predicted points; at most %d are allowed", n, trial.MaxPredicted)
+	if err := e.Validate(); err != nil {
+		return err
 	}
 	predicted := make([]*Trial, len(e.Points))
 	for i, p := range e.Points {
-		if err := p.Arch.Validate(); err != nil {
-			return fmt.Errorf("predicted point %d: %w", i, err)
-		}
-		for _, ms := range []float64{p.Prefill.Ms, p.Prefill.LowMs, p.Prefill.HighMs, p.Decode.Ms, p.Decode.LowMs, p.Decode.HighMs} {
-			if !usable(ms) {
-				return fmt.Errorf("predicted point %d: %v ms must be finite and not negative", i, ms)
-			}
-		}
 		t := &Trial{Trial: trial.Trial{Number: -1 - i, Proposal: trial.Proposal{Arch: p.Arch}}, Name: p.Arch.String(),
 			DecoderParams: float64(p.Arch.DecoderParams()), Predicted: true}
 		m := p.Measurement(s.Study.Workload)
@@ -333,14 +325,25 @@ func (s *Store) setPredicted(e trial.Predicted) error {
 		}
 		predicted[i] = t
 	}
+	before := s.predicted
 	s.predicted, s.predictedTotal = predicted, e.Total
 	for _, t := range predicted {
 		t.Outside = s.outside(t)
 	}
-	if s.selected < 0 {
-		s.selected = 0
+	// The numbers mean others now.
+	numbers := map[string]int{}
+	for _, t := range predicted {
+		numbers[t.ArchID()] = t.Number
 	}
-	s.compared = slices.DeleteFunc(s.compared, func(n int) bool { return n < 0 }) // those numbers mean others now
+	if s.selected < 0 {
+		s.selected = numbers[before[-1-s.selected].ArchID()]
+	}
+	s.compared = slices.DeleteFunc(s.compared, func(n int) bool { return n < 0 && numbers[before[-1-n].ArchID()] == 0 })
+	for i, n := range s.compared {
+		if n < 0 {
+			s.compared[i] = numbers[before[-1-n].ArchID()]
+		}
+	}
 	s.Version++
 	return nil
 }

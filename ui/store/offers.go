@@ -59,7 +59,7 @@ func (s *Store) Offers() []Offer {
 		around.memory(),
 		around.deviceMemory(),
 		{Name: "WebGPU", Value: yes(around.WebGPU), Follows: "Not used by this version, which computes on the CPU."},
-		around.offline(),
+		s.offline(),
 	}
 }
 
@@ -134,7 +134,8 @@ func (a Surroundings) deviceMemory() Offer {
 	return missing(name, "about "+decimal(a.DeviceMemoryGiB)+" GiB", "Large candidates may find no room beside other programs.", "Close what else is open, or set a constraint such as peak_mb<=256.")
 }
 
-func (a Surroundings) offline() Offer {
+func (s *Store) offline() Offer {
+	a := s.Surroundings
 	const name = "Use without the server"
 	remedy := "Use a newer browser, or a window that is not private."
 	if !a.Secure {
@@ -143,7 +144,13 @@ func (a Surroundings) offline() Offer {
 	if !a.ServiceWorker {
 		return missing(name, yes(false), "The page needs its server at every visit.", remedy)
 	}
-	return Offer{Name: name, Value: "yes, after the first visit"}
+	switch {
+	case s.pageLost:
+		return missing(name, "no, the browser refused to keep the page", "The page needs its server at every visit.", "Allow this site to store data, and reload the page.")
+	case s.pageKept:
+		return Offer{Name: name, Value: yes(true)}
+	}
+	return Offer{Name: name, Value: "yes, once the page is kept"}
 }
 
 // decimal writes a number with the digits that it has.

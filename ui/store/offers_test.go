@@ -56,7 +56,7 @@ func TestOffers(t *testing.T) {
 		{"device memory", fullDevice, full, "", "Memory of the device", "about 8 GiB", "", ""},
 		{"WebGPU", fullDevice, full, "", "WebGPU", "yes", "Not used by this version", ""},
 		{"no WebGPU", fullDevice, change(func(a *Surroundings) { a.WebGPU = false }), "", "WebGPU", "no", "Not used by this version", ""},
-		{"offline", fullDevice, full, "", "Use without the server", "after the first visit", "", ""},
+		{"offline", fullDevice, full, "", "Use without the server", "once the page is kept", "", ""},
 		{"device memory not told", fullDevice, change(func(a *Surroundings) { a.DeviceMemoryGiB = 0 }), "", "Memory of the device", "not told", "", ""},
 		{"no SIMD", without("simd128"), full, "SIMD", "SIMD", "no", "No candidate can run", "newer browser"},
 		{"no relaxed SIMD", without("relaxed-simd"), full, "Relaxed SIMD", "Relaxed SIMD", "no", "portable", ""},

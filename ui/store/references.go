@@ -20,7 +20,9 @@ func (s *Store) SetDragging(on bool) { s.Dragging = on }
 func (s *Store) Drop(files int, folder bool) (read bool) {
 	s.Dragging = false
 	switch {
-	case s.dead || !s.answered:
+	case s.dead:
+		s.Fail("the search core has stopped; press Restart, then drop the file again")
+	case !s.answered:
 		s.Fail("the page is not ready for a file; drop it again once it is")
 	case folder:
 		s.Fail("a folder was dropped; drop one file: a study's journal or a model's config.json")

@@ -28,8 +28,19 @@ func TestRenewal(t *testing.T) {
 	if s.TakesBuild() {
 		t.Error("it is taken while the journal is awaited")
 	}
-	s.RefuseBuild()
-	if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], "other tabs") {
-		t.Errorf("refused: %q", s.Errors)
+	for refusal, want := range map[string]string{"tabs": "other tabs", "silent": "did not answer", "TypeError: boom": "boom"} {
+		s.TakeBuild()
+		if _, ok := s.Start(); ok {
+			t.Error("a search starts while the page is about to reload")
+		}
+		s.RefuseBuild(refusal)
+		if n := len(s.Errors); n == 0 || !strings.Contains(s.Errors[n-1], want) || !s.NewBuild {
+			t.Errorf("refused with %q: %q", refusal, s.Errors)
+		}
+	}
+	s.TakeBuild()
+	s.RefuseBuild("none")
+	if s.NewBuild || s.Waiting() {
+		t.Error("a build that is gone is still offered, or waited for")
 	}
 }

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"time"
-
-	"litefront/kernels/search"
-)
+import "time"
 
 // Tick says that a second has passed in which the page ran, and reports whether
 // the worker is now taken for dead: it owes an answer and was silent for too
@@ -24,25 +20,24 @@ func (s *Store) Tick() (died bool) {
 
 // patience is how long the worker may be silent now; 0 for ever, since it owes
 // nothing. During a search it is silent for a candidate's time, and between a
-// command and its answer for the time of a single run, or of making a file. All are
-// minutes where a slow phone runs, or writes, the largest models that fit. Of a profile
-// it tells nothing before all operations were timed.
+// command and its answer for the time of a single run, of making a file, or of solving
+// for the frontier of a study that it has just opened. All are minutes where a slow phone
+// runs, or writes, the largest models that fit. Of a profile it tells nothing
+// before all operations were timed.
 func (s *Store) patience() time.Duration {
 	switch {
 	case s.dead:
 		return 0
 	case !s.answered: // the search core is loaded and compiled first
 		return 2 * time.Minute
-	case s.due == search.DoImport, s.due == search.DoStop, s.due == search.DoModel, s.due == search.DoReport:
-		return 2 * time.Minute
 	case s.due != "":
-		return 20 * time.Second
+		return 2 * time.Minute
 	case s.measuring:
 		return 10 * time.Minute
 	case s.searching:
 		return 5 * time.Minute
 	case s.exporting:
-		return 20 * time.Second
+		return 2 * time.Minute
 	}
 	return 0
 }

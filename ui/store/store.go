@@ -49,6 +49,9 @@ type Store struct {
 
 	Surroundings Surroundings // as the page found them
 	NewBuild     bool         // a newer build of this page is ready to be taken
+	taking       bool         // the page is about to reload for it
+	pageKept     bool         // for use without the server
+	pageLost     bool         // the browser refused to keep it
 
 	// Version counts the changes of what the chart shows.
 	Version int
@@ -200,8 +203,8 @@ func (s *Store) SetHidden(hidden bool) {
 const announceEvery = 10
 
 // Waiting reports whether the worker has yet to do what it was told; until then
-// it is told nothing else.
-func (s *Store) Waiting() bool { return s.due != "" || s.load != nil }
+// it is told nothing else. It is told nothing either once the page is about to reload.
+func (s *Store) Waiting() bool { return s.due != "" || s.load != nil || s.taking }
 
 // Kept reports whether the worker keeps a study, which may be one that cannot be
 // read, and so is not shown.

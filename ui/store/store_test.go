@@ -414,7 +414,11 @@ func TestSelection(t *testing.T) {
 	w := start(t, s, 1)
 	w.measure()
 	w.fail("no reason")
-	for _, number := range []int{2, 3, -1} {
+	s.Select(2)
+	if text := s.Point(); !strings.Contains(text, "Not measured: no reason.") {
+		t.Errorf("of a failed trial is heard %q", text)
+	}
+	for _, number := range []int{3, -1} {
 		if s.Select(number); s.Selected() != nil {
 			t.Errorf("trial %d has no details, but is selected", number)
 		}
@@ -499,8 +503,21 @@ func TestPredicted(t *testing.T) {
 	if s.Select(-2); s.Selected() != nil {
 		t.Errorf("selected %+v, which nobody predicted", s.Selected())
 	}
+	// What is looked at stays so under the numbers of the next model.
+	other := prediction
+	if other.Arch, err = s.Study.Space.Sample(random(6)); err != nil {
+		t.Fatal(err)
+	}
 	s.Select(-1)
+	s.Compare(-1, true)
+	tell(t, s, predict(2, other, prediction))
+	if s.Selected() == nil || s.Selected().Arch.ID() != a.ID() || len(s.Compared()) != 1 || s.Compared()[0].Arch.ID() != a.ID() {
+		t.Errorf("of the next model, %+v is selected and %v compared", s.Selected(), s.Compared())
+	}
 	tell(t, s, predict(0))
+	if len(s.Compared()) != 0 {
+		t.Error("a point that is no longer predicted is compared")
+	}
 	if s.Selected() != nil || len(s.Points()) != measured {
 		t.Error("a point that is no longer predicted is still there")
 	}

@@ -172,6 +172,7 @@ func (s *Store) matching() []*Trial {
 // sort sorts by the table's column. What is not known there comes last either way.
 func (s *Store) sort(list []*Trial) {
 	var less func(a, b *Trial) int
+	known := func(*Trial) bool { return true }
 	switch s.Table.Sort {
 	case "":
 		return
@@ -183,18 +184,23 @@ func (s *Store) sort(list []*Trial) {
 		less = func(a, b *Trial) int { return cmp.Compare(a.Standing(), b.Standing()) }
 	case ColumnVerdict:
 		less = func(a, b *Trial) int { return cmp.Compare(a.verdict(), b.verdict()) }
+		known = func(t *Trial) bool { return t.verdict() != "" }
 	default:
 		s.sortByObjective(list)
 		return
 	}
-	if s.Table.Descending {
-		slices.SortStableFunc(list, func(a, b *Trial) int { return less(b, a) })
-		return
-	}
-	slices.SortStableFunc(list, less)
+	slices.SortStableFunc(list, func(a, b *Trial) int {
+		switch {
+		case known(a) != known(b):
+			return cmp.Compare(flag(known(b), 1), flag(known(a), 1))
+		case s.Table.Descending:
+			return less(b, a)
+		}
+		return less(a, b)
+	})
 }
 
-// verdict is that of the measurement; empty for what has none.
+// verdict is that of the measurement; empty for what has none, such as a prediction.
 func (t *Trial) verdict() string {
 	if t.Measurement == nil {
 		return ""

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -148,12 +149,22 @@ func TestTableSort(t *testing.T) {
 			t.Errorf("%s: sorted no more, the table lists %v, want %v", o.Name, got, before)
 		}
 	}
-	for column, key := range map[string]func(*Trial) string{ColumnStanding: (*Trial).Standing, ColumnVerdict: (*Trial).verdict} {
+	last := func(verdict string) string { // what has none comes last, either way
+		return cmp.Or(verdict, "~")
+	}
+	for column, key := range map[string]func(*Trial) string{ColumnStanding: (*Trial).Standing, ColumnVerdict: func(t *Trial) string { return last(t.verdict()) }} {
 		s.SortBy(column)
 		rows, _ := s.Rows()
 		if !slices.IsSortedFunc(rows, func(a, b *Trial) int { return strings.Compare(key(a), key(b)) }) {
 			t.Errorf("%s does not sort", column)
 		}
+	}
+	if s.Table.Sort != ColumnVerdict {
+		s.SortBy(ColumnVerdict)
+	}
+	s.SortBy(ColumnVerdict)
+	if rows, _ := s.Rows(); rows[0].verdict() == "" || rows[len(rows)-1].verdict() != "" {
+		t.Error("sorted by verdict, descending, what has none does not come last")
 	}
 	s.SortBy(ColumnArch)
 	s.SortBy(ColumnArch)

@@ -121,10 +121,10 @@ func (s *Store) Infeasible() int {
 	return n
 }
 
-// Select shows the details of a trial; a number without a measurement selects
-// nothing.
+// Select shows the details of a trial; the number of none that has ended, or is
+// predicted, selects nothing.
 func (s *Store) Select(number int) {
-	if t := s.Trial(number); t == nil || t.Measurement == nil {
+	if t := s.Trial(number); t == nil || t.Measurement == nil && t.Failure == "" {
 		number = 0
 	}
 	if s.selected != number {

@@ -79,17 +79,26 @@ func (s *Store) Point() string {
 			text += ", " + Label(o) + " " + o.Format(r.Value)
 		}
 	}
+	return text + ". " + s.Fate(t)
+}
+
+// Fate says what became of a trial.
+func (s *Store) Fate(t *Trial) string {
 	switch {
-	case t.Predicted:
-		text += ", not measured"
+	case t.Predicted && t.Outside == "":
+		return "Not measured: a model fitted to the measured candidates puts it on the frontier."
+	case t.Failure != "":
+		return "Not measured: " + t.Failure + "."
 	case t.Overlay():
-		text += ", a reference"
+		return "A reference beside the search."
 	case t.Violates != "":
-		text += ", breaks the constraint " + t.Violates
+		return "Breaks the constraint " + t.Violates + "."
+	case t.Outside != "":
+		return "Outside the bound that is shown: " + t.Outside + "."
+	case t.OnFrontier && s.Bounded():
+		return "On the frontier within the bounds that are shown."
 	case t.OnFrontier:
-		text += ", on the frontier"
-	default:
-		text += ", dominated"
+		return "On the frontier: no candidate beats it in all objectives."
 	}
-	return text + "."
+	return "Dominated: another candidate is at least as good in all objectives."
 }

@@ -60,6 +60,31 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// A bound of the page is heard as well, and a constraint that is broken.
+func TestPointBroken(t *testing.T) {
+	s := ready(t)
+	s.SetField(FieldConstraints, "decode_ms<=0.000001")
+	w := start(t, s, 1)
+	w.measure()
+	s.Select(1)
+	if text := s.Point(); !strings.HasSuffix(text, "Breaks the constraint decode_ms<=1e-06.") {
+		t.Errorf("of what breaks the constraint is heard %q", text)
+	}
+
+	s = ready(t)
+	w = start(t, s, 1)
+	for range 3 {
+		w.measure()
+	}
+	s.SetBound("decoder_params", 1) // leaves the least out
+	for n := 1; n <= 3; n++ {
+		c := s.Trial(n)
+		if s.Select(n); strings.Contains(s.Point(), "Outside the bound that is shown") != (c.Outside != "") {
+			t.Errorf("trial %d, outside %q, is heard as %q", n, c.Outside, s.Point())
+		}
+	}
+}
+
 // What is heard of a point is what is seen of it.
 func TestPoint(t *testing.T) {
 	s := ready(t)
@@ -71,9 +96,9 @@ func TestPoint(t *testing.T) {
 	for _, n := range s.walk() {
 		s.Select(n)
 		c := s.Selected()
-		want := ", dominated."
+		want := "Dominated: another candidate is at least as good in all objectives."
 		if c.OnFrontier {
-			want = ", on the frontier."
+			want = "On the frontier: no candidate beats it in all objectives."
 		}
 		x, _ := s.Read(c, s.Axes.X)
 		text := s.Point()

@@ -49,6 +49,14 @@ func TestTable(t *testing.T) {
 		t.Errorf("standings %v, table %q", got, v.text("frontier"))
 	}
 
+	// A failed candidate has details, with the reason.
+	v.store.Select(asked.Number)
+	v.render()
+	if details := v.text("details"); !strings.Contains(details, "Not measured: RangeError: no <i>memory</i>.") || strings.Contains(details, "Timings") || v.usable("compare-selected") {
+		t.Errorf("the details of a failed candidate: %q", details)
+	}
+	v.store.Select(0)
+
 	// A header sorts, and says so.
 	header := func(column string) *html.Node {
 		return all(v.element("frontier"), func(n *html.Node) bool { return attribute(n, "data-sort") == column })[0].Parent

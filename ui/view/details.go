@@ -29,26 +29,6 @@ func (c *Details) heading() string {
 	return "Candidate"
 }
 
-// standing says what became of the trial.
-func (c *Details) standing() string {
-	t := c.trial()
-	switch {
-	case t.Predicted:
-		return "Not measured: a model fitted to the measured candidates puts it on the frontier."
-	case t.Overlay():
-		return "A reference beside the search."
-	case t.Violates != "":
-		return "Breaks the constraint " + t.Violates + "."
-	case t.Outside != "":
-		return "Outside the bound that is shown: " + t.Outside + "."
-	case t.OnFrontier && c.Store.Bounded():
-		return "On the frontier within the bounds that are shown."
-	case t.OnFrontier:
-		return "On the frontier: no candidate beats it in all objectives."
-	}
-	return "Dominated: another candidate is at least as good in all objectives."
-}
-
 func (c *Details) architecture() []row {
 	a := c.trial().Arch
 	rows := []row{
@@ -141,8 +121,12 @@ func alike(layers []arch.Layer) bool {
 // timing is a line of the table of timings.
 type timing struct{ name, prefill, decode string }
 
+// timings is empty for a trial that failed.
 func (c *Details) timings() []timing {
 	t := c.trial()
+	if t.Measurement == nil {
+		return nil
+	}
 	prefill, decode := t.Measurement.Prefill, t.Measurement.Decode
 	if t.Predicted {
 		return []timing{
@@ -170,7 +154,10 @@ func (c *Details) timings() []timing {
 func (c *Details) measurement() []row {
 	t := c.trial()
 	m := t.Measurement
-	if t.Predicted {
+	switch {
+	case m == nil:
+		return []row{{"origin", origin(t.Origin)}}
+	case t.Predicted:
 		return []row{{"peak memory", fmt.Sprintf("%.1f MiB", float64(m.MemoryBytes)/(1<<20))}}
 	}
 	rows := []row{
@@ -192,7 +179,7 @@ func (c *Details) measurement() []row {
 // hashes name what was measured.
 func (c *Details) hashes() []row {
 	t := c.trial()
-	if t.Predicted {
+	if t.Predicted || t.Measurement == nil {
 		return []row{{"architecture ID", t.Arch.ID()}}
 	}
 	return []row{{"architecture ID", t.Arch.ID()}, {"module SHA-256", t.Measurement.ModuleSHA256}}

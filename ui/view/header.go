@@ -42,7 +42,7 @@ func (c *Header) badges() []badge {
 	}
 	var badges []badge
 	if d.Cores > 0 {
-		badges = append(badges, badge{text: fmt.Sprintf("%d cores, 1 used", d.Cores)})
+		badges = append(badges, badge{text: fmt.Sprintf("%d cores", d.Cores)})
 	}
 	if d.TimerStepNs > 0 {
 		badges = append(badges, badge{text: "timer step " + strconv.FormatFloat(float64(d.TimerStepNs)/1e3, 'f', -1, 64) + " µs"})

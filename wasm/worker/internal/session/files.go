@@ -45,11 +45,17 @@ func (s *Session) takeModel(c search.Command) error {
 	})
 }
 
-// takeReport hands over a file that reports on the kept study.
+// takeReport hands over a file that reports on the kept study. It reserves the device as
+// well: solving for what is predicted takes seconds.
 func (s *Session) takeReport(c search.Command) error {
 	if c.File != search.TrialsFile && c.File != search.StudyFile {
 		return fmt.Errorf("report: file %q must be %s or %s", c.File, search.TrialsFile, search.StudyFile)
 	}
+	unlock, err := s.reserve()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	lines, err := s.Store.Load()
 	switch {
 	case err != nil:
