@@ -16,6 +16,7 @@ import (
 type load struct {
 	do string // search.DoProfile or search.DoSustain
 	search.Load
+	before *Sustained // the run before this one, which stays if there is none of it
 }
 
 // CanMeasure reports whether the worker could run a load now.
@@ -39,7 +40,7 @@ func (s *Store) measure(do, sustained string, archs ...arch.Architecture) (searc
 	if !s.CanMeasure() || len(archs) == 0 {
 		return search.Command{}, false
 	}
-	s.load = &load{do, search.Load{Archs: archs, Workload: s.Study.Workload, MemoryLimit: s.Study.MemoryLimit, Code: s.code, Sustained: sustained}}
+	s.load = &load{do: do, before: s.sustained, Load: search.Load{Archs: archs, Workload: s.Study.Workload, MemoryLimit: s.Study.MemoryLimit, Code: s.code, Sustained: sustained}}
 	return s.sending(search.Command{Do: do, Load: &s.load.Load}), true
 }
 
@@ -57,7 +58,9 @@ func (s *Store) Stopping() bool { return s.due != "" }
 // endLoad notes that the worker measures no longer, whatever came of it.
 func (s *Store) endLoad() {
 	if s.load != nil && s.load.do == search.DoSustain {
-		s.sustained.end()
+		if s.sustained.end(); len(s.sustained.Rounds) == 0 {
+			s.sustained = s.load.before
+		}
 	}
 	s.load = nil
 }

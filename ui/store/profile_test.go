@@ -303,8 +303,15 @@ func TestSustainEndsEarly(t *testing.T) {
 	tell(t, s, roundsTold(rounds(9, 0, 1)))
 	do(t, s.StopMeasuring, search.DoStop)
 	tell(t, s, idleNow)
-	if got := s.Sustained().Verdict(0); !strings.Contains(got, "9 rounds it is too early to tell") {
+	run := s.Sustained()
+	if got := run.Verdict(0); !strings.Contains(got, "9 rounds it is too early to tell") {
 		t.Errorf("the verdict is %q", got)
+	}
+	// A run that does not even begin leaves the one before.
+	do(t, s.Sustain, search.DoSustain)
+	tell(t, s, search.Message{Error: "another tab is searching"})
+	if s.Sustained() != run || s.Measuring() != "" {
+		t.Errorf("a refused run leaves %+v", s.Sustained())
 	}
 }
 
