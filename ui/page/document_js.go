@@ -133,6 +133,12 @@ var successors = map[string][]string{
 	"clear-bounds":    {"bound-decoder_params", "axis-x"},
 	"table-more":      {"table-group"},
 	"drop-references": {"start", "pause"},
+
+	"profile":       {"profile-stop", "profile"},
+	"profile-stop":  {"profile"},
+	"sustain":       {"sustain-stop", "sustain"},
+	"sustain-stop":  {"sustain"},
+	"sustained-for": {"sustain-stop", "sustain"},
 }
 
 // successorsOf returns those of a control; nil if it needs none.

@@ -41,6 +41,9 @@ func (s *Store) Apply(m search.Message) {
 			return
 		}
 		s.due, s.exporting, s.survey.waiting = "", false, false
+		if !s.measuring {
+			s.endLoad() // which was refused
+		}
 		s.Fail(m.Error)
 	}
 	if m.Surveyed != nil {
@@ -66,9 +69,12 @@ func (s *Store) Apply(m search.Message) {
 	s.kept = s.kept || m.Kept
 	switch m.State {
 	case "", search.StateGenerating: // which is due until the worker is idle
-	case search.StateIdle, search.StateSearching:
+	case search.StateIdle, search.StateSearching, search.StateMeasuring:
 		s.begun, s.answered, s.due = true, true, ""
-		s.searching, s.generating = m.State == search.StateSearching, false
+		s.searching, s.measuring, s.generating = m.State == search.StateSearching, m.State == search.StateMeasuring, false
+		if !s.measuring {
+			s.endLoad()
+		}
 		s.background = s.background || s.searching && s.hidden
 		s.openLink()
 	default:
@@ -105,6 +111,12 @@ func (s *Store) event(e trial.Event, replayed bool) error {
 		return nil
 	case e.Kind == trial.KindPredicted && e.Predicted != nil:
 		return s.setPredicted(*e.Predicted)
+	case e.Kind == trial.KindProfile && e.Profile != nil:
+		return s.profiled(*e.Profile)
+	case e.Kind == trial.KindRounds && len(e.Rounds) > 0:
+		return s.sustainedRounds(e.Rounds)
+	case e.Kind == trial.KindSustained && e.Sustained != nil:
+		return s.sustainedEnded(*e.Sustained)
 	}
 	return fmt.Errorf("event %q without what it tells", e.Kind)
 }

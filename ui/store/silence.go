@@ -22,7 +22,8 @@ func (s *Store) Tick() (died bool) {
 // nothing. During a search it is silent for a candidate's time, and between a
 // command and its answer for the time of a single run, of making or reading a file, or of
 // solving for the frontier of a study that it has just opened. All are minutes where a
-// slow phone runs, or writes, the largest models that fit.
+// slow phone runs, or writes, the largest models that fit. Of a profile it tells nothing
+// before all operations were timed.
 func (s *Store) patience() time.Duration {
 	switch {
 	case s.dead:
@@ -31,6 +32,8 @@ func (s *Store) patience() time.Duration {
 		return 2 * time.Minute
 	case s.due != "", s.survey.waiting:
 		return 2 * time.Minute
+	case s.measuring:
+		return 10 * time.Minute
 	case s.searching:
 		return 5 * time.Minute
 	case s.exporting:

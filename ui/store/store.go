@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
@@ -43,6 +44,10 @@ type Store struct {
 	Dark    bool // the page's colours
 	// Dragging says that files are dragged over the page.
 	Dragging bool
+	// SustainedFor is how long a sustained run is to be, as the user types it, and
+	// SustainedInvalid what is wrong with it.
+	SustainedFor     string
+	SustainedInvalid string
 
 	Surroundings Surroundings // as the page found them
 	NewBuild     bool         // a newer build of this page is ready to be taken
@@ -63,6 +68,8 @@ type Store struct {
 	dead       bool
 	searching  bool
 	generating bool          // a candidate does, or is about to
+	measuring  bool          // it runs the load
+	load       *load         // what it was told to measure; nil for nothing
 	due        string        // command that it has yet to carry out; empty for none
 	exporting  bool          // it has yet to say the journal
 	silence    time.Duration // since it said something
@@ -105,6 +112,9 @@ type Store struct {
 	tried          *tried              // nil for nothing
 	own            *parsed             // the space of the form that was read last
 	survey         surveying
+	parts          *parts           // of the memory that was last looked at
+	profiles       []*trial.Profile // the latest at the end
+	sustained      *Sustained
 
 	others        []*Other // laid over the study, by their slots
 	othersVersion int      // counts their changes
@@ -117,7 +127,7 @@ type Store struct {
 func New(code string) *Store {
 	s := &Store{
 		code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Third: Third{By: ThirdNone, Objective: peakMemory},
-		Table: firstTable(), Try: firstTry(), Presets: presets(),
+		Table: firstTable(), Try: firstTry(), Presets: presets(), SustainedFor: measure.DefaultSustained,
 	}
 	s.resetForm()
 	s.clear()
@@ -164,6 +174,8 @@ func (s *Store) Status() string {
 		return "Ending the search."
 	case s.due == search.DoGenerate:
 		return "Generating."
+	case s.measuring && s.due == "":
+		return "Measuring."
 	case s.Waiting():
 		return "Waiting for the worker."
 	case p == Searching && s.measured < announceEvery:
@@ -200,6 +212,9 @@ func (s *Store) disturbance() string {
 func (s *Store) SetHidden(hidden bool) {
 	s.hidden = hidden
 	s.background = s.background || hidden && s.searching
+	if hidden && s.Measuring() == search.DoSustain {
+		s.sustained.Hidden = true
+	}
 }
 
 // announceEvery is how many candidates pass between two announcements.
@@ -207,7 +222,7 @@ const announceEvery = 10
 
 // Waiting reports whether the worker has yet to do what it was told; until then
 // it is told nothing else. It is told nothing either once the page is about to reload.
-func (s *Store) Waiting() bool { return s.due != "" || s.taking }
+func (s *Store) Waiting() bool { return s.due != "" || s.load != nil || s.taking }
 
 // Kept reports whether the worker keeps a study, which may be one that cannot be
 // read, and so is not shown.
@@ -220,6 +235,7 @@ func (s *Store) clear() {
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
 	s.predicted, s.predictedTotal, s.tried, s.paces = nil, 0, nil, nil
+	s.profiles, s.sustained, s.load = nil, nil, nil
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""

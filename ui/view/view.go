@@ -63,6 +63,15 @@ func guard(s *store.Store, handler func()) {
 	handler()
 }
 
+// act runs an action of the store and sends what it asks to send.
+func act(s *store.Store, p Page, action func() (search.Command, bool)) {
+	guard(s, func() {
+		if command, ok := action(); ok {
+			p.Send(command)
+		}
+	})
+}
+
 // label names an objective for people.
 func label(o objective.Objective) string { return store.Label(o) }
 

@@ -146,7 +146,7 @@ func TestWhileSearching(t *testing.T) {
 			return nil
 		}
 		before := len(w.store.lines)
-		for _, do := range []string{search.DoOpen, search.DoStart, search.DoForget, search.DoImport, search.DoModel, search.DoReport, search.DoSurvey, search.DoRead} {
+		for _, do := range []string{search.DoOpen, search.DoStart, search.DoForget, search.DoImport, search.DoModel, search.DoReport, search.DoSurvey, search.DoRead, search.DoProfile, search.DoSustain} {
 			w.take()
 			w.send(search.Command{Do: do, Request: request("4")})
 			wantError(t, w.take(), do+": a search is under way")
@@ -208,7 +208,7 @@ func TestNotUnderstood(t *testing.T) {
 		{`{"do":"open","speed":9}`, `unknown field "speed"`},
 		{`{"do":"start","request":{"budget":7}}`, "not understood"},
 		{`{}`, `command "" is unknown`},
-		{`{"do":"dance"}`, `command "dance" is unknown; use export, forget, generate, import, model, open, read, report, start, stop or survey`},
+		{`{"do":"dance"}`, `command "dance" is unknown; use export, forget, generate, import, model, open, profile, read, report, start, stop, survey or sustain`},
 	} {
 		w := newWorker(t, new(memory))
 		w.Do(test.text, nil)
