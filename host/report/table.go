@@ -12,6 +12,7 @@ import (
 	"litefront/searchcore/objective"
 	"litefront/searchcore/results"
 	"litefront/searchcore/study"
+	"litefront/searchcore/surrogate"
 	"litefront/searchcore/trial"
 )
 
@@ -122,6 +123,9 @@ func (v view) table(b *bytes.Buffer, points, below []point, sorted *objective.Ob
 		b.WriteString("~: ties with the next better member of the frontier by predicted perplexity\n")
 	}
 	b.WriteString("[low, high]: 95 % confidence interval of the median\n")
+	if v.Prediction == nil && v.Started.Strategy == "exact" {
+		fmt.Fprintf(b, "nothing is predicted: that takes %d measured candidates\n", surrogate.Designed)
+	}
 	if v.Prediction != nil {
 		b.WriteString("[low, high] of what is predicted: 95 % prediction interval of a measurement\n" + v.fit() + "\n")
 	}

@@ -27,11 +27,12 @@ import (
 	"litefront/searchcore/trial"
 )
 
+// Designed is how many candidates are measured before the first model: one for each
+// decile of depth and width, as chosen by package cost, one that reads the most
+// bytes, and one more.
+const Designed = 12
+
 const (
-	// designed is how many candidates are measured before the first model: one for each
-	// decile of depth and width, as chosen by package cost, one that reads the most
-	// bytes, and one more.
-	designed = 12
 	// batch is how many members of the frontier are measured between two models: by
 	// turns for the hypervolume, chosen among so many that are spread over it, and the
 	// farthest.
@@ -138,7 +139,7 @@ func (s *Strategy) Probe() error {
 // outstanding, [trial.ErrConverged], [trial.ErrExhausted] when nothing is left, and
 // those of the model.
 func (s *Strategy) Propose(r *rand.Rand) (trial.Proposal, error) {
-	if len(s.asked) < designed {
+	if len(s.asked) < Designed {
 		if err := s.plan(); err != nil {
 			return trial.Proposal{}, err
 		}
@@ -245,7 +246,7 @@ func (s *Strategy) Generation() int {
 	if len(s.results) < n {
 		n -= batch
 	}
-	if n < designed || len(s.results) < n {
+	if n < Designed || len(s.results) < n {
 		return 0
 	}
 	return n
@@ -269,7 +270,7 @@ func (s *Strategy) plan() error {
 		typical = append(typical, p.Arch)
 	}
 	r := rand.New(rand.NewPCG(s.setup.Seed, 0))
-	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, designed, r, nil, typical, s.feasible)
+	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, Designed, r, nil, typical, s.feasible)
 	return err
 }
 
@@ -285,7 +286,7 @@ func (s *Strategy) unasked(list []arch.Architecture) (arch.Architecture, bool) {
 
 // due is how many results the model has that proposals come from now: those of the
 // design, and of all full batches after them.
-func (s *Strategy) due() int { return designed + max(len(s.asked)-designed, 0)/batch*batch }
+func (s *Strategy) due() int { return Designed + max(len(s.asked)-Designed, 0)/batch*batch }
 
 var errTooFew = errors.New("too few results for a model")
 
@@ -446,7 +447,7 @@ func corner(costs [][]float64) []float64 {
 
 // agrees reports whether enough was checked of what models predict, and it agreed.
 func (s *Strategy) agrees(solution *solution) bool {
-	return solution.fitted-settled >= designed && solution.checked > 0 &&
+	return solution.fitted-settled >= Designed && solution.checked > 0 &&
 		float64(solution.within) >= agreement*float64(solution.checked)
 }
 
@@ -454,7 +455,7 @@ func (s *Strategy) agrees(solution *solution) bool {
 // design left aside, and how many lie in the intervals in which the models that
 // proposed them predicted them.
 func (s *Strategy) check(n int) (within, all int) {
-	for i := max(n-settled, designed); i < n; i += batch {
+	for i := max(n-settled, Designed); i < n; i += batch {
 		model, _, err := s.fit(i)
 		if err != nil {
 			return 0, 0

@@ -1,3 +1,0 @@
-package surrogate
-
-const Designed = designed
