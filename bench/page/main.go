@@ -3,10 +3,12 @@
 // Command page measures the web page in headless Chromium: how soon a first
 // visit is interactive, how much it transfers, how much slower a module's first
 // prefill is than later ones, how long its worker takes to solve a space for the
-// exact frontier, and how fast emitted modules run there, beside wazero and the peak
-// of 128-bit arithmetic, interleaved in one run; with -search also what one tap
+// exact frontier, how fluid the page stays with thousands of candidates and whether it
+// disturbs what is measured, and how fast emitted modules run there, beside wazero and
+// the peak of 128-bit arithmetic, interleaved in one run; with -search also what one tap
 // brings, which takes minutes. It prints a verdict per goal and writes
-// bench/results/page.json.
+// bench/results/page.json. With -fluid it looks at the page's fluidity alone, and writes
+// nothing.
 package main
 
 import (
@@ -44,9 +46,10 @@ func main() {
 	log.SetFlags(0)
 	rounds := flag.Int("rounds", 7, "rounds of the kernels; each runs everything once")
 	search := flag.Bool("search", false, "run the search that one tap on the page starts, too")
+	only := flag.Bool("fluid", false, "look only at how fluid the page stays, and write no results")
 	out := flag.String("out", filepath.Join("bench", "results", "page.json"), "where to write the results")
 	flag.Parse()
-	if err := run(*rounds, *search, *out); err != nil {
+	if err := run(*rounds, *search, *only, *out); err != nil {
 		log.Fatal("bench: ", err)
 	}
 }
@@ -63,6 +66,7 @@ type results struct {
 	First   []firstPrefill  `json:"first_prefill"`
 	Solving []solving       `json:"solving"`
 	Search  *searched       `json:"search"` // nil if it was not run
+	Fluid   *fluidity       `json:"fluid"`
 }
 
 type engineResults struct {
@@ -76,7 +80,7 @@ type engineResults struct {
 	Decode    contest.Result    `json:"decode"`
 }
 
-func run(rounds int, search bool, out string) error {
+func run(rounds int, search, only bool, out string) error {
 	dist, err := web.Dist()
 	if err != nil {
 		return err
@@ -86,9 +90,16 @@ func run(rounds int, search bool, out string) error {
 	if err != nil {
 		return err
 	}
-	server := httptest.NewServer(counting(handler, &transferred))
+	server := httptest.NewServer(withTimer(counting(handler, &transferred)))
 	defer server.Close()
 	r := results{Code: runtime.CodeVersion(), Rounds: rounds}
+	if r.Fluid, err = fluid(server.URL); err != nil {
+		return err
+	}
+	if only {
+		r.Fluid.print()
+		return nil
+	}
 	for range visits {
 		transferred.Store(0)
 		ms, err := visit(server.URL)
@@ -288,5 +299,6 @@ func (r results) print() {
 		contest.Verdict(ms <= goalSolveMs, "%s: the worker, opening a study of %d measurements, has the exact frontier of %d members after %.1f s [%.1f, %.1f] (goal %d)",
 			s.Space, s.Fitted, s.Members, ms/1e3, slices.Min(s.Ms)/1e3, slices.Max(s.Ms)/1e3, goalSolveMs/1000)
 	}
+	r.Fluid.print()
 	r.Search.print()
 }

@@ -221,8 +221,14 @@ func (p tab) focus(selector string) {
 // upload chooses a file to import, and brings it once the page can take it.
 func (p tab) upload(path string) {
 	p.t.Helper()
-	p.until(`!document.getElementById("import").disabled`)
-	p.do(chromedp.SetUploadFiles(chromedp.CSS("#import"), []string{path}))
+	p.uploadTo("import", path)
+}
+
+// uploadTo chooses a file in an input, once that can take one.
+func (p tab) uploadTo(id, path string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`!document.getElementById(%q).disabled`, id))
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#"+id), []string{path}))
 }
 
 // bring imports a study of n candidates, and waits until the page has it.

@@ -151,18 +151,9 @@ func Compare(entries []Entry, o CompareOptions) (*Comparison, error) {
 
 // checkComparable demands that values of a and b mean the same.
 func checkComparable(a, b *compared, recut bool) error {
-	for _, field := range []struct {
-		name string
-		a, b any
-		skip bool
-	}{
-		{"objectives", a.started.Objectives, b.started.Objectives, recut},
-		{"constraints", a.started.Constraints, b.started.Constraints, false},
-		{"workload", a.started.Workload, b.started.Workload, false},
-		{"protocol", a.started.Protocol, b.started.Protocol, false},
-	} {
-		if x, y := fmt.Sprint(field.a), fmt.Sprint(field.b); x != y && !field.skip {
-			return fmt.Errorf("compare: %s has %s %s, %s has %s; they must be the same", a.Name, field.name, x, b.Name, y)
+	for _, d := range results.Differences(a.started.Setup, b.started.Setup) {
+		if !recut || d.Field != results.FieldObjectives {
+			return fmt.Errorf("compare: %s has %s %s, %s has %s; they must be the same", a.Name, d.Field, d.A, b.Name, d.B)
 		}
 	}
 	return nil
@@ -179,14 +170,14 @@ func (c *Comparison) hypervolumes(reference []float64) error {
 			}
 		}
 	}
-	b := boxOf(all, len(c.objectives))
+	b := pareto.BoxOf(all, len(c.objectives))
 	if reference != nil {
 		if len(reference) != len(c.objectives) {
 			return fmt.Errorf("reference: %d values for %d objectives; give one for each", len(reference), len(c.objectives))
 		}
-		b.reference = c.objectives.Costs(reference)
+		b.Reference = c.objectives.Costs(reference)
 		for k, o := range c.objectives {
-			if best := b.best[k]; !(b.reference[k] > best) && !math.IsInf(best, 1) || math.IsInf(b.reference[k], 0) {
+			if best := b.Best[k]; !(b.Reference[k] > best) && !math.IsInf(best, 1) || math.IsInf(b.Reference[k], 0) {
 				return fmt.Errorf("reference: %s %v must be a number worse than the best value %v", o.Name, reference[k], c.value(k, best))
 			}
 		}
@@ -194,7 +185,7 @@ func (c *Comparison) hypervolumes(reference []float64) error {
 	for k := range c.objectives {
 		v := maybe(math.NaN())
 		if len(all) > 0 || reference != nil {
-			v = maybe(c.value(k, b.reference[k]))
+			v = maybe(c.value(k, b.Reference[k]))
 		}
 		c.document.Reference = append(c.document.Reference, v)
 	}
@@ -203,7 +194,7 @@ func (c *Comparison) hypervolumes(reference []float64) error {
 		union = append(union, all[i])
 	}
 	c.document.Union = len(union)
-	total := b.volume(b.scaled(union))
+	total := b.Volume(b.Scaled(union))
 	for _, s := range c.studies {
 		s.curve(c.objectives, b, total)
 	}
@@ -216,20 +207,20 @@ func (c *Comparison) value(k int, cost float64) float64 {
 }
 
 // curve computes the hypervolume after each result that changed it.
-func (s *compared) curve(objectives objective.Set, b box, total float64) {
+func (s *compared) curve(objectives objective.Set, b pareto.Box, total float64) {
 	var front pareto.Archive
 	share := func() maybe {
 		var members [][]float64
 		for _, m := range front.Members() {
 			members = append(members, m.Costs)
 		}
-		return maybe(b.volume(members) / total)
+		return maybe(b.Volume(members) / total)
 	}
 	ms := 0.0
 	s.Curve = []step{{0, maybe(0 / total)}}
 	for _, p := range s.ended {
 		ms += p.Measurement.SpentMs
-		if p.Feasible() && front.Add(p.Number, b.scaled([][]float64{objectives.Costs(p.Judged)})[0]) {
+		if p.Feasible() && front.Add(p.Number, b.Scaled([][]float64{objectives.Costs(p.Judged)})[0]) {
 			s.Curve = append(s.Curve, step{ms / 1000, share()})
 		}
 	}
@@ -293,16 +284,7 @@ func (c *Comparison) overlaps() {
 }
 
 func overlapOf(i int, a *compared, j int, b *compared) overlap {
-	o := overlap{Of: i, Against: j}
-	kept := 0
-	for _, x := range a.costs {
-		if !slices.ContainsFunc(b.costs, func(y []float64) bool { return pareto.Dominates(y, x) }) {
-			kept++
-		}
-	}
-	if len(a.costs) > 0 {
-		o.NotDominated = float64(kept) / float64(len(a.costs))
-	}
+	o := overlap{Of: i, Against: j, NotDominated: pareto.NotDominated(a.costs, b.costs)}
 	ids := map[string]bool{}
 	for _, p := range a.view.Frontier {
 		ids[p.Arch.ID()] = true
@@ -343,40 +325,6 @@ func (c *Comparison) notes() {
 	if n := len(c.studies); n > maxOverlaps {
 		note("overlaps are told of up to %d studies, not of %d", maxOverlaps, n)
 	}
-}
-
-// box spans the costs that a hypervolume is measured in.
-type box struct{ best, reference []float64 }
-
-// boxOf reaches from the best to the worst costs of points.
-func boxOf(points [][]float64, dim int) box {
-	b := box{slices.Repeat([]float64{math.Inf(1)}, dim), slices.Repeat([]float64{math.Inf(-1)}, dim)}
-	for _, p := range points {
-		for k, cost := range p {
-			b.best[k], b.reference[k] = min(b.best[k], cost), max(b.reference[k], cost)
-		}
-	}
-	return b
-}
-
-// scaled returns points with the best costs at 0 and the reference at 1. A cost
-// that is the same everywhere is 0, so that the others decide.
-func (b box) scaled(points [][]float64) [][]float64 {
-	scaled := make([][]float64, len(points))
-	for i, p := range points {
-		scaled[i] = make([]float64, len(p))
-		for k, cost := range p {
-			if size := b.reference[k] - b.best[k]; size > 0 {
-				scaled[i][k] = (cost - b.best[k]) / size
-			}
-		}
-	}
-	return scaled
-}
-
-// volume is the hypervolume of scaled points as a share of the box.
-func (b box) volume(scaled [][]float64) float64 {
-	return pareto.Hypervolume(scaled, slices.Repeat([]float64{1}, len(b.best)))
 }
 
 // JSON writes the comparison as one object.

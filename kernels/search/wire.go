@@ -1,6 +1,7 @@
 package search
 
 import (
+	"litefront/kernels/generate"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
@@ -11,25 +12,39 @@ type Command struct {
 	Do string `json:"do"` // one of the Do constants
 	// Request is what DoStart runs. Its Journal stays empty: the worker keeps it.
 	Request *Request `json:"request,omitempty"`
-	Journal string   `json:"journal,omitempty"` // what DoImport keeps: the lines of a journal
-	// File is the name of what DoModel or DoReport hands over. Arch and Workload are
-	// the model of DoModel.
+	// Journal is what DoImport keeps, or DoRead reads: the lines of a journal.
+	Journal string `json:"journal,omitempty"`
+	// Objectives are those by which DoRead takes the frontier; none means the study's own.
+	Objectives []string `json:"objectives,omitempty"`
+	// File is the name of what DoModel or DoReport hands over, or of the weights that
+	// come beside DoGenerate as a Blob: a safetensors file. Arch and Workload are the
+	// model of DoModel.
 	File     string             `json:"file,omitempty"`
 	Arch     *arch.Architecture `json:"arch,omitempty"`
 	Workload *trial.Workload    `json:"workload,omitempty"`
-	Load     *Load              `json:"load,omitempty"` // what DoProfile or DoSustain runs
+	// Generate is what DoGenerate generates.
+	Generate *generate.Request `json:"generate,omitempty"`
+	// Space is the TOML that DoSurvey is about. With a Workload it plans memory, too.
+	Space string `json:"space,omitempty"`
+	// Load is what DoProfile or DoSustain runs.
+	Load *Load `json:"load,omitempty"`
 }
 
 // The commands. A worker keeps one study.
 const (
-	DoOpen    = "open"    // describe the device, tell the kept study's events, then the state
-	DoStart   = "start"   // search: go on with the kept study, or start one if there is none
-	DoStop    = "stop"    // end what runs between two batches; a search can be started again
-	DoForget  = "forget"  // discard the kept study
-	DoImport  = "import"  // replace the kept study
-	DoExport  = "export"  // say the kept study's journal
-	DoModel   = "model"   // hand over a file of a model, as package export names them
-	DoReport  = "report"  // hand over one of the files that report on the kept study
+	DoOpen   = "open"   // describe the device, tell the kept study's events, then the state
+	DoStart  = "start"  // search: go on with the kept study, or start one if there is none
+	DoStop   = "stop"   // end what is under way between two batches or tokens; it can be started again
+	DoForget = "forget" // discard the kept study
+	DoImport = "import" // replace the kept study
+	DoExport = "export" // say the kept study's journal
+	DoModel  = "model"  // hand over a file of a model, as package export names them
+	DoReport = "report" // hand over one of the files that report on the kept study
+	DoRead   = "read"   // say what there is to show of another study, which is not kept
+	DoSurvey = "survey" // say what is in a search space
+
+	DoGenerate = "generate" // continue a prompt with a model, until DoStop at most
+
 	DoProfile = "profile" // tell where the time of an architecture goes
 	DoSustain = "sustain" // run architectures for long, and tell whether they keep their speed
 )
@@ -66,13 +81,49 @@ type Message struct {
 	// File is the answer to DoModel or DoReport: the name of what comes beside this
 	// message as a Blob.
 	File string `json:"file,omitempty"`
+	// Generated is a piece of the answer to DoGenerate.
+	Generated *Generated `json:"generated,omitempty"`
+	// Surveyed is the answer to DoSurvey.
+	Surveyed *Surveyed `json:"surveyed,omitempty"`
+	// Other is the answer to DoRead.
+	Other *Other `json:"other,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 }
 
+// Generated are tokens as they come.
+type Generated struct {
+	Tokens []int `json:"tokens,omitempty"` // since the piece before
+	// Result comes with the last piece, also where DoStop ended it early.
+	Result *generate.Result `json:"result,omitempty"`
+}
+
 // The states of a worker.
 const (
-	StateIdle      = "idle"
-	StateSearching = "searching"
-	StateMeasuring = "measuring" // a load of DoProfile or DoSustain runs
+	StateIdle       = "idle"
+	StateSearching  = "searching"
+	StateGenerating = "generating"
+	StateMeasuring  = "measuring" // a load of DoProfile or DoSustain runs
 )
+
+// Other is what a page shows of a study that its worker does not keep: enough to draw
+// the frontier by any two objectives, and to compare it with other frontiers.
+type Other struct {
+	Started  trial.Started `json:"started"`
+	Device   *trial.Device `json:"device,omitempty"` // of the first measured trial, if any
+	Devices  int           `json:"devices"`          // that measured it
+	Measured int           `json:"measured"`         // trials of the search
+	// Objectives are those of the frontier, Best and Worst what they reach over the
+	// feasible trials of the search; both are empty if there is none.
+	Objectives []string     `json:"objectives"`
+	Best       []float64    `json:"best,omitempty"`
+	Worst      []float64    `json:"worst,omitempty"`
+	Frontier   []OtherPoint `json:"frontier"`
+}
+
+// OtherPoint is a member of the frontier, from worst to best by the first objective.
+type OtherPoint struct {
+	Number int `json:"trial"`
+	// Values are those of all objectives that are known, by name.
+	Values map[string]float64 `json:"values"`
+}

@@ -5,10 +5,10 @@ import "litefront/kernels/search"
 // Open says what to send to a worker that was just started. What an earlier
 // worker told stays until this one tells of a study.
 func (s *Store) Open() search.Command {
-	s.begun, s.answered, s.dead, s.searching, s.due, s.exporting, s.silence = false, false, false, false, "", false, 0
+	s.begun, s.answered, s.dead, s.searching, s.generating, s.due, s.exporting, s.silence = false, false, false, false, false, "", false, 0
 	s.measuring = false
 	s.endLoad()
-	s.settled, s.reason = false, ""
+	s.settled, s.reason, s.survey = false, "", surveying{}
 	return search.Command{Do: search.DoOpen}
 }
 
@@ -18,7 +18,7 @@ func (s *Store) Die(reason string) {
 	if s.dead {
 		return
 	}
-	s.dead, s.searching, s.due, s.exporting, s.Confirm = true, false, "", false, Confirm{}
+	s.dead, s.searching, s.generating, s.due, s.exporting, s.survey.waiting, s.Confirm = true, false, false, "", false, false, Confirm{}
 	s.measuring = false
 	s.endLoad()
 	s.Fail(reason)
@@ -37,6 +37,9 @@ func (s *Store) Start() (search.Command, bool) {
 		return search.Command{}, false
 	}
 	s.settled, s.reason, s.background, s.Errors = false, "", false, nil
+	if s.tried != nil {
+		s.tried.heard = true
+	}
 	return s.sending(search.Command{Do: search.DoStart, Request: q}), true
 }
 
@@ -73,7 +76,9 @@ func (s *Store) Export() (search.Command, bool) {
 type Confirm struct {
 	Question string
 	Accept   string // label of the button that agrees
+	Instead  string // label of the button that does something else, and loses nothing; empty for none
 	command  search.Command
+	space    string // or this takes the place of what is written
 }
 
 // Asks reports whether there is a question.
@@ -82,7 +87,11 @@ func (c Confirm) Asks() bool { return c.Question != "" }
 // NewSearch asks whether to discard the kept study.
 func (s *Store) NewSearch() {
 	if s.kept && !s.Waiting() && !s.searching && !s.dead {
-		s.Confirm = Confirm{"Discard this study? What was measured is lost unless you export it first.", "Discard", search.Command{Do: search.DoForget}}
+		s.Confirm = Confirm{
+			Question: "Discard this study? What was measured is lost unless you export it first.",
+			Accept:   "Discard",
+			command:  search.Command{Do: search.DoForget},
+		}
 	}
 }
 
@@ -90,30 +99,44 @@ func (s *Store) NewSearch() {
 const MaxJournal = 64 << 20
 
 // Import takes a file. Of a journal it asks whether to replace the kept study by its
-// lines; with no study kept it asks nothing and returns the command. The model of a
-// configuration file becomes a reference beside the next search.
+// lines, or to overlay it; with no study kept it asks nothing and returns the command.
+// The model of a configuration file becomes a reference beside the next search.
 func (s *Store) Import(text string) (search.Command, bool) {
 	command := search.Command{Do: search.DoImport, Journal: text}
 	switch {
 	case s.dead || !s.answered:
-		return search.Command{}, false
-	case text == "":
-		s.Fail("the file is empty; a journal has one event a line")
-		return search.Command{}, false
 	case isConfig(text):
 		s.addReference(text)
-		return search.Command{}, false
-	case s.searching:
-		s.Fail("a search is under way: pause it before importing another study")
-		return search.Command{}, false
-	case s.Waiting():
-		s.Fail("the worker has something to do yet; import the study once it has done it")
-		return search.Command{}, false
+	case !s.takes(text, "importing"):
 	case !s.kept:
 		return s.sending(command), true
+	default:
+		s.Confirm = Confirm{
+			Question: "Replace this study by the imported one? What was measured is lost unless you export it first. Or overlay it: then only its frontier is drawn beside this one.",
+			Accept:   "Replace",
+			Instead:  "Overlay",
+			command:  command,
+		}
+		if len(s.others) == MaxOthers {
+			s.Confirm.Question, s.Confirm.Instead = "Replace this study by the imported one? What was measured is lost unless you export it first.", ""
+		}
 	}
-	s.Confirm = Confirm{"Replace this study by the imported one? What was measured is lost unless you export it first.", "Replace", command}
 	return search.Command{}, false
+}
+
+// takes reports whether a journal can be handed to the worker now, and says why not.
+func (s *Store) takes(text, doing string) bool {
+	switch {
+	case text == "":
+		s.Fail("the file is empty; a journal has one event a line")
+	case s.searching:
+		s.Fail("a search is under way: pause it before " + doing + " another study")
+	case s.Waiting():
+		s.Fail("the worker has something to do yet; choose the study again once it has done it")
+	default:
+		return true
+	}
+	return false
 }
 
 // Accept agrees to the question and returns what to send.
@@ -123,8 +146,23 @@ func (s *Store) Accept() (search.Command, bool) {
 	if !c.Asks() || s.Waiting() || s.searching || s.dead {
 		return search.Command{}, false
 	}
+	if c.space != "" {
+		s.takeSpace(c.space)
+		return search.Command{}, false
+	}
 	s.Errors = nil
 	return s.sending(c.command), true
+}
+
+// AcceptInstead does what the question offers instead, and returns what to send.
+func (s *Store) AcceptInstead() (search.Command, bool) {
+	c := s.Confirm
+	s.Confirm = Confirm{}
+	if c.Instead == "" {
+		return search.Command{}, false
+	}
+	s.Errors = nil
+	return s.Overlay(c.command.Journal)
 }
 
 // sending notes a command that the worker is about to be sent.

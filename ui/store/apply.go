@@ -40,11 +40,14 @@ func (s *Store) Apply(m search.Message) {
 			s.Die(m.Error)
 			return
 		}
-		s.due, s.exporting = "", false
+		s.due, s.exporting, s.survey.waiting = "", false, false
 		if !s.measuring {
 			s.endLoad() // which was refused
 		}
 		s.Fail(m.Error)
+	}
+	if m.Surveyed != nil {
+		s.surveyed(*m.Surveyed)
 	}
 	if m.Journal != "" {
 		s.exporting = false
@@ -52,13 +55,24 @@ func (s *Store) Apply(m search.Message) {
 	if m.File != "" {
 		s.due = ""
 	}
+	if m.Other != nil {
+		s.due = ""
+		if err := s.addOther(*m.Other); err != nil {
+			s.Fail("the worker sent something wrong: " + err.Error())
+		}
+	}
+	if m.Generated != nil {
+		if err := s.generated(*m.Generated); err != nil {
+			s.Fail("the worker sent something wrong: " + err.Error())
+		}
+	}
 	s.kept = s.kept || m.Kept
 	switch m.State {
-	case "":
+	case "", search.StateGenerating: // which is due until the worker is idle
 	case search.StateIdle, search.StateSearching, search.StateMeasuring:
 		s.begun, s.answered, s.due = true, true, ""
-		s.searching, s.measuring = m.State == search.StateSearching, m.State == search.StateMeasuring
-		if !s.measuring {
+		s.searching, s.generating = m.State == search.StateSearching, false
+		if s.measuring = m.State == search.StateMeasuring; !s.measuring {
 			s.endLoad()
 		}
 		s.background = s.background || s.searching && s.hidden
@@ -108,6 +122,9 @@ func (s *Store) event(e trial.Event, replayed bool) error {
 }
 
 func (s *Store) started(e trial.Started) error {
+	if err := e.Space.Validate(); err != nil {
+		return err
+	}
 	objectives, err := objective.ParseSet(e.Objectives)
 	if err != nil {
 		return err
@@ -202,6 +219,8 @@ func (s *Store) asked(e trial.Trial) error {
 		for _, list := range []*[]int{&s.reported, &s.frontier, &s.compared} {
 			*list = slices.DeleteFunc(*list, func(n int) bool { return n == s.order[i] })
 		}
+		s.results = slices.DeleteFunc(s.results, func(t *Trial) bool { return t.Number == s.order[i] })
+		s.reach = reach{}
 		delete(s.trials, s.order[i])
 		s.order = slices.Delete(s.order, i, i+1)
 	}
@@ -236,8 +255,12 @@ func (s *Store) told(e trial.Measured) error {
 	t.setMeasurement(e.Measurement)
 	t.Violates = s.violated(t)
 	s.measured++
+	if !t.Overlay() {
+		s.results = append(s.results, t)
+	}
 	s.count(t)
 	s.remember(t)
+	s.pace(t)
 	if len(s.bounds) > 0 {
 		s.cut()
 	}
@@ -267,7 +290,7 @@ func (s *Store) count(t *Trial) {
 	if !t.Overlay() {
 		s.ended++
 	}
-	t.ended, t.searched = s.measured+s.failed, s.ended
+	t.searched = s.ended
 }
 
 func (s *Store) setFrontier(e trial.Frontier) {

@@ -30,7 +30,7 @@ type bound struct {
 // reach are the distinct values of objectives that measured candidates reach,
 // ascending, by the objective's name.
 type reach struct {
-	measured int // candidates
+	measured int // of the store's results, whose values are in
 	values   map[string][]float64
 }
 
@@ -54,34 +54,18 @@ func (s *Store) Bounds() []Bound {
 }
 
 func (s *Store) reached(o objective.Objective) []float64 {
-	if s.reach.values == nil || s.reach.measured != s.measured {
-		s.reach = reach{s.measured, make(map[string][]float64)}
-		candidates := s.searched()
+	if s.reach.values == nil {
+		s.reach.values = make(map[string][]float64)
+	}
+	for ; s.reach.measured < len(s.results); s.reach.measured++ {
 		for _, o := range s.Objectives() {
-			var values []float64
-			for _, t := range candidates {
-				if r, known := s.Read(t, o); known {
-					values = append(values, r.Value)
-				}
+			r, known := s.Read(s.results[s.reach.measured], o)
+			if at, there := slices.BinarySearch(s.reach.values[o.Name], r.Value); known && !there {
+				s.reach.values[o.Name] = slices.Insert(s.reach.values[o.Name], at, r.Value)
 			}
-			slices.Sort(values)
-			s.reach.values[o.Name] = slices.Compact(values)
 		}
 	}
 	return s.reach.values[o.Name]
-}
-
-// searched lists the measured candidates of the search, in the order of their
-// results.
-func (s *Store) searched() []*Trial {
-	var list []*Trial
-	for _, n := range s.order {
-		if t := s.trials[n]; t.Measurement != nil && !t.Overlay() {
-			list = append(list, t)
-		}
-	}
-	slices.SortStableFunc(list, func(a, b *Trial) int { return cmp.Compare(a.ended, b.ended) })
-	return list
 }
 
 // loosest is the position of n that bounds nothing.
@@ -166,7 +150,7 @@ func (s *Store) cut() {
 	}
 	var kept []*Trial
 	var costs [][]float64
-	for _, t := range s.searched() {
+	for _, t := range s.results {
 		if !t.Infeasible() {
 			kept = append(kept, t)
 			costs = append(costs, s.objectives.Costs(t.Values))

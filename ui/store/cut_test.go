@@ -63,7 +63,7 @@ func checkCut(t *testing.T, s *Store, w *worker, l limits) {
 	if within, _ := s.Within(); within != len(kept) {
 		t.Errorf("within %v are %d, want %d", l, within, len(kept))
 	}
-	for points := s.Points(); len(points) > 0; points = points[6:] {
+	for points := s.Points(); len(points) > 0; points = points[7:] {
 		trial := s.Trial(int(points[0]))
 		crossed, member := int(points[5])&2 != 0, int(points[5])&1 != 0
 		if crossed == (trial.Violates == "" && l.keeps(trial.Values)) || member != slices.Contains(want, trial.Number) {
@@ -137,7 +137,7 @@ func TestBoundsWhileSearching(t *testing.T) {
 		w.measure()
 		checkCut(t, s, w, l)
 	}
-	for _, trial := range s.searched() {
+	for _, trial := range s.results {
 		if keeps := l.keeps(trial.Values); (trial.Outside == "") != keeps || keeps == (trial.Standing() == GroupInfeasible) {
 			t.Errorf("trial %d: outside %q, standing %s", trial.Number, trial.Outside, trial.Standing())
 		}

@@ -56,7 +56,7 @@ func (s *Store) remember(t *Trial) {
 // recall is the history under the constraints that hold now.
 func (s *Store) recall() {
 	s.history = history{pivots: s.history.pivots}
-	for _, t := range s.searched() {
+	for _, t := range s.results {
 		s.remember(t)
 	}
 }

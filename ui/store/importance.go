@@ -12,15 +12,20 @@ type explained struct {
 	rows     []importance.Row
 }
 
+// overdue is the part of the candidates, one in so many, that is new when a search looks
+// again at what explains them: every look goes over all.
+const overdue = 100
+
 // Importance returns how much of each of the study's objectives the architectures'
-// dimensions explain over the measured candidates of the search. There are no rows
+// dimensions explain over the measured candidates of the search, but for the last few while it goes on.
+// There are no rows
 // while fewer than importance.MinPoints were measured.
 func (s *Store) Importance() (rows []importance.Row, objectives objective.Set) {
-	if s.explained.measured != s.measured {
-		candidates := s.searched()
-		list := make([]arch.Architecture, len(candidates))
+	fresh := s.measured - s.explained.measured
+	if fresh != 0 && (!s.searching || fresh*overdue >= s.measured) {
+		list := make([]arch.Architecture, len(s.results))
 		columns := make([][]float64, len(s.objectives))
-		for i, t := range candidates {
+		for i, t := range s.results {
 			list[i] = t.Arch
 			for k, v := range t.Values {
 				columns[k] = append(columns[k], v)

@@ -36,8 +36,10 @@ type Store struct {
 	// Confirm is what waits for the user's consent, since it discards the kept
 	// study.
 	Confirm Confirm
-	Axes    Axes // of the chart
+	Axes    Axes  // of the chart
+	Third   Third // what its marks show beside
 	Table   Table
+	Try     Try
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
 	// Dragging says that files are dragged over the page.
@@ -61,15 +63,16 @@ type Store struct {
 	linkWaits bool   // and that was said
 
 	// What the worker is up to, since it was started.
-	begun     bool // it told its device: its program runs
-	answered  bool // it told what is kept
-	dead      bool
-	searching bool
-	measuring bool          // it runs the load
-	load      *load         // what it was told to measure; nil for nothing
-	due       string        // command that it has yet to carry out; empty for none
-	exporting bool          // it has yet to say the journal
-	silence   time.Duration // since it said something
+	begun      bool // it told its device: its program runs
+	answered   bool // it told what is kept
+	dead       bool
+	searching  bool
+	generating bool          // a candidate does, or is about to
+	measuring  bool          // it runs the load
+	load       *load         // what it was told to measure; nil for nothing
+	due        string        // command that it has yet to carry out; empty for none
+	exporting  bool          // it has yet to say the journal
+	silence    time.Duration // since it said something
 
 	kept       bool   // a study is, perhaps one that cannot be read
 	settled    bool   // the user ended the search, or it ended by itself
@@ -80,9 +83,10 @@ type Store struct {
 	objectives     objective.Set
 	constraints    []objective.Constraint
 	trials         map[int]*Trial
-	order          []int // numbers in trials, oldest first
-	reported       []int // the worker's frontier
-	frontier       []int // that which is shown: under the page's bounds, if any
+	order          []int    // numbers in trials, oldest first
+	results        []*Trial // the measured candidates of the search, in the order of their results
+	reported       []int    // the worker's frontier
+	frontier       []int    // that which is shown: under the page's bounds, if any
 	ties           string
 	bounds         map[string]bound // by the objective's name; none at the loosest
 	reach          reach
@@ -90,6 +94,7 @@ type Store struct {
 	listing        listing
 	compared       []int
 	history        history
+	paces          []Pace // of the latest measured trials
 	explained      explained
 	predicted      []*Trial // with the numbers -1, -2, ...
 	predictedTotal int
@@ -107,12 +112,23 @@ type Store struct {
 	parts          *parts              // of the memory that was last looked at
 	profiles       []*trial.Profile    // the latest at the end
 	sustained      *Sustained
+	tried          *tried  // nil for nothing
+	own            *parsed // the space of the form that was read last
+	survey         surveying
+
+	others        []*Other // laid over the study, by their slots
+	othersVersion int      // counts their changes
+	otherDrawings otherDrawings
+	sides         besides
 }
 
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Table: firstTable(), Presets: presets(), SustainedFor: measure.DefaultSustained}
+	s := &Store{
+		code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Third: Third{By: ThirdNone, Objective: peakMemory},
+		Table: firstTable(), Try: firstTry(), Presets: presets(), SustainedFor: measure.DefaultSustained,
+	}
 	s.resetForm()
 	s.clear()
 	return s
@@ -158,6 +174,8 @@ func (s *Store) Status() string {
 		return "Ending the search."
 	case s.measuring && s.due == "":
 		return "Measuring."
+	case s.due == search.DoGenerate:
+		return "Generating."
 	case s.Waiting():
 		return "Waiting for the worker."
 	case p == Searching && s.measured < announceEvery:
@@ -165,17 +183,17 @@ func (s *Store) Status() string {
 	case p == Searching:
 		return fmt.Sprintf("Searching: %d measured.", s.measured/announceEvery*announceEvery) + s.disturbance()
 	case p == Paused:
-		return "Paused: " + counts + "." + s.disturbance()
+		return s.outcome() + "Paused: " + counts + "." + s.disturbance()
 	case s.Study == nil:
 		return "Ready."
 	case s.finished():
-		return "Budget spent: " + counts + "." + s.disturbance()
+		return s.outcome() + "Budget spent: " + counts + "." + s.disturbance()
 	case s.reason == search.DoneConverged:
-		return "The model agrees with what was measured: " + counts + "." + s.disturbance()
+		return s.outcome() + "The model agrees with what was measured: " + counts + "." + s.disturbance()
 	case s.reason == search.DoneExhausted:
-		return "Nothing left to propose: " + counts + "." + s.disturbance()
+		return s.outcome() + "Nothing left to propose: " + counts + "." + s.disturbance()
 	}
-	return "Stopped: " + counts + "." + s.disturbance()
+	return s.outcome() + "Stopped: " + counts + "." + s.disturbance()
 }
 
 // disturbance says what makes the last search's measurements doubtful: browsers
@@ -213,17 +231,14 @@ func (s *Store) Kept() bool { return s.kept }
 // clear forgets the study.
 func (s *Store) clear() {
 	s.Study, s.objectives, s.constraints = nil, nil, nil
-	s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = make(map[int]*Trial), nil, nil, nil, "", 0
+	s.results, s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = nil, make(map[int]*Trial), nil, nil, nil, "", 0
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
-	s.predicted, s.predictedTotal = nil, 0
+	s.predicted, s.predictedTotal, s.tried, s.paces = nil, 0, nil, nil
 	s.profiles, s.sustained, s.load = nil, nil, nil
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""
-	if !slices.ContainsFunc(s.Presets, func(p Preset) bool { return p.Name == s.Form.Preset }) {
-		s.resetForm() // the study's space was its own, and went with it
-	}
 	s.Version++
 }
 

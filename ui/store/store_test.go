@@ -97,24 +97,6 @@ func TestLifeOfASearch(t *testing.T) {
 	phase(t, s, Idle)
 }
 
-// The space of an imported study may be no preset. It goes with the study, and
-// what remains can be started.
-func TestNewSearchAfterAForeignSpace(t *testing.T) {
-	s := ready(t)
-	w := start(t, s, 1)
-	started := w.study.Started()
-	started.Space.Name = "mine"
-	tell(t, s, event(trial.KindStarted, func(e *trial.Event) { e.Started = &started }))
-	w.end(search.DoneInterrupted)
-	if s.Form.Preset != "mine" {
-		t.Fatalf("the form shows the space %q", s.Form.Preset)
-	}
-	s.NewSearch()
-	do(t, s.Accept, search.DoForget)
-	tell(t, s, search.Message{Device: s.Device, State: search.StateIdle})
-	do(t, s.Start, search.DoStart)
-}
-
 func TestStopWhilePausedNeedsNoWorker(t *testing.T) {
 	s := ready(t)
 	w := start(t, s, 1)
@@ -209,7 +191,7 @@ func TestReload(t *testing.T) {
 	again := ready(t)
 	s.Die("the worker does not answer")
 	phase(t, s, Dead)
-	if len(s.Points()) != len(again.Points())+5*6 {
+	if len(s.Points()) != len(again.Points())+5*7 {
 		t.Error("what was measured went away with the worker")
 	}
 	s.Open()
@@ -269,7 +251,7 @@ func TestAgreesWithTheStudy(t *testing.T) {
 func checkPoints(t *testing.T, s *Store, w *worker) {
 	t.Helper()
 	shown, _ := s.Predicted()
-	points := s.Points()[6*len(shown):] // those come first
+	points := s.Points()[7*len(shown):] // those come first
 	onFrontier := map[int]bool{}
 	for _, r := range w.study.Frontier() {
 		onFrontier[r.Number] = true
@@ -294,13 +276,13 @@ func checkPoints(t *testing.T, s *Store, w *worker) {
 		if onFrontier[r.Number] {
 			flags = 1
 		}
-		want := []float32{float32(r.Number), float32(x), float32(r.Arch.DecoderParams()), float32(low), float32(high), flags}
-		if got := points[6*i : 6*i+6]; !slices.Equal(got, want) {
+		want := []float32{float32(r.Number), float32(x), float32(r.Arch.DecoderParams()), float32(low), float32(high), flags, -1}
+		if got := points[7*i : 7*i+7]; !slices.Equal(got, want) {
 			t.Fatalf("%s: point %v, want %v", s.Axes.X.Name, got, want)
 		}
 		i++
 	}
-	if len(points) != 6*i {
+	if len(points) != 7*i {
 		t.Errorf("%d numbers for %d points", len(points), i)
 	}
 }
@@ -342,7 +324,7 @@ func checkStaircase(t *testing.T, s *Store, w *worker) {
 		t.Errorf("axes %q and %q", options.XName, options.YName)
 	}
 	coordinates := map[int][2]float64{}
-	for points := s.Points(); len(points) > 0; points = points[6:] {
+	for points := s.Points(); len(points) > 0; points = points[7:] {
 		coordinates[int(points[0])] = [2]float64{float64(points[1]), float64(points[2])}
 	}
 	var want []int
@@ -494,7 +476,7 @@ func TestPredicted(t *testing.T) {
 		t.Error("a predicted point takes no operations")
 	}
 	s.ShowX("decode_ms")
-	if got, want := s.Points()[:6], []float32{-1, 2, float32(a.DecoderParams()), 1, 3, 16}; !slices.Equal(got, want) || len(s.Points()) != measured+6 {
+	if got, want := s.Points()[:7], []float32{-1, 2, float32(a.DecoderParams()), 1, 3, 16, -1}; !slices.Equal(got, want) || len(s.Points()) != measured+7 {
 		t.Errorf("%d numbers for points, first %v, want %v", len(s.Points()), got, want)
 	}
 	if s.Select(-1); s.Selected() == nil || !s.Selected().Predicted || s.Selected().Arch.ID() != a.ID() {
@@ -707,12 +689,13 @@ func FuzzApply(f *testing.F) {
 	for _, text := range []string{
 		`{"state":"idle","device":{"name":"a","features":["simd128"]}}`,
 		`{"event":{"v":1,"kind":"progress","progress":{"elapsed_ms":1e308,"left_ms":1e308}}}`,
-		`{"event":{"v":1,"kind":"started","started":{"objectives":["decode_ms","peak_mb"],"constraints":["decode_ms<=1"]}}}`,
+		`{"event":{"v":1,"kind":"started","started":{"space":{"name":"a","arch_type":"gpt2","vocab_size":9,"max_sequence_length":9,"n_layer":[1],"d_model":[8],"d_inner":[8],"n_head":[1]},"objectives":["decode_ms","peak_mb"],"constraints":["decode_ms<=1"]}}}`,
 		`{"event":{"v":1,"kind":"asked","asked":{"trial":1,"arch":{"arch_type":"gpt2","n_layer":1,"d_model":8,"d_inner":8,"n_head":1,"vocab_size":9,"max_sequence_length":9}}}}`,
 		`{"event":{"v":1,"kind":"measured","measured":{"trial":1,"values":[1,1e300],"measurement":{"prefill":{"median_ms":1}}}}}`,
 		`{"event":{"v":1,"kind":"frontier","frontier":{"points":[{"trial":1},{"trial":1},{"trial":-5}]}}}`,
 		`{"event":{"v":1,"kind":"setting","setting":{"name":"budget","value":"1h"}}}`,
 		`{"error":"x\ny","state":"searching","journal":"{}"}`,
+		`{"other":{"started":{"study":"a"},"objectives":["decode_ms","peak_mb"],"best":[1,2],"worst":[3,1e300],"frontier":[{"trial":1,"values":{"decode_ms":1,"peak_mb":2}}]}}`,
 	} {
 		f.Add([]byte(text))
 		var m search.Message
@@ -735,7 +718,7 @@ func FuzzApply(f *testing.F) {
 		s.Apply(m)
 		for i, v := range s.Points() {
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				t.Errorf("point %d has %v", i/6, v)
+				t.Errorf("point %d has %v", i/7, v)
 			}
 		}
 		if !json.Valid([]byte(s.ChartOptions())) {
@@ -743,6 +726,10 @@ func FuzzApply(f *testing.F) {
 		}
 		_ = s.Progress(time.Second)
 		_ = s.Status()
+		_, _ = s.Sides()
+		for _, o := range s.Others() {
+			_ = s.Warnings(o)
+		}
 		for _, b := range s.Bounds() {
 			for position := range b.Last + 1 {
 				s.SetBound(b.Objective.Name, position)
@@ -809,7 +796,7 @@ func TestAxes(t *testing.T) {
 			s.ShowY(y.Name)
 			points := s.Points()
 			if _, known := s.Read(s.Trial(1), x); known {
-				if _, known := s.Read(s.Trial(1), y); known && len(points) != 6*12 {
+				if _, known := s.Read(s.Trial(1), y); known && len(points) != 7*12 {
 					t.Errorf("%s, %s: %d numbers for 12 points", x.Name, y.Name, len(points))
 				}
 			}

@@ -47,7 +47,7 @@ func TestTableGroups(t *testing.T) {
 	}
 	s.SetBound("response_ms", 5)
 	outside := 0
-	for _, trial := range s.searched() {
+	for _, trial := range s.results {
 		if trial.Outside != "" {
 			outside++
 		}
@@ -188,7 +188,7 @@ func TestTablePages(t *testing.T) {
 		}
 		s.SortBy("decoder_params")
 		rows, _ = s.Rows()
-		least := slices.MinFunc(s.searched(), func(a, b *Trial) int { return int(a.DecoderParams - b.DecoderParams) })
+		least := slices.MinFunc(s.results, func(a, b *Trial) int { return int(a.DecoderParams - b.DecoderParams) })
 		if len(rows) != want || rows[0].DecoderParams != least.DecoderParams {
 			t.Errorf("page %d, sorted: %d rows from %v on, want the least, %v", page, len(rows), rows[0].DecoderParams, least.DecoderParams)
 		}

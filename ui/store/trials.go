@@ -29,10 +29,7 @@ type Trial struct {
 	// model, and its Measurement has no samples.
 	Predicted bool
 
-	// How many trials had ended when it had, this one included; and how many of the
-	// search.
-	ended    int
-	searched int
+	searched int // how many trials of the search had ended when it had, this one included
 
 	id      string               // of the architecture, once asked for
 	planned *objective.Candidate // what is known without measuring, once asked for

@@ -40,12 +40,14 @@ func (s *Store) Walk(step Step) {
 	s.Select(order[at])
 }
 
+// place is where a trial, or whatever the number means, is in the chart.
+type place struct {
+	number int
+	x, y   float64
+}
+
 // walk lists the measured trials that the chart shows, from left to right.
 func (s *Store) walk() []int {
-	type place struct {
-		number int
-		x, y   float64
-	}
 	var places []place
 	for _, n := range s.order {
 		x, known := s.Read(s.trials[n], s.Axes.X)
@@ -74,7 +76,11 @@ func (s *Store) Point() string {
 	if t.Predicted {
 		text = "Predicted candidate, " + t.Name
 	}
-	for _, o := range []objective.Objective{s.Axes.X, s.Axes.Y} {
+	shown := objective.Set{s.Axes.X, s.Axes.Y}
+	if s.Third.By != ThirdNone {
+		shown = append(shown, s.Third.Objective)
+	}
+	for _, o := range shown {
 		if r, known := s.Read(t, o); known {
 			text += ", " + Label(o) + " " + o.Format(r.Value)
 		}

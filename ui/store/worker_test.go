@@ -84,8 +84,8 @@ func TestDiesOnce(t *testing.T) {
 	s.Die("the search core stopped: the program ended")
 	tell(t, s, search.Message{Error: "too late"})
 	phase(t, s, Dead)
-	if len(s.Errors) != 1 || len(s.Points()) != 6 || !s.Kept() {
-		t.Errorf("errors %q, %d points, kept %v", s.Errors, len(s.Points())/6, s.Kept())
+	if len(s.Errors) != 1 || len(s.Points()) != 7 || !s.Kept() {
+		t.Errorf("errors %q, %d points, kept %v", s.Errors, len(s.Points())/7, s.Kept())
 	}
 
 	s = New("test") // could not even begin

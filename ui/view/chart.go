@@ -23,6 +23,13 @@ var steps = map[string]store.Step{
 	"End":        store.Last,
 }
 
+// thirdNames say by what marks show a third objective.
+var thirdNames = map[string]string{
+	store.ThirdNone:   "as usual",
+	store.ThirdColour: "coloured by",
+	store.ThirdSize:   "sized by",
+}
+
 func (c *Chart) key(event vugu.DOMEvent) {
 	step, leads := steps[event.PropString("key")]
 	for _, modifier := range []string{"altKey", "ctrlKey", "metaKey"} { // the browser's own

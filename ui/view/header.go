@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"litefront/searchcore/trial"
 	"litefront/ui/store"
 )
 
@@ -21,11 +22,15 @@ type badge struct {
 }
 
 func (c *Header) device() string {
-	d := c.Store.Device
-	switch {
-	case d == nil:
-		return "Asking this device what it can do…"
-	case d.Engine == "":
+	if d := c.Store.Device; d != nil {
+		return deviceName(*d)
+	}
+	return "Asking this device what it can do…"
+}
+
+// deviceName names a device and what runs on it.
+func deviceName(d trial.Device) string {
+	if d.Engine == "" {
 		return d.Name
 	}
 	engine, product, _ := strings.Cut(d.Engine, " (")

@@ -3,10 +3,10 @@
 //
 //   create(element) -> handle      a chart that fills element and follows its size
 //   update(handle, json, points)   show these points instead
-//   onClick(handle, f)             call f(trial number) for each point clicked;
-//                                  predicted points have negative ones
+//   onClick(handle, f)             call f(trial number) for each point clicked that is
+//                                  not another study's; predicted ones have negative numbers
 //   resize(handle)                 fit the element now
-//   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh} each
+//   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh, z} each
 //   png(handle) -> string          a picture of it, as a data URL, twice as large
 //   svg(handle) -> string          the text of an SVG file of it, as large
 //   locate(handle, trial) -> [x, y]  where a trial's point is in the window, in CSS pixels
@@ -17,7 +17,11 @@
 //   {xName, yName,     what the axes show, with units; smaller x is better
 //    xLog, yLog,       whether they are logarithmic
 //    dark,             whether the page is
+//    zName, zBy, zLog, a third objective, what shows it ("colour" or "size"), and whether
+//                      its scale is logarithmic
 //    frontier,         trial numbers in the order in which a line joins them
+//    others,           frontiers of other studies: {name, slot from 0 to 3, points,
+//                      line} each; points are [trial, x, y], line has their indices
 //    labels}           names of the groups, and of "trial", where not in English
 //
 // and points is a Float32Array, see points.js. Anything may be left out of json.
@@ -26,7 +30,7 @@ import { CustomChart, LineChart, ScatterChart } from 'echarts/charts';
 import { AriaComponent, DataZoomInsideComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
 import { CanvasRenderer, SVGRenderer } from 'echarts/renderers';
 import { colours } from './colours.js';
-import { option, TRIAL } from './option.js';
+import { option, isOther, TRIAL } from './option.js';
 import { group } from './points.js';
 
 use([
@@ -35,7 +39,7 @@ use([
   CanvasRenderer, SVGRenderer,
 ]);
 
-// Milliseconds between two drawings: a search reports more often than anyone
+// Milliseconds from one drawing to the next: a search reports more often than anyone
 // can see.
 const PAUSE = 200;
 
@@ -50,35 +54,45 @@ function chart(handle) {
 
 export function create(element) {
   const echart = init(element);
-  const observer = new ResizeObserver(() => echart.resize());
-  observer.observe(element);
-  charts.set(++handles, { echart, observer, drawn: -PAUSE, timer: 0, waiting: null, axes: '', settings: {}, groups: {} });
+  const c = { echart, observer: null, drawn: -PAUSE, timer: 0, waiting: null, axes: '', settings: {}, groups: {} };
+  c.observer = new ResizeObserver(() => {
+    echart.resize();
+    if (c.waiting) plan(c); // its legend may take other rows
+  });
+  c.observer.observe(element);
+  charts.set(++handles, c);
   return handles;
 }
 
 export function update(handle, json, points) {
   const c = chart(handle);
-  const settings = { xName: '', yName: '', frontier: [], labels: {}, ...JSON.parse(json) };
+  const settings = { xName: '', yName: '', frontier: [], others: [], labels: {}, ...JSON.parse(json) };
   c.waiting = { settings, groups: group(points, settings) };
+  plan(c);
+}
+
+function plan(c) {
   if (!c.timer) c.timer = setTimeout(draw, Math.max(0, c.drawn + PAUSE - performance.now()), c);
 }
 
 function draw(c) {
   const { settings, groups } = c.waiting;
   c.timer = 0;
-  c.drawn = performance.now();
   c.groups = groups;
   c.settings = settings;
   // Other axes begin unzoomed; new points leave the view where it is.
   const axes = [settings.xName, settings.yName, settings.xLog, settings.yLog].join('\n');
-  c.echart.setOption(option(settings, groups, axes !== c.axes), { notMerge: axes !== c.axes });
+  c.echart.setOption(option(settings, groups, axes !== c.axes, c.echart.getWidth()), { notMerge: axes !== c.axes, replaceMerge: ['series'] });
   c.axes = axes;
+  c.drawn = performance.now(); // so that what is slow to draw is drawn less often
 }
 
 export function onClick(handle, f) {
   const { echart } = chart(handle);
   echart.off('click');
-  echart.on('click', (event) => f(event.value[TRIAL]));
+  echart.on('click', (event) => {
+    if (!isOther(event)) f(event.value[TRIAL]);
+  });
 }
 
 export function resize(handle) {
@@ -99,7 +113,7 @@ export function svg(handle) {
   const { echart, settings, groups } = chart(handle);
   const picture = init(null, null, { renderer: 'svg', ssr: true, width: echart.getWidth(), height: echart.getHeight() });
   try {
-    const whole = option(settings, groups, true);
+    const whole = option(settings, groups, true, echart.getWidth());
     picture.setOption({
       ...whole,
       backgroundColor: colours(settings.dark).back,

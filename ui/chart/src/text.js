@@ -7,10 +7,11 @@ export function number(value, digits) {
 }
 
 // tooltip is an element that tells one point, a row of option.js.
-export function tooltip([x, y, trial, xLow, xHigh], { xName, yName }, trialName) {
+export function tooltip([x, y, trial, xLow, xHigh, z], { xName, yName, zName }, trialName) {
   const element = document.createElement('div');
   const interval = xLow < xHigh ? ` (${number(xLow, 4)}–${number(xHigh, 4)})` : '';
   const lines = [trial < 0 ? 'predicted, not measured' : `${trialName} ${trial}`, `${xName}: ${number(x, 4)}${interval}`, `${yName}: ${number(y, 4)}`];
+  if (Number.isFinite(z)) lines.push(`${zName}: ${number(z, 4)}`);
   element.append(...lines.map((line) => {
     const paragraph = document.createElement('div');
     paragraph.textContent = line;

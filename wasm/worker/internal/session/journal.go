@@ -96,6 +96,15 @@ func checkText(text string) error {
 	return nil
 }
 
+// parseStudy reads the text of a journal file, and replays it.
+func parseStudy(text string) (lines []string, st *study.Study, err error) {
+	lines, events, err := parseJournal(text)
+	if err == nil {
+		st, err = study.Replay(events, nil, nil)
+	}
+	return lines, st, err
+}
+
 // parseJournal reads the text of a journal file. A torn last line, which is what
 // a crash leaves behind, is left out: one without a line break that is not whole.
 // Any other damage is an error.

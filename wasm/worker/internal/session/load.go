@@ -38,8 +38,16 @@ func (s *Session) load(c search.Command, run func(context.Context, search.Load) 
 	if c.Load == nil {
 		return fmt.Errorf("%s: the load is missing", c.Do)
 	}
-	return s.begin(search.StateMeasuring, func(ctx context.Context) error {
-		err := run(ctx, *c.Load)
+	if s.Unfit != nil {
+		return s.Unfit
+	}
+	s.begin("a measurement", search.StateMeasuring, func(ctx context.Context) error {
+		unlock, err := s.reserve()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		err = run(ctx, *c.Load)
 		switch {
 		case errors.Is(err, context.Canceled):
 			return nil
@@ -48,6 +56,7 @@ func (s *Session) load(c search.Command, run func(context.Context, search.Load) 
 		}
 		return nil
 	})
+	return nil
 }
 
 func (s *Session) event(e trial.Event) {

@@ -10,9 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"litefront/kernels/export"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/study"
@@ -25,7 +29,10 @@ type Session struct {
 	// Unfit is why no candidate can run on Target; nil if they can. The kept study
 	// can be looked at all the same.
 	Unfit error
-	Store Store
+	// Rested, if not nil, is called before something begins to run: what Target's clock did
+	// until then does not matter.
+	Rested func()
+	Store  Store
 	// Lock reserves the device until unlock, or says in an error who else searches or
 	// measures on it. It is nil where nothing can be reserved.
 	Lock func() (unlock func(), err error)
@@ -36,39 +43,47 @@ type Session struct {
 	// fails it sends nothing and returns that error.
 	PostFile func(text string, write func(io.Writer) error) error
 
-	mu    sync.Mutex
-	state string             // while something runs
-	stop  context.CancelFunc // ends what runs; nil while idle
+	file export.File // that came beside the command which is carried out; nil for none
+
+	mu   sync.Mutex
+	busy string             // what is under way; empty while idle
+	stop context.CancelFunc // ends it
 }
 
 // command is what one of the Do constants stands for.
 type command struct {
 	run func(*Session, search.Command) error
 	// idle says that it needs the kept study for itself, or would disturb what is
-	// measured, so not while something runs.
+	// measured, so not while something is under way.
 	idle bool
 }
 
 var commands = map[string]command{
-	search.DoOpen:    {(*Session).open, true},
-	search.DoStart:   {(*Session).start, true},
-	search.DoStop:    {(*Session).halt, false},
-	search.DoForget:  {(*Session).forget, true},
-	search.DoImport:  {(*Session).replace, true},
-	search.DoExport:  {(*Session).export, false},
-	search.DoModel:   {(*Session).takeModel, true},
-	search.DoReport:  {(*Session).takeReport, true},
-	search.DoProfile: {(*Session).profile, true},
-	search.DoSustain: {(*Session).sustain, true},
+	search.DoOpen:   {(*Session).open, true},
+	search.DoStart:  {(*Session).start, true},
+	search.DoStop:   {(*Session).halt, false},
+	search.DoForget: {(*Session).forget, true},
+	search.DoImport: {(*Session).replace, true},
+	search.DoExport: {(*Session).export, false},
+	search.DoModel:  {(*Session).takeModel, true},
+	search.DoReport: {(*Session).takeReport, true},
+	search.DoRead:   {(*Session).readOther, true},
+
+	search.DoGenerate: {(*Session).generate, true},
+	search.DoSurvey:   {(*Session).survey, true},
+	search.DoProfile:  {(*Session).profile, true},
+	search.DoSustain:  {(*Session).sustain, true},
 }
 
-// Do carries out the JSON text of a search.Command. It is called by one
-// goroutine. A search or a load goes on after it returns; DoStop ends it. Whatever
-// goes wrong, a panic included, the page is told in one line.
-func (s *Session) Do(text string) {
+// Do carries out the JSON text of a search.Command, with the file that came beside it
+// or nil. It is called by one goroutine. What takes long goes on after it returns;
+// DoStop ends it. Whatever goes wrong, a panic included, the page is told in
+// one line.
+func (s *Session) Do(text string, file export.File) {
 	defer s.recoverPanic()
 	c, err := parseCommand(text)
 	if err == nil {
+		s.file = file
 		err = s.do(c)
 	}
 	s.report(err)
@@ -76,8 +91,8 @@ func (s *Session) Do(text string) {
 
 func (s *Session) do(c search.Command) error {
 	known := commands[c.Do]
-	if running := s.running(); known.idle && running != "" {
-		return fmt.Errorf("%s: a %s is under way; stop it first", c.Do, running)
+	if busy := s.underWay(); known.idle && busy != "" {
+		return fmt.Errorf("%s: %s is under way; stop it first", c.Do, busy)
 	}
 	return known.run(s, c)
 }
@@ -94,9 +109,9 @@ func parseCommand(text string) (search.Command, error) {
 		return search.Command{}, errors.New("command is not understood: something follows the JSON object")
 	}
 	if _, known := commands[c.Do]; !known {
-		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
-			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport,
-			search.DoProfile, search.DoSustain)
+		names := slices.Sorted(maps.Keys(commands))
+		last := len(names) - 1
+		return search.Command{}, fmt.Errorf("command %q is unknown; use %s or %s", c.Do, strings.Join(names[:last], ", "), names[last])
 	}
 	return c, nil
 }
@@ -164,37 +179,29 @@ func (s *Session) start(c search.Command) error {
 	if c.Request == nil {
 		return errors.New("start: the request is missing")
 	}
-	return s.begin(search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request) })
-}
-
-// begin runs something on the device that DoStop ends, and returns while it runs. The
-// page is told the state, and when it is idle again.
-func (s *Session) begin(state string, run func(context.Context) error) error {
 	if s.Unfit != nil {
 		return s.Unfit
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.setRunning(state, stop)
-	s.post(search.Message{State: state})
-	go func() {
-		defer func() {
-			s.setRunning("", nil) // first, so that the page may start again as soon as it hears
-			s.post(search.Message{State: search.StateIdle})
-		}()
-		defer s.recoverPanic()
-		s.report(s.reserved(ctx, run))
-	}()
+	s.begin("a search", search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request) })
 	return nil
 }
 
-// reserved runs something with the device reserved for it.
-func (s *Session) reserved(ctx context.Context, run func(context.Context) error) error {
-	unlock, err := s.reserve()
-	if err != nil {
-		return err
+// begin has work done from the state to the idle one, and returns meanwhile.
+func (s *Session) begin(busy, state string, work func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	if s.Rested != nil {
+		s.Rested()
 	}
-	defer unlock()
-	return run(ctx)
+	s.setStop(busy, stop)
+	s.post(search.Message{State: state})
+	go func() {
+		defer func() {
+			s.setStop("", nil) // first, so that the page may start again as soon as it hears
+			s.post(search.Message{State: search.StateIdle})
+		}()
+		defer s.recoverPanic()
+		s.report(work(ctx))
+	}()
 }
 
 // reserve reserves the device until unlock, where that can be done.
@@ -206,6 +213,11 @@ func (s *Session) reserve() (unlock func(), err error) {
 }
 
 func (s *Session) search(ctx context.Context, q search.Request) error {
+	unlock, err := s.reserve()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	lines, err := s.Store.Load()
 	if err != nil {
 		return unavailable(err)
@@ -226,7 +238,7 @@ func (s *Session) search(ctx context.Context, q search.Request) error {
 	return err
 }
 
-// halt ends what runs, which then says that the worker is idle.
+// halt ends what is under way, which then says that the worker is idle.
 func (s *Session) halt(search.Command) error {
 	s.mu.Lock()
 	stop := s.stop
@@ -250,10 +262,7 @@ func (s *Session) forget(c search.Command) error {
 // replace keeps the study of c.Journal instead of the one before, and tells it
 // as open does.
 func (s *Session) replace(c search.Command) error {
-	lines, events, err := parseJournal(c.Journal)
-	if err == nil {
-		_, err = study.Replay(events, nil, nil)
-	}
+	lines, _, err := parseStudy(c.Journal)
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
@@ -276,22 +285,41 @@ func (s *Session) export(search.Command) error {
 	return nil
 }
 
-// running says in a word what runs; it is empty while idle.
-func (s *Session) running() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return map[string]string{search.StateSearching: "search", search.StateMeasuring: "measurement"}[s.state]
+// survey says what is in a space that somebody writes.
+func (s *Session) survey(c search.Command) error {
+	surveyed := search.Survey(c.Space, c.Workload)
+	s.post(search.Message{Surveyed: &surveyed})
+	return nil
 }
 
-// setRunning notes the state that begins and how it is stopped, or with nil that it
-// has ended.
-func (s *Session) setRunning(state string, stop context.CancelFunc) {
+// ClockSet tells the page that Target's clock was set during a search, and how far. It
+// may be called at any time.
+func (s *Session) ClockSet(by time.Duration) {
+	if s.underWay() == "" {
+		return
+	}
+	how := "back by " + (-by).Round(time.Second).String()
+	if by > 0 {
+		how = "forward by " + by.Round(time.Second).String() + ", or the browser held the search up for so long"
+	}
+	s.report(fmt.Errorf("the browser's clock was set %s; that time counts for nothing, and the search goes on", how))
+}
+
+// underWay says what is; empty for nothing.
+func (s *Session) underWay() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy
+}
+
+// setStop notes what begins and how it is stopped, or with nil that it has ended.
+func (s *Session) setStop(busy string, stop context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stop != nil {
 		s.stop() // frees its context
 	}
-	s.state, s.stop = state, stop
+	s.busy, s.stop = busy, stop
 }
 
 func (s *Session) post(m search.Message) {
