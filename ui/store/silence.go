@@ -22,8 +22,8 @@ func (s *Store) Tick() (died bool) {
 // nothing. During a search it is silent for a candidate's time, and between a
 // command and its answer for the time of a single run, of making or reading a file, or of
 // solving for the frontier of a study that it has just opened. All are minutes where a
-// slow phone runs, or writes, the largest models that fit. Of a profile it tells nothing before
-// all operations were timed.
+// slow phone runs, or writes, the largest models that fit. Of a profile it tells nothing
+// before all operations were timed.
 func (s *Store) patience() time.Duration {
 	switch {
 	case s.dead:

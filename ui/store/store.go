@@ -112,6 +112,7 @@ type Store struct {
 	parts          *parts              // of the memory that was last looked at
 	profiles       []*trial.Profile    // the latest at the end
 	sustained      *Sustained
+	loaded         string  // what came of the last load, until the worker is told something else
 	tried          *tried  // nil for nothing
 	own            *parsed // the space of the form that was read last
 	survey         surveying
