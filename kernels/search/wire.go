@@ -26,15 +26,14 @@ type Command struct {
 	Generate *generate.Request `json:"generate,omitempty"`
 	// Space is the TOML that DoSurvey is about. With a Workload it plans memory, too.
 	Space string `json:"space,omitempty"`
-	// Load is what DoProfile or DoSustain runs.
-	Load *Load `json:"load,omitempty"`
+	Load  *Load  `json:"load,omitempty"` // what DoProfile or DoSustain runs
 }
 
 // The commands. A worker keeps one study.
 const (
 	DoOpen   = "open"   // describe the device, tell the kept study's events, then the state
 	DoStart  = "start"  // search: go on with the kept study, or start one if there is none
-	DoStop   = "stop"   // end what is under way between two batches or tokens; it can be started again
+	DoStop   = "stop"   // end what runs between two batches; a search can be started again
 	DoForget = "forget" // discard the kept study
 	DoImport = "import" // replace the kept study
 	DoExport = "export" // say the kept study's journal
@@ -44,9 +43,8 @@ const (
 	DoSurvey = "survey" // say what is in a search space
 
 	DoGenerate = "generate" // continue a prompt with a model, until DoStop at most
-
-	DoProfile = "profile" // tell where the time of an architecture goes
-	DoSustain = "sustain" // run architectures for long, and tell whether they keep their speed
+	DoProfile  = "profile"  // tell where the time of an architecture goes
+	DoSustain  = "sustain"  // run architectures for long, and tell whether they keep their speed
 )
 
 // The files of DoReport, which are those of `litefront search --out`.

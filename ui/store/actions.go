@@ -5,8 +5,7 @@ import "litefront/kernels/search"
 // Open says what to send to a worker that was just started. What an earlier
 // worker told stays until this one tells of a study.
 func (s *Store) Open() search.Command {
-	s.begun, s.answered, s.dead, s.searching, s.generating, s.due, s.exporting, s.silence = false, false, false, false, false, "", false, 0
-	s.measuring = false
+	s.begun, s.answered, s.dead, s.searching, s.generating, s.measuring, s.due, s.exporting, s.silence = false, false, false, false, false, false, "", false, 0
 	s.endLoad()
 	s.settled, s.reason, s.survey = false, "", surveying{}
 	return search.Command{Do: search.DoOpen}
@@ -18,8 +17,7 @@ func (s *Store) Die(reason string) {
 	if s.dead {
 		return
 	}
-	s.dead, s.searching, s.generating, s.due, s.exporting, s.survey.waiting, s.Confirm = true, false, false, "", false, false, Confirm{}
-	s.measuring = false
+	s.dead, s.searching, s.generating, s.measuring, s.due, s.exporting, s.survey.waiting, s.Confirm = true, false, false, false, "", false, false, Confirm{}
 	s.endLoad()
 	s.Fail(reason)
 }

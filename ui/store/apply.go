@@ -71,8 +71,8 @@ func (s *Store) Apply(m search.Message) {
 	case "", search.StateGenerating: // which is due until the worker is idle
 	case search.StateIdle, search.StateSearching, search.StateMeasuring:
 		s.begun, s.answered, s.due = true, true, ""
-		s.searching, s.generating = m.State == search.StateSearching, false
-		if s.measuring = m.State == search.StateMeasuring; !s.measuring {
+		s.searching, s.measuring, s.generating = m.State == search.StateSearching, m.State == search.StateMeasuring, false
+		if !s.measuring {
 			s.endLoad()
 		}
 		s.background = s.background || s.searching && s.hidden

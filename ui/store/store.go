@@ -109,13 +109,13 @@ type Store struct {
 	budget         search.Budget
 	references     []arch.Architecture // that the next search measures first
 	offer          *offer              // of the model whose files were last looked at
-	parts          *parts              // of the memory that was last looked at
-	profiles       []*trial.Profile    // the latest at the end
-	sustained      *Sustained
-	loaded         string  // what came of the last load, until the worker is told something else
-	tried          *tried  // nil for nothing
-	own            *parsed // the space of the form that was read last
+	tried          *tried              // nil for nothing
+	own            *parsed             // the space of the form that was read last
 	survey         surveying
+	parts          *parts           // of the memory that was last looked at
+	profiles       []*trial.Profile // the latest at the end
+	sustained      *Sustained
+	loaded         string // what came of the last load, until the worker is told something else
 
 	others        []*Other // laid over the study, by their slots
 	othersVersion int      // counts their changes
@@ -173,10 +173,10 @@ func (s *Store) Status() string {
 		return "Loading the search core."
 	case s.Waiting() && p == Searching:
 		return "Ending the search."
-	case s.measuring && s.due == "":
-		return "Measuring."
 	case s.due == search.DoGenerate:
 		return "Generating."
+	case s.measuring && s.due == "":
+		return "Measuring."
 	case s.Waiting():
 		return "Waiting for the worker."
 	case p == Searching && s.measured < announceEvery:

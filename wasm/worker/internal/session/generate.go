@@ -18,30 +18,21 @@ func (s *Session) generate(c search.Command) error {
 	if (c.File != "") != (s.file != nil) {
 		return errors.New("generate: weights need both a name and a file")
 	}
-	if s.Unfit != nil {
-		return s.Unfit
-	}
 	file := s.file
-	s.begin("a generation", search.StateGenerating, func(ctx context.Context) error { return s.continuePrompt(ctx, c, file) })
-	return nil
+	return s.begin(search.StateGenerating, func(ctx context.Context) error { return s.continuePrompt(ctx, c, file) })
 }
 
 // pause is the time between two messages of tokens: more of them than the page draws
 // would only take time from what generates.
 const pause = 200 * time.Millisecond
 
-// continuePrompt is a generation. It reserves the device, for it would disturb what
-// another page measures.
+// continuePrompt is a generation.
 func (s *Session) continuePrompt(ctx context.Context, c search.Command, file export.File) error {
-	unlock, err := s.reserve()
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	if _, err := c.Generate.Plan(); err != nil { // before a large file is opened
 		return fmt.Errorf("generate: %w", err)
 	}
 	var weights export.Source
+	var err error
 	if file != nil {
 		if weights, err = export.OpenSafetensors(file, c.Generate.Arch); err != nil {
 			return fmt.Errorf("%s: %w", c.File, err)

@@ -38,16 +38,8 @@ func (s *Session) load(c search.Command, run func(context.Context, search.Load) 
 	if c.Load == nil {
 		return fmt.Errorf("%s: the load is missing", c.Do)
 	}
-	if s.Unfit != nil {
-		return s.Unfit
-	}
-	s.begin("a measurement", search.StateMeasuring, func(ctx context.Context) error {
-		unlock, err := s.reserve()
-		if err != nil {
-			return err
-		}
-		defer unlock()
-		err = run(ctx, *c.Load)
+	return s.begin(search.StateMeasuring, func(ctx context.Context) error {
+		err := run(ctx, *c.Load)
 		switch {
 		case errors.Is(err, context.Canceled):
 			return nil
@@ -56,7 +48,6 @@ func (s *Session) load(c search.Command, run func(context.Context, search.Load) 
 		}
 		return nil
 	})
-	return nil
 }
 
 func (s *Session) event(e trial.Event) {

@@ -29,8 +29,8 @@ type Session struct {
 	// Unfit is why no candidate can run on Target; nil if they can. The kept study
 	// can be looked at all the same.
 	Unfit error
-	// Rested, if not nil, is called before something begins to run: what Target's clock did
-	// until then does not matter.
+	// Rested, if not nil, is called before a search or a load begins: what Target's clock
+	// did until then does not matter.
 	Rested func()
 	Store  Store
 	// Lock reserves the device until unlock, or says in an error who else searches or
@@ -45,16 +45,16 @@ type Session struct {
 
 	file export.File // that came beside the command which is carried out; nil for none
 
-	mu   sync.Mutex
-	busy string             // what is under way; empty while idle
-	stop context.CancelFunc // ends it
+	mu    sync.Mutex
+	state string             // while something runs
+	stop  context.CancelFunc // ends what runs; nil while idle
 }
 
 // command is what one of the Do constants stands for.
 type command struct {
 	run func(*Session, search.Command) error
 	// idle says that it needs the kept study for itself, or would disturb what is
-	// measured, so not while something is under way.
+	// measured, so not while something runs.
 	idle bool
 }
 
@@ -68,17 +68,16 @@ var commands = map[string]command{
 	search.DoModel:  {(*Session).takeModel, true},
 	search.DoReport: {(*Session).takeReport, true},
 	search.DoRead:   {(*Session).readOther, true},
+	search.DoSurvey: {(*Session).survey, true},
 
 	search.DoGenerate: {(*Session).generate, true},
-	search.DoSurvey:   {(*Session).survey, true},
 	search.DoProfile:  {(*Session).profile, true},
 	search.DoSustain:  {(*Session).sustain, true},
 }
 
 // Do carries out the JSON text of a search.Command, with the file that came beside it
-// or nil. It is called by one goroutine. What takes long goes on after it returns;
-// DoStop ends it. Whatever goes wrong, a panic included, the page is told in
-// one line.
+// or nil. It is called by one goroutine. What runs goes on after it returns; DoStop ends
+// it. Whatever goes wrong, a panic included, the page is told in one line.
 func (s *Session) Do(text string, file export.File) {
 	defer s.recoverPanic()
 	c, err := parseCommand(text)
@@ -91,8 +90,8 @@ func (s *Session) Do(text string, file export.File) {
 
 func (s *Session) do(c search.Command) error {
 	known := commands[c.Do]
-	if busy := s.underWay(); known.idle && busy != "" {
-		return fmt.Errorf("%s: %s is under way; stop it first", c.Do, busy)
+	if running := s.running(); known.idle && running != "" {
+		return fmt.Errorf("%s: a %s is under way; stop it first", c.Do, running)
 	}
 	return known.run(s, c)
 }
@@ -179,29 +178,40 @@ func (s *Session) start(c search.Command) error {
 	if c.Request == nil {
 		return errors.New("start: the request is missing")
 	}
+	return s.begin(search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request) })
+}
+
+// begin runs something on the device that DoStop ends, and returns while it runs. The
+// page is told the state, and when it is idle again.
+func (s *Session) begin(state string, run func(context.Context) error) error {
 	if s.Unfit != nil {
 		return s.Unfit
 	}
-	s.begin("a search", search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request) })
-	return nil
-}
-
-// begin has work done from the state to the idle one, and returns meanwhile.
-func (s *Session) begin(busy, state string, work func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
 	if s.Rested != nil {
 		s.Rested()
 	}
-	s.setStop(busy, stop)
+	s.setRunning(state, stop)
 	s.post(search.Message{State: state})
 	go func() {
 		defer func() {
-			s.setStop("", nil) // first, so that the page may start again as soon as it hears
+			s.setRunning("", nil) // first, so that the page may start again as soon as it hears
 			s.post(search.Message{State: search.StateIdle})
 		}()
 		defer s.recoverPanic()
-		s.report(work(ctx))
+		s.report(s.reserved(ctx, run))
 	}()
+	return nil
+}
+
+// reserved runs something with the device reserved for it.
+func (s *Session) reserved(ctx context.Context, run func(context.Context) error) error {
+	unlock, err := s.reserve()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return run(ctx)
 }
 
 // reserve reserves the device until unlock, where that can be done.
@@ -213,11 +223,6 @@ func (s *Session) reserve() (unlock func(), err error) {
 }
 
 func (s *Session) search(ctx context.Context, q search.Request) error {
-	unlock, err := s.reserve()
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	lines, err := s.Store.Load()
 	if err != nil {
 		return unavailable(err)
@@ -238,7 +243,7 @@ func (s *Session) search(ctx context.Context, q search.Request) error {
 	return err
 }
 
-// halt ends what is under way, which then says that the worker is idle.
+// halt ends what runs, which then says that the worker is idle.
 func (s *Session) halt(search.Command) error {
 	s.mu.Lock()
 	stop := s.stop
@@ -295,7 +300,7 @@ func (s *Session) survey(c search.Command) error {
 // ClockSet tells the page that Target's clock was set during a search, and how far. It
 // may be called at any time.
 func (s *Session) ClockSet(by time.Duration) {
-	if s.underWay() == "" {
+	if s.running() == "" {
 		return
 	}
 	how := "back by " + (-by).Round(time.Second).String()
@@ -305,21 +310,22 @@ func (s *Session) ClockSet(by time.Duration) {
 	s.report(fmt.Errorf("the browser's clock was set %s; that time counts for nothing, and the search goes on", how))
 }
 
-// underWay says what is; empty for nothing.
-func (s *Session) underWay() string {
+// running says in a word what runs; it is empty while idle.
+func (s *Session) running() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.busy
+	return map[string]string{search.StateSearching: "search", search.StateMeasuring: "measurement", search.StateGenerating: "generation"}[s.state]
 }
 
-// setStop notes what begins and how it is stopped, or with nil that it has ended.
-func (s *Session) setStop(busy string, stop context.CancelFunc) {
+// setRunning notes the state that begins and how it is stopped, or with nil that it
+// has ended.
+func (s *Session) setRunning(state string, stop context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stop != nil {
 		s.stop() // frees its context
 	}
-	s.busy, s.stop = busy, stop
+	s.state, s.stop = state, stop
 }
 
 func (s *Session) post(m search.Message) {
