@@ -166,6 +166,9 @@ func (s *Store) AcceptInstead() (search.Command, bool) {
 // sending notes a command that the worker is about to be sent.
 func (s *Store) sending(c search.Command) search.Command {
 	s.due, s.silence = c.Do, 0
+	if c.Do != search.DoStop {
+		s.loaded = ""
+	}
 	return c
 }
 

@@ -58,8 +58,15 @@ func (s *Store) Stopping() bool { return s.due != "" }
 // endLoad notes that the worker measures no longer, whatever came of it.
 func (s *Store) endLoad() {
 	if s.load != nil && s.load.do == search.DoSustain {
-		if s.sustained.end(); len(s.sustained.Rounds) == 0 {
+		switch run := s.sustained; {
+		case len(run.Rounds) == 0:
 			s.sustained = s.load.before
+		case len(run.Names) == 1:
+			run.end()
+			s.loaded = run.Verdict(0)
+		default:
+			run.end()
+			s.loaded = fmt.Sprintf("The run of %d candidates has ended.", len(run.Names))
 		}
 	}
 	s.load = nil
@@ -124,6 +131,7 @@ func (s *Store) profiled(p trial.Profile) error {
 	s.profiles = slices.DeleteFunc(s.profiles, func(other *trial.Profile) bool { return other.ArchID == p.ArchID })
 	s.profiles = append(s.profiles, &p)
 	s.profiles = s.profiles[max(len(s.profiles)-maxProfiles, 0):]
+	s.loaded = "It is known where the time goes."
 	return nil
 }
 

@@ -84,6 +84,9 @@ func TestMeasureProfile(t *testing.T) {
 	if s.Measuring() != "" || s.Waiting() || !s.CanMeasure() || p == nil || len(s.Errors) != 0 {
 		t.Fatalf("measuring %q, profile %v, errors %q", s.Measuring(), p, s.Errors)
 	}
+	if got := s.Status(); got != "It is known where the time goes. Paused: 2 measured, 0 failed." {
+		t.Errorf("the status is %q", got)
+	}
 	if p.Prefill.Ops[1].Name != "mlp fc" || p.Prefill.Ops[0].Time.SamplesMs != nil || p.Memory != nil {
 		t.Errorf("held is %+v", p)
 	}
@@ -303,6 +306,9 @@ func TestSustainEndsEarly(t *testing.T) {
 	tell(t, s, roundsTold(rounds(9, 0, 1)))
 	do(t, s.StopMeasuring, search.DoStop)
 	tell(t, s, idleNow)
+	if got := s.Status(); !strings.HasPrefix(got, "The run of 2 candidates has ended. Paused: ") {
+		t.Errorf("the status is %q", got)
+	}
 	run := s.Sustained()
 	if got := run.Verdict(0); !strings.Contains(got, "9 rounds it is too early to tell") {
 		t.Errorf("the verdict is %q", got)
@@ -312,6 +318,9 @@ func TestSustainEndsEarly(t *testing.T) {
 	tell(t, s, search.Message{Error: "another tab is searching"})
 	if s.Sustained() != run || s.Measuring() != "" {
 		t.Errorf("a refused run leaves %+v", s.Sustained())
+	}
+	if got := s.Status(); !strings.HasPrefix(got, "Paused: ") {
+		t.Errorf("the status is %q", got)
 	}
 }
 

@@ -115,6 +115,7 @@ type Store struct {
 	parts          *parts           // of the memory that was last looked at
 	profiles       []*trial.Profile // the latest at the end
 	sustained      *Sustained
+	loaded         string // what came of the last load, until the worker is told something else
 
 	others        []*Other // laid over the study, by their slots
 	othersVersion int      // counts their changes

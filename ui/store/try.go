@@ -300,8 +300,12 @@ func digits(x float64) string {
 	return strconv.FormatFloat(x, 'g', 3, 64)
 }
 
-// outcome says for those who hear the page that a generation has ended; empty for none.
+// outcome says for those who hear the page what came of the last load or generation;
+// empty for none.
 func (s *Store) outcome() string {
+	if s.loaded != "" {
+		return s.loaded + " "
+	}
 	if t := s.tried; t != nil && t.result != nil && !t.heard && !s.generating {
 		return fmt.Sprintf("%s generated. ", count(len(t.tokens)))
 	}

@@ -25,14 +25,7 @@ func (c *Try) invalid(field string) any {
 	return "true"
 }
 
-// act runs an action of the store and sends what it asks to send.
-func (c *Try) act(action func() (search.Command, bool)) {
-	guard(c.Store, func() {
-		if command, ok := action(); ok {
-			c.Page.Send(command)
-		}
-	})
-}
+func (c *Try) act(action func() (search.Command, bool)) { act(c.Store, c.Page, action) }
 
 // submit is the Enter key in a field.
 func (c *Try) submit(event vugu.DOMEvent) {
