@@ -44,15 +44,22 @@ func tensorSeed(t *graph.Tensor) uint32 {
 // logical shape: those of the same seed are the same in every precision, before
 // quantised weights are rounded.
 func Weights(g *graph.Graph, t *graph.Tensor, seed uint32) []float32 {
+	out := make([]float32, t.Rows.Len*t.Cols.Len)
+	ReadWeights(out, g, t, seed, 0)
+	return out
+}
+
+// ReadWeights fills x with those of [Weights] from the one with the index first on.
+func ReadWeights(x []float32, g *graph.Graph, t *graph.Tensor, seed uint32, first int) {
 	scale, offset := distribution(g, t)
 	seed ^= tensorSeed(t)
-	out := make([]float32, 0, t.Rows.Len*t.Cols.Len)
-	for r := range t.Rows.Len {
-		for c := range t.Cols.Len {
-			out = append(out, ops.Random(seed, t.Rows.At(r)*t.Cols.Size()+t.Cols.At(c), scale, offset))
+	r, c := first/t.Cols.Len, first%t.Cols.Len
+	for i := range x {
+		x[i] = ops.Random(seed, t.Rows.At(r)*t.Cols.Size()+t.Cols.At(c), scale, offset)
+		if c++; c == t.Cols.Len {
+			r, c = r+1, 0
 		}
 	}
-	return out
 }
 
 // init emits init(seed): every weight tensor is filled, its padding cleared, and what

@@ -145,7 +145,7 @@ func readWeights(path string, g *graph.Graph, seed uint32) (export.Weights, erro
 	if path == "" {
 		return export.Seeded(g, seed), nil
 	}
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +155,26 @@ func readWeights(path string, g *graph.Graph, seed uint32) (export.Weights, erro
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return w, nil
+}
+
+// sizedFile is a file that knows its size.
+type sizedFile struct {
+	*os.File
+	size int64
+}
+
+func (f sizedFile) Size() int64 { return f.size }
+
+func openFile(path string) (sizedFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sizedFile{}, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return sizedFile{}, errors.Join(err, f.Close())
+	}
+	return sizedFile{f, info.Size()}, nil
 }
 
 // exporter writes files of a model.

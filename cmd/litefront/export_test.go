@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -246,32 +244,5 @@ func TestBrokenWeights(t *testing.T) {
 		if code != 1 || !strings.Contains(stderr, "not finite") || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
-	}
-}
-
-// TestSample compares how often tokens are drawn with the softmax.
-func TestSample(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	logits := []float32{100, 99, 98, 101, -500}
-	const n = 100_000
-	for _, temperature := range []float64{0.5, 1, 4} {
-		counts := make([]int, len(logits))
-		for range n {
-			counts[sample(logits, temperature, r)]++
-		}
-		sum := 0.0
-		for _, x := range logits {
-			sum += math.Exp((float64(x) - 101) / temperature)
-		}
-		for i, x := range logits {
-			p := math.Exp((float64(x)-101)/temperature) / sum
-			// Five standard deviations of a binomial.
-			if got := float64(counts[i]) / n; math.Abs(got-p) > 5*math.Sqrt(p*(1-p)/n) {
-				t.Errorf("temperature %v: token %d is drawn with %v, want %v", temperature, i, got, p)
-			}
-		}
-	}
-	if i := sample(logits, 1e-320, r); i != 3 {
-		t.Errorf("at a temperature of almost 0 token %d is drawn", i)
 	}
 }

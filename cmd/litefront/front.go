@@ -36,7 +36,7 @@ func frontCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.Objectives, "objective", nil, "objectives instead of the study's: two or more of "+objectiveNames())
-	f.StringArrayVar(&o.Constraints, "constraint", nil, "further demand of every member, such as 'decode_ms<=20'; may be repeated")
+	f.StringSliceVar(&o.Constraints, "constraint", nil, "further demand of every member, such as 'decode_ms<=20'; several with commas, or repeated")
 	f.StringVar(&o.Sort, "sort", "", "objective to sort by, best first (default the first one)")
 	f.IntVar(&o.Limit, "limit", 0, "list so many trials only; 0 for all")
 	f.BoolVar(&o.All, "all", false, "list dominated trials, and in CSV and JSON the infeasible ones and references that a table has anyway")

@@ -1,21 +1,15 @@
 package main
 
 import (
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"litefront/host/runtime"
-	"litefront/kernels"
 	"litefront/kernels/export"
-	"litefront/searchcore/arch"
-	"litefront/searchcore/graph"
+	"litefront/kernels/generate"
 	"litefront/searchcore/trial"
 )
 
@@ -60,35 +54,37 @@ func generateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		workload, err := generating(a, prompt, tokens)
-		if err != nil {
+		q := generate.Request{
+			Arch: a, Workload: trial.Workload{Precision: precision, Threads: 1},
+			Prompt: prompt, Tokens: tokens, Temperature: temperature, Seed: seed,
+		}
+		if _, err := q.Plan(); err != nil { // before a large file is opened
 			return err
 		}
-		workload.Precision = precision
-		if !(temperature >= 0) || math.IsInf(temperature, 1) {
-			return fmt.Errorf("temperature %v must be 0 or above", temperature)
-		}
-		g, err := graph.Build(a, workload)
-		if err != nil {
-			return err
+		var given export.Source
+		if weights != "" {
+			f, err := openFile(weights)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if given, err = export.OpenSafetensors(f, a); err != nil {
+				return fmt.Errorf("%s: %w", weights, err)
+			}
 		}
 		e, err := runtime.NewEngine("")
 		if err != nil {
 			return err
 		}
 		defer e.Close()
-		d, err := newDecoder(e, g, weights, seed)
+		out := generation{ID: a.ID(), Prompt: prompt}
+		r, err := q.Run(cmd.Context(), e, given, func(token int) { out.Tokens = append(out.Tokens, token) })
 		if err != nil {
 			return err
 		}
-		pick := func(logits []float32) int { return argmax(logits) }
-		if temperature > 0 {
-			r := rand.New(rand.NewPCG(uint64(seed), 0))
-			pick = func(logits []float32) int { return sample(logits, temperature, r) }
-		}
-		out, err := d.generate(prompt, tokens, pick)
-		if err != nil {
-			return err
+		out.PrefillMs = r.PrefillMs
+		if r.Decoded > 0 {
+			out.MsPerToken = r.DecodeMs / float64(r.Decoded)
 		}
 		if asJSON {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
@@ -98,139 +94,4 @@ func generateCommand() *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-// generating is the workload of a prompt and so many tokens after it.
-func generating(a arch.Architecture, prompt []int, tokens int) (trial.Workload, error) {
-	positions, limit := trial.MaxContext, "the limit"
-	if a.Backbone == arch.GPT2 {
-		positions, limit = a.MaxLen, "max_sequence_length"
-	}
-	// The last token generated takes no position: nothing comes after it.
-	switch {
-	case len(prompt) < 1 || len(prompt) > positions:
-		return trial.Workload{}, fmt.Errorf("prompt-ids has %d tokens, must be 1 to %s %d", len(prompt), limit, positions)
-	case tokens < 1 || tokens > positions-len(prompt)+1:
-		return trial.Workload{}, fmt.Errorf("tokens %d must be 1 to %d: with a prompt of %d they reach %s %d",
-			tokens, positions-len(prompt)+1, len(prompt), limit, positions)
-	}
-	for _, id := range prompt {
-		if id < 0 || id >= a.Vocab {
-			return trial.Workload{}, fmt.Errorf("prompt-ids: token %d must be 0 to %d", id, a.Vocab-1)
-		}
-	}
-	w := trial.DefaultWorkload()
-	w.PromptLen, w.Context = len(prompt), len(prompt)+tokens-1
-	return w, nil
-}
-
-// decoder is a module with its weights in place.
-type decoder struct {
-	g      *graph.Graph
-	module *runtime.Instance
-	memory []byte
-}
-
-func newDecoder(e *runtime.Engine, g *graph.Graph, weights string, seed uint32) (*decoder, error) {
-	m, err := kernels.Compile(g, e.Features())
-	if err != nil {
-		return nil, err
-	}
-	module, err := e.Instantiate(m)
-	if err != nil {
-		return nil, err
-	}
-	d := &decoder{g, module, module.Memory()}
-	if weights == "" {
-		_, err = module.Call("init", seed)
-		return d, err
-	}
-	w, err := readWeights(weights, g, seed)
-	if err != nil {
-		return nil, err
-	}
-	image, offset, err := export.Place(g, w, e.Features().Panel())
-	if err != nil {
-		return nil, err
-	}
-	copy(d.memory[offset:], image)
-	_, err = module.Call("ready")
-	return d, err
-}
-
-// generate continues the prompt by n tokens, each picked from the logits.
-func (d *decoder) generate(prompt []int, n int, pick func(logits []float32) int) (generation, error) {
-	out := generation{ID: d.g.Arch.ID(), Prompt: prompt}
-	for pos, id := range prompt {
-		d.setToken(pos, id)
-	}
-	ns, err := d.module.Call("prefill", uint32(len(prompt)))
-	if err != nil {
-		return out, err
-	}
-	out.PrefillMs = float64(ns) / 1e6
-	for pos := len(prompt); ; pos++ {
-		logits, err := d.logits()
-		if err != nil {
-			return out, err
-		}
-		id := pick(logits)
-		out.Tokens = append(out.Tokens, id)
-		if len(out.Tokens) == n {
-			break
-		}
-		d.setToken(pos, id)
-		ns, err := d.module.Call("decode", uint32(pos))
-		if err != nil {
-			return out, err
-		}
-		out.MsPerToken += float64(ns) / 1e6 / float64(n-1)
-	}
-	return out, nil
-}
-
-func (d *decoder) setToken(pos, id int) {
-	binary.LittleEndian.PutUint32(d.memory[d.g.Tokens.Offset+4*int64(pos):], uint32(id))
-}
-
-// logits reads the logits of the last position. Weights from a file may be such
-// that they are no numbers.
-func (d *decoder) logits() ([]float32, error) {
-	logits := make([]float32, d.g.Arch.Vocab)
-	at := d.memory[d.g.Logits.Offset:]
-	for i := range logits {
-		logits[i] = math.Float32frombits(binary.LittleEndian.Uint32(at[4*i:]))
-		if x := float64(logits[i]); math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, errors.New("the model's logits are not finite: its weights are broken")
-		}
-	}
-	return logits, nil
-}
-
-// argmax is the index of the largest, the first among equals.
-func argmax(x []float32) (best int) {
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	return best
-}
-
-// sample draws an index with probability ∝ exp(logit/temperature).
-func sample(logits []float32, temperature float64, r *rand.Rand) int {
-	top := float64(logits[argmax(logits)])
-	cumulative := make([]float64, len(logits))
-	sum := 0.0
-	for i, x := range logits {
-		sum += math.Exp((float64(x) - top) / temperature)
-		cumulative[i] = sum
-	}
-	u := r.Float64() * sum
-	for i, c := range cumulative {
-		if u < c {
-			return i
-		}
-	}
-	return argmax(logits) // u rounded up to the sum
 }

@@ -355,6 +355,7 @@ func TestBadInput(t *testing.T) {
 	hugeWeights := strconv.Itoa(4 * (4_000_064*512 + 4*512*512 + 2*512*64 + 64 + 9*512 + 2*512))
 	// An embedding of 4·10⁶·512 floats, 4·10⁶ logits, and little else.
 	const hugeBytes = "8212971520"
+	s.write("long.json", strings.Replace(tinyConfig, `"max_sequence_length":64`, `"max_sequence_length":512`, 1))
 	s.write("huge.json", `{"arch_type":"gpt2","n_layer":1,"d_model":512,"d_inner":64,"n_head":2,"vocab_size":4000000,"max_sequence_length":64}`)
 
 	for _, c := range []struct {
@@ -387,6 +388,13 @@ func TestBadInput(t *testing.T) {
 		{"too large for hf", []string{"export", "huge.json", "--format", "hf", "--out", "huge"}, []string{hugeWeights, "4294901760"}},
 		{"too large for ONNX", []string{"export", "huge.json", "--format", "onnx,hf", "--out", "huge"}, []string{"onnx", hugeWeights, "2147483647"}},
 		{"profile by another protocol", []string{"measure", "--profile", "tiny.json", "--protocol", "lts"}, []string{"--profile", "litefront", "lts"}},
+		{"sustained for too short", []string{"measure", "--sustained", "5s", "tiny.json"}, []string{`sustained "5s"`, "10s to 600s"}},
+		{"sustained without a unit", []string{"measure", "--sustained", "60", "tiny.json"}, []string{`sustained "60"`, "60s"}},
+		{"sustained with too many", []string{"measure", "--sustained", "60s", "tiny.json", "tiny.json", "tiny.json", "tiny.json", "tiny.json"}, []string{"--sustained", "at most 4", "5"}},
+		{"sustained by another protocol", []string{"measure", "--sustained", "60s", "tiny.json", "--protocol", "lts"}, []string{"--sustained", "litefront", "lts"}},
+		{"sustained and profiled", []string{"measure", "--sustained", "60s", "--profile", "tiny.json"}, []string{"--profile", "--sustained"}},
+		{"sustained under two workloads", []string{"measure", "--sustained", "60s", "tiny.json", "long.json"}, []string{"tiny.json has a prompt of 64", "long.json of 192", "--prompt"}},
+		{"sustained in too little memory", []string{"measure", "--sustained", "60s", "tiny.json", "tiny.json", "--memory-limit", "600KiB"}, []string{"2 architectures side by side", "limit is 614400"}},
 		{"context", []string{"measure", "tiny.json", "--context", "65"}, []string{"context", "65", "64"}},
 		{"precision", quick("--precision", "int4"), []string{"precision", `"int4"`, "f32", "int8"}},
 		{"precision to generate in", []string{"generate", "tiny.json", "--prompt-ids", "1", "--precision", "f64"}, []string{"precision", `"f64"`, "f32", "int8"}},

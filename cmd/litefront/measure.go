@@ -16,6 +16,7 @@ import (
 // measureCommand measures given architectures by the protocol of a search.
 func measureCommand() *cobra.Command {
 	var asJSON, profile bool
+	var sustained string
 	cmd := &cobra.Command{
 		Use:   "measure FILE...",
 		Short: "Measure configuration files on this device",
@@ -25,9 +26,15 @@ func measureCommand() *cobra.Command {
 	w.addThreads()
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
 	cmd.Flags().BoolVar(&profile, "profile", false, "tell where time and memory go, by operation and by tensor")
+	cmd.Flags().StringVar(&sustained, "sustained", "", "run up to 4 files together for a time such as 60s, and tell whether they keep their first speed")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if profile && d.protocol != trial.Litefront {
 			return fmt.Errorf("--profile measures by protocol %q; %q has none", trial.Litefront, d.protocol)
+		}
+		if sustained != "" {
+			if err := checkSustained(cmd, len(args), sustained, d.protocol); err != nil {
+				return err
+			}
 		}
 		archs := make([]arch.Architecture, len(args))
 		workloads := make([]trial.Workload, len(args))
@@ -50,6 +57,9 @@ func measureCommand() *cobra.Command {
 			return err
 		}
 		ctx := untilInterrupted(cmd)
+		if sustained != "" {
+			return printSustainedOf(ctx, cmd, local, args, archs, workloads, sustained, asJSON)
+		}
 		for i, path := range args {
 			if profile {
 				if err := printProfileOf(ctx, cmd.OutOrStdout(), local, path, archs[i], workloads[i], asJSON); err != nil {

@@ -71,7 +71,8 @@ func TestPageDrop(t *testing.T) {
 	p.complaint("2 files were dropped; drop one")
 	p.drop(folder)
 	p.complaint("a folder was dropped")
-	p.drop(s.path("tiny.toml"))
+	s.write("notes.txt", "these are my notes\n")
+	p.drop(s.path("notes.txt"))
 	p.complaint("import: line 1: not a journal")
 
 	p.drop(s.path("home.jsonl"))

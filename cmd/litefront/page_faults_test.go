@@ -147,6 +147,35 @@ func TestPageFaults(t *testing.T) {
 					return instance;
 				},
 			});`, false, memoryRefused},
+		{"a module refused", refuseModules(`++candidates === 1`), false, moduleRefused},
+		{"all modules refused", refuseModules(`true`), false, modulesRefused},
+		{"sentinels refused", refuseModules(`true`) + `refuse = () => true;`, false, sentinelsRefused},
+		{"clock set forward", setClock + `
+			const post = self.postMessage.bind(self);
+			self.postMessage = (text) => {
+				post(text);
+				if (String(text).includes('"kind":"measured"') && ++measured === 1) shift += 3600e3;
+			};`, false, clockSet("forward by 1h0m")},
+		{"clock set back", setClock + `
+			let calls = 0;
+			WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
+				construct(Instance, args) {
+					const {exports} = new Instance(...args);
+					const loop = (position, reps) => {
+						exports.decode_loop(position, reps);
+						if (++calls === 5) shift -= 3600e3;
+					};
+					return {exports: exports.decode_loop ? {...exports, decode_loop: loop} : exports};
+				},
+			});`, false, clockSet("back by 1h0m")},
+		{"storage full", `
+			const add = IDBObjectStore.prototype.add;
+			let lines = 0;
+			IDBObjectStore.prototype.add = function (...args) {
+				if (++lines > 5) throw new DOMException("The quota has been exceeded.", "QuotaExceededError");
+				return add.apply(this, args);
+			};`, false, storageFull},
+		{"links tampered", "", false, linksTampered},
 		{"not isolated", "", true, notIsolated},
 		{"two tabs", "", false, twoTabs},
 		{"background", "", false, inBackground},
@@ -278,6 +307,123 @@ func memoryRefused(p faultyPage) {
 	if text := p.text(".last-failure"); !strings.Contains(text, "could not allocate memory") {
 		p.t.Errorf("the last failure is %q", text)
 	}
+}
+
+// refuseModules has the browser refuse modules of candidates, of which it says which.
+func refuseModules(which string) string {
+	return `
+		let candidates = 0;
+		let refuse = (module) => WebAssembly.Module.exports(module).some(({name}) => name === "prefill") && ` + which + `;
+		const refusing = new Proxy(WebAssembly.Module, {
+			construct(Module, args) {
+				const module = new Module(...args);
+				if (refuse(module)) throw new WebAssembly.CompileError("Compiling function #7 failed: invalid opcode 0xfd9b @+1234");
+				return module;
+			},
+		});
+		WebAssembly.Module = refusing;`
+}
+
+func moduleRefused(p faultyPage) {
+	p.state("idle")
+	p.start("2")
+	p.measured(1)
+	p.state("idle")
+	p.wantMessages()
+	if text := p.text(".last-failure"); !strings.Contains(text, "prepare: CompileError: Compiling function #7 failed") {
+		p.t.Errorf("the last failure is %q", text)
+	}
+}
+
+func modulesRefused(p faultyPage) {
+	p.state("idle")
+	p.start("1000")
+	p.wantMessages("10 candidates failed in a row, the last with: prepare: CompileError: Compiling function #7 failed")
+	p.state("paused")
+	p.dismiss()
+	p.site.inject("")
+	p.reload()
+	p.state("paused")
+	p.click("pause") // continues
+	p.measured(1)
+	p.click("stop")
+	p.state("idle")
+}
+
+func sentinelsRefused(p faultyPage) {
+	p.state("idle")
+	p.start("2")
+	p.wantMessages("the device does not measure: compute sentinel: CompileError: Compiling function #7 failed")
+	p.state("paused")
+	p.site.inject("")
+	p.reload()
+	p.state("paused")
+	p.click("pause") // continues
+	p.measured(2)
+	p.state("idle")
+}
+
+// setClock makes the worker's clock one that can be set.
+const setClock = `
+	const now = performance.now.bind(performance);
+	let shift = 0, measured = 0;
+	performance.now = () => now() + shift;`
+
+// clockSet searches while the clock is set once: that is said, nothing absurd is
+// recorded, and the budget is neither shorter nor longer for it.
+func clockSet(how string) func(faultyPage) {
+	return func(p faultyPage) {
+		const budget = 9 * time.Second
+		p.state("idle")
+		begin := time.Now()
+		p.start(budget.String())
+		p.measured(2)
+		p.state("idle")
+		if took := time.Since(begin); took < budget || took > 4*budget {
+			p.t.Errorf("a search of %v took %v", budget, took)
+		}
+		p.wantMessages("the browser's clock was set " + how)
+		if text := p.text("#status"); !strings.Contains(text, "0 failed") {
+			p.t.Errorf("the status is %q", text)
+		}
+		var spent float64
+		for _, e := range decodeLines(p.t, p.downloaded(p.keepDownloads(), "export", "*.jsonl")) {
+			if e.Measured == nil {
+				continue
+			}
+			m := e.Measured.Measurement
+			for name, ms := range map[string]float64{"spent": m.SpentMs, "compiling": m.CompileMs, "init": m.InitMs, "warming up": m.WarmupMs, "prefill": slices.Max(m.Prefill.SamplesMs), "decode": slices.Max(m.Decode.SamplesMs)} {
+				if ms < 0 || ms > 20e3 {
+					p.t.Errorf("candidate %d: %s took %v ms", e.Measured.Number, name, ms)
+				}
+			}
+			spent += m.SpentMs
+		}
+		if spent < 2e3 || spent > 2*budget.Seconds()*1e3 {
+			p.t.Errorf("measuring took %v ms of a budget of %v", spent, budget)
+		}
+	}
+}
+
+// A storage that is full ends the search; once there is room, it goes on where it was.
+func storageFull(p faultyPage) {
+	p.state("idle")
+	p.start("2")
+	p.wantMessages("the result could not be kept: the browser's storage is full")
+	p.state("paused")
+	p.measured(1)
+	frontier := p.frontier()
+	p.dismiss()
+	p.site.inject("")
+	p.reload()
+	p.state("paused")
+	if got := p.frontier(); !slices.Equal(got, frontier) || len(got) != 1 {
+		p.t.Errorf("the frontier is %v, it was %v", got, frontier)
+	}
+	p.click("pause") // continues
+	p.measured(2)
+	p.state("idle")
+	p.wantMessages()
 }
 
 func notIsolated(p faultyPage) {

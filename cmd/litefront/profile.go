@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"litefront/kernels/measure"
@@ -39,10 +37,7 @@ func printProfile(w io.Writer, path string, a arch.Architecture, p trial.Profile
 
 func printPhase(w io.Writer, title string, p trial.PhaseProfile) {
 	fmt.Fprintf(w, "\n%s\tms\tshare\tGFLOP/s\tGB/s\n", title)
-	byTime := slices.SortedStableFunc(slices.Values(p.Ops), func(a, b trial.OpProfile) int {
-		return cmp.Compare(b.Time.MedianMs, a.Time.MedianMs)
-	})
-	for _, o := range byTime {
+	for _, o := range p.ByTime() {
 		fmt.Fprintf(w, "%d %s\t%s [%s, %s]\t%s\t%s\t%s\n", o.Count, o.Name, digits(o.Time.MedianMs), digits(o.Time.LowMs), digits(o.Time.HighMs),
 			percent(o.Share), digits(o.GFLOPS), digits(o.GBPerS))
 	}
@@ -56,17 +51,9 @@ func printMemory(w io.Writer, p trial.Profile) {
 	row := func(name, tensors string, bytes int64) {
 		fmt.Fprintf(w, "%s\t%s\t%.2f\t%s\n", name, tensors, float64(bytes)/(1<<20), percent(float64(bytes)/float64(p.MemoryBytes)))
 	}
-	var others int
-	rest := p.MemoryBytes
-	for _, m := range p.Memory {
-		if 1000*m.Bytes < p.MemoryBytes {
-			others += m.Tensors
-			continue
-		}
-		row(m.Name, fmt.Sprintf("%d %s", m.Tensors, m.Kind), m.Bytes)
-		rest -= m.Bytes
+	for _, m := range trial.LargestParts(p.Memory) {
+		row(m.Name, strings.TrimSpace(fmt.Sprintf("%d %s", m.Tensors, m.Kind)), m.Bytes)
 	}
-	row("others", strconv.Itoa(others), rest)
 	row("sum", "", p.MemoryBytes)
 }
 

@@ -64,7 +64,7 @@ func searchCommand() *cobra.Command {
 	f.StringVar(&s.budget, "budget", search.DefaultBudget, "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")
 	f.StringVar(&s.strategy, "strategy", study.Strategies()[0], "how to search: "+strings.Join(study.Strategies(), ", "))
 	f.StringSliceVar(&s.objectives, "objective", objective.Defaults(), "objectives: two or more of "+objectiveNames())
-	f.StringArrayVar(&s.constraints, "constraint", nil, "demand of every frontier member, such as 'decode_ms<=20'; may be repeated. For a study that is resumed these replace its own, and none removes them")
+	f.StringSliceVar(&s.constraints, "constraint", nil, "demand of every frontier member, such as 'decode_ms<=20'; several with commas, or repeated. For a study that is resumed these replace its own, and none removes them")
 	f.Uint64Var(&s.seed, "seed", 1, "seed of the search")
 	f.StringVar(&s.seeds, "seeds", "", "repeat the search with each seed of a range such as 1..5 and compare")
 	f.StringVar(&s.study, "study", "", "journal file that keeps the study; an existing one is resumed")

@@ -54,6 +54,43 @@ func interrupt(t *testing.T, s sandbox, search func(...string) []string) {
 	}
 }
 
+// TestSustainedInterrupted ends a sustained run as Ctrl-C does: what was taken is
+// printed.
+func TestSustainedInterrupted(t *testing.T) {
+	s := newSandbox(t)
+	s.write("other.json", strings.Replace(tinyConfig, `"n_layer":2,"d_model":48,"d_inner":[96,64]`, `"n_layer":1,"d_model":48,"d_inner":96`, 1))
+	for _, asJSON := range []bool{true, false} {
+		args := []string{"measure", "--sustained", "60s", "tiny.json", "other.json", "--trial-time", "50ms"}
+		if asJSON {
+			args = append(args, "--json")
+		}
+		cmd := s.command(args...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) })
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("an interrupted run ended with: %v, %s", err, stderr.String())
+		}
+		if !asJSON {
+			for _, want := range []string{"tiny.json: ", "other.json: ", "  After ", "speed over time ", "the machine itself", "in arithmetic "} {
+				if !strings.Contains(stdout.String(), want) {
+					t.Errorf("%q is missing:\n%s", want, stdout.String())
+				}
+			}
+			continue
+		}
+		list := events(t, &stdout)
+		if len(list) != 1 || list[0].Kind != trial.KindSustained || len(list[0].Sustained.Rounds) == 0 || list[0].Sustained.AskedMs != 60e3 ||
+			list[0].Sustained.TookMs > 10e3 || len(list[0].Sustained.Archs) != 2 || len(list[0].Sustained.Rounds[0].DecodeMs) != 2 {
+			t.Errorf("printed is %+v", list)
+		}
+	}
+}
+
 // TestEngineDies kills the child that measures, or stops it for ever: one
 // candidate fails, the search goes on.
 func TestEngineDies(t *testing.T) {

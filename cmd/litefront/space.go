@@ -4,19 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/big"
-	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"litefront/searchcore/arch"
-	"litefront/searchcore/graph"
-	"litefront/searchcore/objective"
 	"litefront/searchcore/space"
-	"litefront/searchcore/trial"
+	"litefront/searchcore/space/survey"
 )
 
 // spaceCommand tells about search spaces.
@@ -73,16 +67,16 @@ func spaceCheckCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c, err := checkSpace(sp, w)
+		s, err := checkSpace(sp, w)
 		if err != nil {
 			return fmt.Errorf("%s: %w", args[0], err)
 		}
 		if asJSON {
 			e := json.NewEncoder(cmd.OutOrStdout())
 			e.SetIndent("", "  ")
-			return e.Encode(c)
+			return e.Encode(s)
 		}
-		return c.print(cmd.OutOrStdout())
+		return printSurvey(cmd.OutOrStdout(), s)
 	}
 	return cmd
 }
@@ -97,157 +91,36 @@ func oneArg(what string) cobra.PositionalArgs {
 	}
 }
 
-// spaceCheck is what is known of a space without measuring.
-type spaceCheck struct {
-	Name string        `json:"name"`
-	Arch arch.Backbone `json:"arch_type"`
-	// Size counts the architectures that the rules allow. With Bounded, the bounds
-	// on the decoder parameters exclude some of them.
-	Size    *big.Int `json:"size"`
-	Bounded bool     `json:"bounded"`
-	Genes   []gene   `json:"genes"`
-
-	DecoderParams extent         `json:"decoder_params"`
-	TotalParams   extent         `json:"total_params"`
-	PeakBytes     extent         `json:"peak_bytes"`
-	Workload      trial.Workload `json:"workload"` // that PeakBytes is for
-}
-
-// gene is a gene's values: those that members have, and the others.
-type gene struct {
-	Name   string        `json:"name"`
-	Values space.Choices `json:"values"`
-	Dead   space.Choices `json:"dead,omitempty"`
-}
-
-// extent is a range over all members. What is not exact is that of the members
-// found nearest to the bounds on the decoder parameters.
-type extent struct {
-	Min   int64 `json:"min"`
-	Max   int64 `json:"max"`
-	Exact bool  `json:"exact"`
-}
-
 // maxPlans bounds the members whose memory is planned: each takes up to a
 // millisecond.
 const maxPlans = 5000
 
-func checkSpace(sp space.Space, w *workloadFlags) (spaceCheck, error) {
-	r, err := sp.Reach()
+// checkSpace surveys a space, memory included.
+func checkSpace(sp space.Space, w *workloadFlags) (survey.Survey, error) {
+	s, err := survey.Of(sp)
 	if err != nil {
-		return spaceCheck{}, err
+		return survey.Survey{}, err
 	}
-	c := spaceCheck{Name: sp.Name, Arch: sp.Backbone, Size: sp.Size(), Bounded: r.Bounded}
-	for _, g := range []struct {
-		name             string
-		listed, reaching space.Choices
-	}{
-		{"n_layer", sp.NLayer, r.NLayer}, {"d_model", sp.DModel, r.DModel}, {"d_inner", sp.DInner, r.DInner},
-		{"n_head", sp.NHead, r.NHead}, {"div_val", sp.DivVal, r.DivVal},
-	} {
-		dead := slices.DeleteFunc(slices.Clone(g.listed), func(v int) bool { return slices.Contains(g.reaching, v) })
-		c.Genes = append(c.Genes, gene{g.name, g.reaching, dead})
+	fit, err := w.fitting(s.Extremes[0])
+	if err != nil {
+		return survey.Survey{}, err
 	}
-	if c.Workload, err = w.fitting(r.Extremes[0]); err != nil {
-		return spaceCheck{}, err
-	}
-	var decoder, total, peak []int64
-	step := 1 + (len(r.Extremes)-1)/maxPlans
-	for i, a := range r.Extremes {
-		decoder, total = append(decoder, a.DecoderParams()), append(total, a.TotalParams())
-		if i%step != 0 {
-			continue
-		}
-		g, err := graph.Build(a, c.Workload)
-		if err != nil {
-			return spaceCheck{}, err
-		}
-		peak = append(peak, g.Memory.TotalBytes)
-	}
-	c.DecoderParams = extentOf(decoder, r.Exact)
-	c.TotalParams = extentOf(total, r.Exact)
-	c.PeakBytes = extentOf(peak, r.Exact && step == 1)
-	return c, nil
+	return s, s.Plan(fit, maxPlans)
 }
 
-func extentOf(values []int64, exact bool) extent {
-	return extent{slices.Min(values), slices.Max(values), exact}
-}
-
-// print writes c for people.
-func (c spaceCheck) print(w io.Writer) error {
+// printSurvey writes a survey for people.
+func printSurvey(w io.Writer, s survey.Survey) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "space\t%s (%s)\n", c.Name, c.Arch)
-	size := rounded(c.Size)
-	if c.Bounded {
-		size += ", less what the bounds on the decoder parameters exclude"
+	for _, l := range s.Lines() {
+		fmt.Fprintf(t, "%s\t%s\n", l.Name, l.Value)
 	}
-	fmt.Fprintf(t, "architectures\t%s\n", size)
-	for _, g := range c.Genes {
-		fmt.Fprintf(t, "%s\t%s\n", g.Name, g.span())
-	}
-	params := func(n int64) string { return strconv.FormatInt(n, 10) }
-	fmt.Fprintf(t, "decoder parameters\t%s\n", c.DecoderParams.text(params))
-	fmt.Fprintf(t, "total parameters\t%s\n", c.TotalParams.text(params))
-	peak, err := objective.Parse("peak_mb")
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(t, "peak memory\t%s for a prompt of %d and a context of %d tokens\n",
-		c.PeakBytes.text(func(n int64) string { return peak.Format(float64(n) / (1 << 20)) }), c.Workload.PromptLen, c.Workload.Context)
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if !c.DecoderParams.Exact || !c.TotalParams.Exact || !c.PeakBytes.Exact {
-		if _, err := fmt.Fprintln(w, "~: of the members found nearest to the bounds; others may reach a little further"); err != nil {
+	for _, note := range s.Notes() {
+		if _, err := fmt.Fprintln(w, note); err != nil {
 			return err
 		}
 	}
-	for _, g := range c.Genes {
-		if len(g.Dead) > 0 {
-			if _, err := fmt.Fprintf(w, "warning: no member has %s %s\n", g.Name, listed(g.Dead)); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
-}
-
-// rounded writes n in full if that is short, else with three digits.
-func rounded(n *big.Int) string {
-	const digits = 9
-	if text := n.String(); len(text) <= digits {
-		return text
-	}
-	return "about " + new(big.Float).SetInt(n).Text('e', 2)
-}
-
-func (g gene) span() string {
-	n := len(g.Values)
-	if n == 1 {
-		return strconv.Itoa(g.Values[0])
-	}
-	return fmt.Sprintf("%d to %d, %d values", g.Values[0], g.Values[n-1], n)
-}
-
-func (e extent) text(number func(int64) string) string {
-	text := number(e.Min) + " to " + number(e.Max)
-	if !e.Exact {
-		text = "~ " + text
-	}
-	return text
-}
-
-// listed writes values for people, of many the first ones.
-func listed(values space.Choices) string {
-	const most = 10
-	words := make([]string, 0, most+1)
-	for i, v := range values {
-		if i == most {
-			words = append(words, fmt.Sprintf("and %d more", len(values)-most))
-			break
-		}
-		words = append(words, strconv.Itoa(v))
-	}
-	return strings.Join(words, ", ")
 }

@@ -9,6 +9,7 @@ import (
 
 	"litefront/searchcore/graph"
 	"litefront/searchcore/space"
+	"litefront/searchcore/space/survey"
 	"litefront/searchcore/trial"
 )
 
@@ -31,32 +32,32 @@ max_inner_ratio = 2
 func TestSpaceCheck(t *testing.T) {
 	s := newSandbox(t)
 	s.write("checked.toml", checked)
-	var got spaceCheck
+	var got survey.Survey
 	if err := json.Unmarshal([]byte(s.must("space", "check", "checked.toml", "--json", "--prompt", "32", "--context", "48")), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Size.String() != "12" || got.Bounded {
 		t.Errorf("size %v, bounded %v, want 12, false", got.Size, got.Bounded)
 	}
-	want := []gene{
-		{"n_layer", space.Choices{1, 2}, nil},
-		{"d_model", space.Choices{12, 16}, space.Choices{100}},
-		{"d_inner", space.Choices{16, 24, 32}, space.Choices{8, 64}},
-		{"n_head", space.Choices{2}, space.Choices{7}},
-		{"div_val", space.Choices{1}, nil},
+	want := []survey.Gene{
+		{Name: "n_layer", Values: space.Choices{1, 2}},
+		{Name: "d_model", Values: space.Choices{12, 16}, Dead: space.Choices{100}},
+		{Name: "d_inner", Values: space.Choices{16, 24, 32}, Dead: space.Choices{8, 64}},
+		{Name: "n_head", Values: space.Choices{2}, Dead: space.Choices{7}},
+		{Name: "div_val", Values: space.Choices{1}},
 	}
-	if !slices.EqualFunc(got.Genes, want, func(a, b gene) bool {
+	if !slices.EqualFunc(got.Genes, want, func(a, b survey.Gene) bool {
 		return a.Name == b.Name && slices.Equal(a.Values, b.Values) && slices.Equal(a.Dead, b.Dead)
 	}) {
 		t.Errorf("genes %+v, want %+v", got.Genes, want)
 	}
 	// 4d² + 9d + 2dD + D a layer, and 2d; the embedding and positions on top.
 	params := func(d, inner, layers int64) int64 { return layers*(4*d*d+9*d+2*d*inner+inner) + 2*d }
-	decoder := extent{params(12, 16, 1), params(16, 32, 2), true}
+	decoder := survey.Extent{Min: params(12, 16, 1), Max: params(16, 32, 2), Exact: true}
 	if got.DecoderParams != decoder {
 		t.Errorf("decoder parameters %+v, want %+v", got.DecoderParams, decoder)
 	}
-	if want := (extent{decoder.Min + 164*12, decoder.Max + 164*16, true}); got.TotalParams != want {
+	if want := (survey.Extent{Min: decoder.Min + 164*12, Max: decoder.Max + 164*16, Exact: true}); got.TotalParams != want {
 		t.Errorf("total parameters %+v, want %+v", got.TotalParams, want)
 	}
 
@@ -85,7 +86,7 @@ func TestSpaceCheckMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.write("small.toml", text)
-			var got spaceCheck
+			var got survey.Survey
 			if err := json.Unmarshal([]byte(s.must("space", "check", "small.toml", "--json", "--prompt", "32", "--context", "48")), &got); err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +107,7 @@ func TestSpaceCheckMemory(t *testing.T) {
 				}
 				peaks = append(peaks, g.Memory.TotalBytes)
 			}
-			if want := extentOf(peaks, true); got.PeakBytes != want {
+			if want := survey.ExtentOf(peaks, true); got.PeakBytes == nil || *got.PeakBytes != want {
 				t.Errorf("peak memory %+v, members have %+v", got.PeakBytes, want)
 			}
 		})

@@ -20,6 +20,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"litefront/kernels"
+	"litefront/kernels/generate"
 	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
 )
@@ -116,6 +117,8 @@ type program struct {
 	*Instance
 	before int64 // resident set before Prepare
 }
+
+var _ generate.Program = (*program)(nil)
 
 func (p *program) Run(c measure.Call) (int64, error) {
 	if c.Reps == 0 {

@@ -101,6 +101,33 @@ func (i *Instance) Memory() []byte {
 	return view
 }
 
+// ReadAt implements io.ReaderAt for the linear memory.
+func (i *Instance) ReadAt(p []byte, at int64) (int, error) {
+	memory, err := i.piece(at, len(p))
+	return copy(p, memory), err
+}
+
+// WriteAt implements io.WriterAt for the linear memory.
+func (i *Instance) WriteAt(p []byte, at int64) (int, error) {
+	memory, err := i.piece(at, len(p))
+	return copy(memory, p), err
+}
+
+// piece is n bytes of the linear memory.
+func (i *Instance) piece(at int64, n int) ([]byte, error) {
+	memory := i.Memory()
+	if at < 0 || at > int64(len(memory))-int64(n) {
+		return nil, fmt.Errorf("%d bytes at %d lie outside of a memory of %d", n, at, len(memory))
+	}
+	return memory[at:][:n], nil
+}
+
+// Ready calls the export ready, which must follow weights that were written.
+func (i *Instance) Ready() error {
+	_, err := i.Call("ready")
+	return err
+}
+
 // Close frees the instance.
 func (i *Instance) Close() error {
 	ctx := context.Background()

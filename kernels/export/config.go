@@ -43,5 +43,5 @@ var model []byte
 // PyTorch returns model.py: whatever an [arch.Architecture] can describe as a
 // PyTorch module that needs nothing but torch. It builds itself from a
 // config.json of [Config] and reads and writes model.safetensors, so that what
-// was trained with it comes back through [ReadSafetensors].
+// was trained with it comes back through [OpenSafetensors].
 func PyTorch() []byte { return bytes.Clone(model) }

@@ -1,6 +1,6 @@
 // Package export takes an architecture home: the WebAssembly module with a
 // description of its memory, an ONNX model, Hugging Face's config.json and
-// safetensors, and a PyTorch model to train. [ReadSafetensors] and [Place] bring
+// safetensors, and a PyTorch model to train. [OpenSafetensors] and [PlaceIn] bring
 // trained weights back into a module.
 //
 // Formats that list operations (ONNX) walk the graph; formats that list tensors
@@ -22,20 +22,30 @@ import (
 // out-major, vectors have one row.
 type Weights map[string][]float32
 
-// Source gives a model's tensors one at a time, under the names and in the shapes of
-// [Weights], which are one.
+// Source gives a model's tensors a piece at a time, under the names and in the shapes
+// of [Weights], which are one: whoever needs no more of them at once never holds them.
 type Source interface {
 	// Len returns how many values a tensor has; 0 if there is none of that name.
 	Len(name string) int
-	// Tensor returns its values, which are not to be modified.
-	Tensor(name string) []float32
+	// Read fills x with values of a tensor, from the one with the index first on. The
+	// tensor has them.
+	Read(x []float32, name string, first int) error
 }
 
 // Len implements [Source].
 func (w Weights) Len(name string) int { return len(w[name]) }
 
-// Tensor implements [Source].
-func (w Weights) Tensor(name string) []float32 { return w[name] }
+// Read implements [Source].
+func (w Weights) Read(x []float32, name string, first int) error {
+	copy(x, w[name][first:])
+	return nil
+}
+
+// whole returns all values of a tensor.
+func whole(w Source, name string) ([]float32, error) {
+	x := make([]float32, w.Len(name))
+	return x, w.Read(x, name, 0)
+}
 
 // Fit reports a model whose weights, in f32, exceed a limit in bytes.
 func Fit(g *graph.Graph, limit int64) error {
@@ -58,8 +68,8 @@ func Seeded(g *graph.Graph, seed uint32) Weights {
 	return w
 }
 
-// SeededSource is [Seeded] made a tensor at a time, whenever one is asked for: all of
-// a large model at once are more memory than a browser should give.
+// SeededSource is [Seeded] made whenever some of it is asked for: all of a large model
+// at once are more memory than a browser should give.
 func SeededSource(g *graph.Graph, seed uint32) Source {
 	s := seeded{g, seed, map[string]*graph.Tensor{}}
 	for _, t := range weightTensors(g) {
@@ -82,12 +92,9 @@ func (s seeded) Len(name string) int {
 	return t.Rows.Len * t.Cols.Len
 }
 
-func (s seeded) Tensor(name string) []float32 {
-	t := s.tensors[name]
-	if t == nil {
-		return nil
-	}
-	return kernels.Weights(s.g, t, s.seed)
+func (s seeded) Read(x []float32, name string, first int) error {
+	kernels.ReadWeights(x, s.g, s.tensors[name], s.seed, first)
+	return nil
 }
 
 // check reports the first tensor of g that w lacks or has in another size.

@@ -240,14 +240,14 @@ func (b *onnxBuilder) vector(t *graph.Tensor) string { return b.weight(t, t.Cols
 
 func (b *onnxBuilder) weight(t *graph.Tensor, shape ...int) string {
 	return b.constant(t.Name, func() {
-		b.body.initializer(t.Name, func() []float32 { return b.weights.Tensor(t.Name) }, shape...)
+		b.body.initializer(t.Name, func() ([]float32, error) { return whole(b.weights, t.Name) }, shape...)
 	})
 }
 
 // float is a scalar constant.
 func (b *onnxBuilder) float(x float64) string {
 	name := fmt.Sprintf("float %v", float32(x))
-	return b.constant(name, func() { b.body.initializer(name, func() []float32 { return []float32{float32(x)} }) })
+	return b.constant(name, func() { b.body.initializer(name, func() ([]float32, error) { return []float32{float32(x)}, nil }) })
 }
 
 // doubles is a constant list of numbers in double precision.

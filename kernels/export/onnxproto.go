@@ -72,7 +72,7 @@ func (g *onnxGraph) named(name, op string, inputs []string, attributes ...messag
 
 // initializer adds a constant, whose values are asked for when the model is written;
 // no shape is a scalar.
-func (g *onnxGraph) initializer(name string, x func() []float32, shape ...int) {
+func (g *onnxGraph) initializer(name string, x func() ([]float32, error), shape ...int) {
 	var t message
 	n := int64(1)
 	for _, d := range shape {

@@ -17,7 +17,7 @@ type message struct {
 // part is encoded bytes, or n floats to encode.
 type part struct {
 	bytes  []byte
-	floats func() []float32
+	floats func() ([]float32, error)
 	n      int64
 }
 
@@ -39,7 +39,7 @@ func (m *message) text(field protowire.Number, s string) {
 }
 
 // floats adds the bytes of n little-endian floats.
-func (m *message) floats(field protowire.Number, n int64, x func() []float32) {
+func (m *message) floats(field protowire.Number, n int64, x func() ([]float32, error)) {
 	m.open(field, 4*n)
 	m.add(part{floats: x, n: n})
 }
@@ -73,7 +73,11 @@ func (m *message) writeTo(w io.Writer) error {
 		if p.floats == nil {
 			continue
 		}
-		if err := writeFloats(w, p.floats()); err != nil {
+		x, err := p.floats()
+		if err != nil {
+			return err
+		}
+		if err := writeFloats(w, x); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -114,12 +115,11 @@ func TestPyTorch(t *testing.T) {
 				t.Errorf("the loss went %v", result.Losses)
 			}
 
-			trained, err := os.Open(filepath.Join(dir, "trained.safetensors"))
+			trained, err := os.ReadFile(filepath.Join(dir, "trained.safetensors"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer trained.Close()
-			weights, err = export.ReadSafetensors(trained, a)
+			weights, err = export.ReadSafetensors(bytes.NewReader(trained), a)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/binary"
@@ -92,24 +91,96 @@ func (l tensorList) header() (header []byte, data int64, err error) {
 // than one MiB.
 const maxHeader = 8 << 20
 
-// ReadSafetensors reads the weights of a from a safetensors file such as
-// [WriteSafetensors] or transformers' save_pretrained writes. F16 and BF16 are
-// widened to f32. The names of a model without an output layer, which lack
-// "transformer.", will do; buffers that hold no weights are passed over, and output
-// layers and projections of their own must equal the embedding's.
+// File is a file of known size.
+type File interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// OpenSafetensors returns the weights of a in a safetensors file such as
+// [WriteSafetensors] or transformers' save_pretrained writes, which are read from it
+// when they are asked for. F16 and BF16 are widened to f32. The names of a model
+// without an output layer, which lack "transformer.", will do; buffers that hold no
+// weights are passed over, and output layers and projections of their own must equal
+// the embedding's.
 //
 // Everything else that is not what a needs is an error of one line: a tensor
 // that is missing, unknown, given twice, of another shape or type; offsets that
 // overlap, leave holes or do not end where the file does.
-func ReadSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
-	w, err := readSafetensors(bufio.NewReaderSize(r, 1<<16), a)
+func OpenSafetensors(f File, a arch.Architecture) (Source, error) {
+	s, err := openSafetensors(f, a)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	return s, nil
+}
+
+// ReadSafetensors is [OpenSafetensors] with all weights read.
+func ReadSafetensors(f File, a arch.Architecture) (Weights, error) {
+	s, err := openSafetensors(f, a)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	w := Weights{}
+	for _, t := range s.list {
+		for _, name := range t.parts {
+			if w[name], err = whole(s, name); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return w, nil
 }
 
-func readSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
+// safetensors is an open file. Of its tensors it holds the latest that is in-major, one
+// matrix of a layer.
+type safetensors struct {
+	file  File
+	data  int64 // where it begins
+	list  tensorList
+	parts map[string]storedPart
+
+	transposed string // name of the entry that matrix has
+	matrix     []float32
+}
+
+// storedPart is where a tensor of [Weights] is in a file: the part of that index.
+type storedPart struct {
+	stored
+	entry
+	index int
+}
+
+func (p storedPart) size() int { return p.stored.size() / len(p.stored.parts) }
+
+// Len implements [Source].
+func (s *safetensors) Len(name string) int {
+	p, ok := s.parts[name]
+	if !ok {
+		return 0
+	}
+	return p.size()
+}
+
+// Read implements [Source].
+func (s *safetensors) Read(x []float32, name string, first int) error {
+	p := s.parts[name]
+	first += p.index * p.size()
+	if !p.conv1D {
+		return s.floats(x, p.entry, first)
+	}
+	if s.transposed != p.entry.name {
+		matrix := make([]float32, p.stored.size())
+		if err := s.floats(matrix, p.entry, 0); err != nil {
+			return err
+		}
+		s.transposed, s.matrix = p.entry.name, transpose(matrix, p.stored.shape[0], p.stored.shape[1])
+	}
+	copy(x, s.matrix[first:])
+	return nil
+}
+
+func openSafetensors(f File, a arch.Architecture) (*safetensors, error) {
 	list, err := storedTensors(a)
 	if err != nil {
 		return nil, err
@@ -120,65 +191,77 @@ func readSafetensors(r io.Reader, a arch.Architecture) (Weights, error) {
 			needed[name] = s
 		}
 	}
-	entries, err := readHeader(r)
+	header := io.NewSectionReader(f, 0, f.Size())
+	entries, err := readHeader(header)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]bool{}
+	found := map[string]entry{}
 	for i := range entries {
 		e := &entries[i]
 		if _, ok := needed[e.name]; !ok && !strings.HasPrefix(e.name, prefix) && !strings.HasPrefix(e.name, softmax) {
 			e.name = prefix + e.name
 		}
-		if found[e.name] {
+		if _, twice := found[e.name]; twice {
 			return nil, fmt.Errorf("tensor %q occurs twice", clip(e.name))
 		}
-		found[e.name] = true
 		if err := e.match(needed); err != nil {
 			return nil, err
 		}
+		found[e.name] = *e
 	}
-	for _, s := range list {
-		if !found[s.name] {
-			return nil, fmt.Errorf("tensor %q is missing", s.name)
+	s := &safetensors{file: f, list: list, parts: map[string]storedPart{}}
+	for _, t := range list {
+		e, ok := found[t.name]
+		if !ok {
+			return nil, fmt.Errorf("tensor %q is missing", t.name)
 		}
-	}
-
-	w := Weights{}
-	copies := map[string][]float32{}
-	for _, e := range entries {
-		if e.skip {
-			if _, err := io.CopyN(io.Discard, r, int64(e.end-e.begin)); err != nil {
-				return nil, truncated(e.name, err)
-			}
-			continue
-		}
-		x, err := readFloats(r, e)
-		if err != nil {
-			return nil, err
-		}
-		if s := needed[e.name]; e.name == s.name {
-			s.split(x, w)
-		} else {
-			copies[e.name] = x
+		for i, part := range t.parts {
+			s.parts[part] = storedPart{t, e, i}
 		}
 	}
-	if n, err := io.ReadFull(r, make([]byte, 1)); n > 0 {
-		return nil, errors.New("bytes follow the last tensor")
-	} else if err != io.EOF {
+	if s.data, err = header.Seek(0, io.SeekCurrent); err != nil {
 		return nil, err
 	}
-	return w, checkCopies(list, copies, w)
+	if err := s.checkSize(entries); err != nil {
+		return nil, err
+	}
+	return s, s.checkCopies(found)
 }
 
-// checkCopies compares what a file holds again with what it is a copy of: a
+// checkSize compares the file's size with where its tensors end, which lie end to end.
+func (s *safetensors) checkSize(entries []entry) error {
+	size, end := uint64(s.file.Size()-s.data), uint64(0)
+	for _, e := range entries {
+		if end = e.end; end > size {
+			return truncated(e.name, io.EOF)
+		}
+	}
+	if end < size {
+		return errors.New("bytes follow the last tensor")
+	}
+	return nil
+}
+
+// checkCopies compares what the file holds again with what it is a copy of: a
 // tensor of one part.
-func checkCopies(list tensorList, copies map[string][]float32, w Weights) error {
+func (s *safetensors) checkCopies(found map[string]entry) error {
 	sameBits := func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) }
-	for _, s := range list {
-		for _, name := range s.copies {
-			if x, ok := copies[name]; ok && !slices.EqualFunc(x, w[s.parts[0]], sameBits) {
-				return fmt.Errorf("tensor %q differs from %q, to which the model ties it", name, s.name)
+	for _, t := range s.list {
+		for _, name := range t.copies {
+			e, ok := found[name]
+			if !ok {
+				continue
+			}
+			for first := 0; first < t.size(); first += blockBytes / 4 {
+				n := min(blockBytes/4, t.size()-first)
+				x, y := make([]float32, n), make([]float32, n)
+				if err := errors.Join(s.floats(x, e, first), s.floats(y, found[t.name], first)); err != nil {
+					return err
+				}
+				if !slices.EqualFunc(x, y, sameBits) {
+					return fmt.Errorf("tensor %q differs from %q, to which the model ties it", name, t.name)
+				}
 			}
 		}
 	}
@@ -332,16 +415,17 @@ func parseObject(data []byte) (keys []string, values map[string]json.RawMessage,
 	return keys, values, nil
 }
 
-// readFloats reads the data of e, which has one of the types of weights.
-func readFloats(r io.Reader, e entry) ([]float32, error) {
+// floats fills x with numbers of e, which has one of the types of weights, from the one
+// with the index first on.
+func (s *safetensors) floats(x []float32, e entry, first int) error {
 	width := int(dtypes[e.dtype])
-	x := make([]float32, int(e.end-e.begin)/width)
-	var buffer [16 << 10]byte
+	buffer := make([]byte, min(blockBytes, len(x)*width))
+	r := io.NewSectionReader(s.file, s.data+int64(e.begin)+int64(first*width), int64(len(x)*width))
 	for rest := x; len(rest) > 0; {
 		n := min(len(rest), len(buffer)/width)
 		b := buffer[:n*width]
 		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, truncated(e.name, err)
+			return truncated(e.name, err)
 		}
 		for i := range rest[:n] {
 			switch e.dtype {
@@ -355,7 +439,7 @@ func readFloats(r io.Reader, e entry) ([]float32, error) {
 		}
 		rest = rest[n:]
 	}
-	return x, nil
+	return nil
 }
 
 // halfToFloat widens an IEEE 754 half.

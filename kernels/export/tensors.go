@@ -1,10 +1,6 @@
 package export
 
-import (
-	"slices"
-
-	"litefront/searchcore/arch"
-)
+import "litefront/searchcore/arch"
 
 // stored is a tensor of a safetensors file: parts of [Weights], which Hugging
 // Face's classes keep in other shapes.
@@ -37,29 +33,16 @@ func (s stored) join(w Source) ([]float32, error) {
 			return nil, err
 		}
 	}
-	joined := w.Tensor(s.parts[0])
-	if len(s.parts) > 1 {
-		parts := [][]float32{joined}
-		for _, part := range s.parts[1:] {
-			parts = append(parts, w.Tensor(part))
+	joined := make([]float32, s.size())
+	for i, part := range s.parts {
+		if err := w.Read(joined[i*size:(i+1)*size], part, 0); err != nil {
+			return nil, err
 		}
-		joined = slices.Concat(parts...)
 	}
 	if s.conv1D {
 		joined = transpose(joined, s.shape[1], s.shape[0])
 	}
 	return joined, nil
-}
-
-// split gives w the parts of the stored tensor x.
-func (s stored) split(x []float32, w Weights) {
-	if s.conv1D {
-		x = transpose(x, s.shape[0], s.shape[1])
-	}
-	size := len(x) / len(s.parts)
-	for i, part := range s.parts {
-		w[part] = x[i*size : (i+1)*size : (i+1)*size]
-	}
 }
 
 // Where transformers' classes keep what the model without its output layer has at

@@ -13,6 +13,7 @@ package measure
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"litefront/kernels"
 	"litefront/searchcore/trial"
@@ -32,7 +33,9 @@ type Target interface {
 	Device() trial.Device
 	// Features are the WebAssembly extensions that the engine offers.
 	Features() kernels.Features
-	// Now is the target's monotonic clock in nanoseconds, from any origin.
+	// Now is the target's clock in nanoseconds, from any origin. It never runs back,
+	// and passes over what was not spent on measuring, such as the time for which a
+	// device slept: budgets are differences of its readings.
 	Now() int64
 	// Prepare compiles and instantiates m. A Target that lost its engine, such as
 	// a child process that died, starts a new one here.
@@ -43,7 +46,7 @@ type Target interface {
 // but only one runs at a time.
 type Program interface {
 	// Run makes one call and returns how long it took, in nanoseconds of the
-	// target's clock.
+	// target's clock. An error wraps ErrClock if that cannot be told.
 	Run(c Call) (elapsedNs int64, err error)
 	// Footprint says how much memory the program occupies.
 	Footprint() (Footprint, error)
@@ -72,6 +75,9 @@ var (
 	// ErrDevice is wrapped by errors that are the device's fault, whatever the
 	// candidate: no engine starts, or a sentinel cannot run.
 	ErrDevice = errors.New("the device does not measure")
+	// ErrClock is returned (or wrapped) by a Program whose device's clock was set
+	// while it ran. It tells nothing of the candidate, which may be measured again.
+	ErrClock = fmt.Errorf("%w: its clock was set meanwhile", ErrDevice)
 	// ErrTooLarge is wrapped by the error of a trial whose plan exceeds the memory
 	// limit. Nothing was allocated for it.
 	ErrTooLarge = errors.New("needs too much memory")

@@ -33,10 +33,7 @@ func (l *LocalMeasurer) Profile(ctx context.Context, a arch.Architecture, w tria
 		return trial.Profile{}, err
 	}
 	p := trial.Profile{ArchID: g.Arch.ID(), Workload: w, Device: device, Code: l.options.Code, ModuleSHA256: module.SHA256,
-		MemoryBytes: g.Memory.TotalBytes}
-	for _, u := range g.Usage() {
-		p.Memory = append(p.Memory, trial.MemoryPart{Name: u.Name, Kind: u.Kind.String(), Tensors: u.Tensors, Bytes: u.Bytes})
-	}
+		Memory: MemoryParts(g), MemoryBytes: g.Memory.TotalBytes}
 	if err := s.check(); err != nil {
 		return trial.Profile{}, err
 	}
@@ -53,6 +50,14 @@ func (l *LocalMeasurer) Profile(ctx context.Context, a arch.Architecture, w tria
 		return trial.Profile{}, err
 	}
 	return p, nil
+}
+
+// MemoryParts divides the planned memory of g, as [trial.Profile] has it.
+func MemoryParts(g *graph.Graph) (parts []trial.MemoryPart) {
+	for _, u := range g.Usage() {
+		parts = append(parts, trial.MemoryPart{Name: u.Name, Kind: u.Kind.String(), Tensors: u.Tensors, Bytes: u.Bytes})
+	}
+	return parts
 }
 
 // phases times the groups of g and fills in prefill and decode.

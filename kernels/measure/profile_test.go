@@ -126,18 +126,25 @@ func TestProfileFails(t *testing.T) {
 	}
 }
 
-// TestProfileOfRealModules profiles both backbones: times are positive and finite,
-// shares and memory add up, and the JSON says it all.
-func TestProfileOfRealModules(t *testing.T) {
-	ctx := context.Background()
-	r := wazero.NewRuntime(ctx)
-	defer r.Close(ctx)
+// mustWazero measures real modules, in little time.
+func mustWazero(t *testing.T) *LocalMeasurer {
+	t.Helper()
+	r := wazero.NewRuntime(context.Background())
+	t.Cleanup(func() { _ = r.Close(context.Background()) })
 	o := DefaultOptions()
 	o.Budget = 50 * time.Millisecond
 	l, err := Local(&wazeroTarget{r, time.Now()}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// TestProfileOfRealModules profiles both backbones: times are positive and finite,
+// shares and memory add up, and the JSON says it all.
+func TestProfileOfRealModules(t *testing.T) {
+	ctx := context.Background()
+	l := mustWazero(t)
 	xl := arch.Architecture{Backbone: arch.TransformerXL, Vocab: 300, DModel: 50, MemLen: 16, DivVal: 2, Cutoffs: []int{100, 200},
 		Layers: []arch.Layer{{Heads: 4, DInner: 80}, {Heads: 3, DInner: 33}}}
 	for _, c := range []struct {

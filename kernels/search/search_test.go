@@ -272,6 +272,33 @@ func TestExhausted(t *testing.T) {
 	}
 }
 
+// A candidate during which the clock was set is measured again, once: it is not to
+// blame, and a clock that is set all the time measures nothing.
+func TestClockSet(t *testing.T) {
+	set := fmt.Errorf("prefill_loop: %w", measure.ErrClock)
+	j, d := new(memory), newDevice()
+	d.during = func(n int) error {
+		if n == 2 {
+			return set
+		}
+		return nil
+	}
+	want(t, newStudy(t, setup(), j), d, search.Budget{Trials: 2}, trial.Done{Reason: search.DoneBudget, Measured: 2})
+	if len(d.calls) != 3 || d.calls[1].Token != d.calls[2].Token {
+		t.Errorf("measured were %+v; want the second twice", d.calls)
+	}
+
+	d = newDevice()
+	d.during = func(int) error { return set }
+	_, done, err := run(t, context.Background(), resume(t, j), d, search.Budget{Trials: 3})
+	if want := (trial.Done{Reason: search.DoneFailed, Measured: 2}); done != want || !errors.Is(err, measure.ErrDevice) || len(d.calls) != 2 {
+		t.Errorf("got %+v, %v after %d attempts; want %+v after two", done, err, len(d.calls), want)
+	}
+	if trials := resume(t, j).Trials(); trials[2].Status != study.Outstanding {
+		t.Errorf("the candidate counts as %s", trials[2].Status)
+	}
+}
+
 // The search ends exactly where ten candidates in a row have failed, however
 // many did before.
 func TestFailuresInARow(t *testing.T) {

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"litefront/kernels/generate"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
@@ -15,24 +16,35 @@ type Command struct {
 	Journal string `json:"journal,omitempty"`
 	// Objectives are those by which DoRead takes the frontier; none means the study's own.
 	Objectives []string `json:"objectives,omitempty"`
-	// File is the name of what DoModel or DoReport hands over. Arch and Workload are
-	// the model of DoModel.
+	// File is the name of what DoModel or DoReport hands over, or of the weights that
+	// come beside DoGenerate as a Blob: a safetensors file. Arch and Workload are the
+	// model of DoModel.
 	File     string             `json:"file,omitempty"`
 	Arch     *arch.Architecture `json:"arch,omitempty"`
 	Workload *trial.Workload    `json:"workload,omitempty"`
+	// Generate is what DoGenerate generates.
+	Generate *generate.Request `json:"generate,omitempty"`
+	// Space is the TOML that DoSurvey is about. With a Workload it plans memory, too.
+	Space string `json:"space,omitempty"`
+	Load  *Load  `json:"load,omitempty"` // what DoProfile or DoSustain runs
 }
 
 // The commands. A worker keeps one study.
 const (
 	DoOpen   = "open"   // describe the device, tell the kept study's events, then the state
 	DoStart  = "start"  // search: go on with the kept study, or start one if there is none
-	DoStop   = "stop"   // end the search between two batches; it can be started again
+	DoStop   = "stop"   // end what runs between two batches; a search can be started again
 	DoForget = "forget" // discard the kept study
 	DoImport = "import" // replace the kept study
 	DoExport = "export" // say the kept study's journal
 	DoModel  = "model"  // hand over a file of a model, as package export names them
 	DoReport = "report" // hand over one of the files that report on the kept study
 	DoRead   = "read"   // say what there is to show of another study, which is not kept
+	DoSurvey = "survey" // say what is in a search space
+
+	DoGenerate = "generate" // continue a prompt with a model, until DoStop at most
+	DoProfile  = "profile"  // tell where the time of an architecture goes
+	DoSustain  = "sustain"  // run architectures for long, and tell whether they keep their speed
 )
 
 // The files of DoReport, which are those of `litefront search --out`.
@@ -67,16 +79,29 @@ type Message struct {
 	// File is the answer to DoModel or DoReport: the name of what comes beside this
 	// message as a Blob.
 	File string `json:"file,omitempty"`
+	// Generated is a piece of the answer to DoGenerate.
+	Generated *Generated `json:"generated,omitempty"`
+	// Surveyed is the answer to DoSurvey.
+	Surveyed *Surveyed `json:"surveyed,omitempty"`
 	// Other is the answer to DoRead.
 	Other *Other `json:"other,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 }
 
+// Generated are tokens as they come.
+type Generated struct {
+	Tokens []int `json:"tokens,omitempty"` // since the piece before
+	// Result comes with the last piece, also where DoStop ended it early.
+	Result *generate.Result `json:"result,omitempty"`
+}
+
 // The states of a worker.
 const (
-	StateIdle      = "idle"
-	StateSearching = "searching"
+	StateIdle       = "idle"
+	StateSearching  = "searching"
+	StateGenerating = "generating"
+	StateMeasuring  = "measuring" // a load of DoProfile or DoSustain runs
 )
 
 // Other is what a page shows of a study that its worker does not keep: enough to draw

@@ -101,24 +101,40 @@ func (p Problem) Check() error {
 }
 
 // Rehearse reports why [Solve] would refuse p, as far as one frame tells: the first of
-// those with the most layers to choose from. It takes a fraction of the time, and
-// under a table of typical times warns of most that is too large.
+// those with the most layers to choose from, and among those in which a bound on memory
+// matters the first as well. It takes a fraction of the time, and under a table of typical
+// times warns of most that is too large.
 func (p Problem) Rehearse() error {
 	frames, err := p.check()
 	if err != nil {
 		return err
 	}
-	hardest := frames[0]
+	var hardest, bounded *sums // the latter where memory is needed as well
 	for _, f := range frames {
-		if len(f.Layers) > len(hardest.Layers) {
-			hardest = f
+		if hardest != nil && len(f.Layers) <= len(hardest.frame.Layers) && (bounded != nil || len(p.Constraints) == 0) {
+			continue
+		}
+		s, err := p.sums(f)
+		if err != nil {
+			return inFrame(f, err)
+		}
+		most := s.mostBytes(slices.Max(p.Space.NLayer))
+		switch {
+		case hardest == nil || len(f.Layers) > len(hardest.frame.Layers):
+			hardest = s
+		case bounded == nil && len(p.needsWithin(most)) > len(p.needsWithin(hardest.mostBytes(slices.Max(p.Space.NLayer)))):
+			bounded = s
 		}
 	}
-	s, err := p.sums(hardest)
-	if err == nil {
-		_, err = p.multisets(s)
+	for _, s := range []*sums{hardest, bounded} {
+		if s == nil {
+			continue
+		}
+		if _, err := p.multisets(s); err != nil {
+			return inFrame(s.frame, err)
+		}
 	}
-	return inFrame(hardest, err)
+	return nil
 }
 
 // maxConstraints bounds Problem.Constraints.
@@ -160,7 +176,7 @@ func inFrame(f space.Frame, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("exact: d_model %d, div_val %d: %w", f.DModel, f.DivVal, err)
+	return fmt.Errorf("exact: d_model %d: %w", f.DModel, err)
 }
 
 // solveFrame returns the frontier of one frame.

@@ -226,6 +226,25 @@ func TestSolveRefuses(t *testing.T) {
 	}
 }
 
+// TestMemoryBound checks that an upper bound on memory costs nothing where it cannot be
+// broken, and that what is too large with one is found out before it is solved for.
+func TestMemoryBound(t *testing.T) {
+	p := exact.Problem{Space: preset(t, "lts-gpt2"), Workload: trial.DefaultWorkload(), Table: cost.Typical(trial.DefaultWorkload()).Table,
+		Objectives: objectives(t, "quality", "response_ms")}
+	want, err := exact.Solve(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Constraints = constraints(t, "peak_mb<=100000")
+	if got, err := exact.Solve(p); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("a bound that nothing breaks: %d points instead of %d, %v", len(got), len(want), err)
+	}
+	p.Constraints = constraints(t, "peak_mb<=90")
+	if err := p.Rehearse(); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a bound in the narrow widths is not refused: %v", err)
+	}
+}
+
 // TestNothingLeft checks that bounds which nothing keeps are no error.
 func TestNothingLeft(t *testing.T) {
 	p := exact.Problem{Space: preset(t, "archai-gpt2"), Workload: trial.DefaultWorkload(), Table: device,

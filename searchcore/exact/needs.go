@@ -36,13 +36,22 @@ type need struct {
 }
 
 // needs lists what objectives and constraints need.
-func (p *Problem) needs() []need {
+func (p *Problem) needs() []need { return p.needsWithin(math.MaxInt64) }
+
+// needsWithin lists what they need in a frame whose architectures take at most so many
+// bytes: an upper bound on memory that none can break needs nothing.
+func (p *Problem) needsWithin(most int64) []need {
 	var list []need
 	for _, o := range p.Objectives {
 		list = append(list, need{o, o.Direction == objective.Maximize})
 	}
 	for _, c := range p.Constraints {
-		list = append(list, need{c.Objective, c.Satisfied(math.Inf(1))})
+		if c.Objective.Name != peak.Name || !c.Satisfied(0) || !c.Satisfied(float64(most)/(1<<20)) {
+			list = append(list, need{c.Objective, c.Satisfied(math.Inf(1))})
+		}
+	}
+	if p.MemoryLimit < most {
+		list = append(list, need{peak, false})
 	}
 	return list
 }
@@ -65,11 +74,7 @@ func (n need) validate(timed bool) error {
 // knapsack returns the problem of one frame.
 func (p *Problem) knapsack(s *sums) *knapsack {
 	k := &knapsack{memory: p.memory, depth: slices.Max(p.Space.NLayer), params: s.params.Layers}
-	needs := p.needs()
-	if s.mostBytes(k.depth) > p.MemoryLimit {
-		needs = append(needs, need{peak, false})
-	}
-	for _, n := range needs {
+	for _, n := range p.needsWithin(s.mostBytes(k.depth)) {
 		for _, row := range additive {
 			if row.name != n.objective.Name {
 				continue

@@ -57,8 +57,7 @@ var table = []Objective{
 		Direction:   Minimize,
 		Description: "Time to read the prompt and decode until the context is full.",
 		measured: func(c Candidate, pick func(trial.Stat) float64) float64 {
-			decoded := float64(c.Workload.Context - c.Workload.PromptLen)
-			return pick(c.Measurement.Prefill) + decoded*pick(c.Measurement.Decode)
+			return c.Workload.ResponseMs(pick(c.Measurement.Prefill), pick(c.Measurement.Decode))
 		},
 	},
 	{

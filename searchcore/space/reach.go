@@ -57,6 +57,17 @@ func (s Space) Reach() (Reach, error) {
 	return r, nil
 }
 
+// ReachSteps says about how many times [Space.Reach] counts a layer's parameters, from
+// the number of the genes' values alone.
+func (s Space) ReachSteps() float64 {
+	const search = 2 * 2 * 10 // for an extreme, per layer: of the fewest and the most at two depths, by bisection
+	perWidth := len(s.NHead) * (len(s.DInner)*len(s.NLayer) + search*slices.Max(s.NLayer))
+	if s.Shared {
+		perWidth = len(s.NHead) * (len(s.DInner) + search) * len(s.NLayer)
+	}
+	return float64(len(s.DModel)) * float64(perWidth)
+}
+
 type valueSet map[int]bool
 
 func (v valueSet) sorted() Choices { return slices.Sorted(maps.Keys(v)) }

@@ -26,27 +26,28 @@ const MaxTOMLBytes = 1 << 20
 //	n_head = 4
 //	max_decoder_params = 20_000_000
 //
-// Unknown keys are refused, and so is what [Space.Validate] refuses.
+// Unknown keys are refused, and so is what [Space.Validate] refuses. An error is a
+// [*Mistake].
 func ParseTOML(data []byte) (Space, error) {
-	if len(data) > MaxTOMLBytes {
-		return Space{}, fmt.Errorf("space: %d bytes of TOML; at most %d are allowed", len(data), MaxTOMLBytes)
+	text := string(data)
+	if len(text) > MaxTOMLBytes {
+		return Space{}, &Mistake{Text: fmt.Sprintf("%d bytes of TOML; at most %d are allowed", len(text), MaxTOMLBytes)}
 	}
 	var s Space
-	meta, err := toml.Decode(string(data), &s)
+	meta, err := toml.Decode(text, &s)
 	if err != nil {
-		// The decoder quotes bad values as they are, line breaks included.
-		return Space{}, fmt.Errorf("space: %s", strings.ReplaceAll(err.Error(), "\n", `\n`))
+		return Space{}, decoderMistake(err)
 	}
 	// Not only what was left undecoded: the decoder also accepts keys that differ
 	// in case, which other readers of the file would not.
 	allowed := tomlKeys()
 	for _, key := range meta.Keys() {
 		if !slices.Contains(allowed, key[0]) {
-			return Space{}, fmt.Errorf("space: unknown key %q; allowed are %s", key[0], strings.Join(allowed, ", "))
+			return Space{}, &Mistake{lineOf(text, key[0]), fmt.Sprintf("unknown key %q; allowed are %s", key[0], strings.Join(allowed, ", "))}
 		}
 	}
 	if err := s.Validate(); err != nil {
-		return Space{}, err
+		return Space{}, spaceMistake(text, err)
 	}
 	return s, nil
 }

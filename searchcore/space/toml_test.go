@@ -48,10 +48,12 @@ func TestParseTOML(t *testing.T) {
 
 func TestParseTOMLErrors(t *testing.T) {
 	for _, tt := range []struct{ old, new, want string }{
-		{"name =", "nmae =", `space: unknown key "nmae"; allowed are name, arch_type, `},
-		{"n_layer =", "N_Layer =", `space: unknown key "N_Layer"; allowed are name, arch_type, `},
-		{"n_layer =", "NLayer =", `space: unknown key "NLayer"; allowed are `},
-		{"{min = 1, max = 2}", "{min = 1, mx = 2}", `(last key "n_layer"): unknown key "mx"; allowed are min, max, step`},
+		{"name =", "nmae =", `space: line 2: unknown key "nmae"; allowed are name, arch_type, `},
+		{"n_layer =", "N_Layer =", `space: line 7: unknown key "N_Layer"; allowed are name, arch_type, `},
+		{"n_layer =", "NLayer =", `space: line 7: unknown key "NLayer"; allowed are `},
+		{"inner_ratio = 1.7", "[depth]\nmin = 1", `space: line 12: unknown key "depth"; allowed are `},
+		{"inner_ratio = 1.7", "  'my depth' = 1", `space: line 12: unknown key "my depth"; allowed are `},
+		{"{min = 1, max = 2}", "{min = 1, mx = 2}", `space: line 7: n_layer: unknown key "mx"; allowed are min, max, step`},
 		{"{min = 1, max = 2}", "{min = 1}", "a table needs min and max"},
 		{"{min = 1, max = 2}", "{min = 2, max = 1}", "min 2 exceeds max 1"},
 		{"{min = 1, max = 2}", "{min = 1, max = 2, step = 0}", "step: value 0; allowed are integers from 1 to 16777216"},
@@ -63,12 +65,15 @@ func TestParseTOMLErrors(t *testing.T) {
 		{"{min = 1, max = 2}", "-1", "value -1; allowed are integers from 1 to"},
 		{"{min = 1, max = 2}", "[" + strings.Repeat("1,", 513) + "]", "513 values; at most 512 are allowed"},
 		{"{min = 1, max = 2}", "[]", "n_layer has no values"},
-		{"n_head = [2, 3, 8]", "", "n_head has no values"},
-		{"n_head = [2, 3, 8]", "n_head = 7", "empty: no d_model admits a layer"},
-		{"vocab_size = 1000", `vocab_size = "many"`, "vocab_size"},
-		{"vocab_size = 1000", "vocab_size = 1e99", "vocab_size"},
-		{"inner_ratio = 1.7", "inner_ratio = nan", "inner_ratio NaN; allowed are 0 (no bound) to"},
-		{"name =", "name = =", "line 2"},
+		{"n_layer = {min = 1, max = 2}", "n_layer = []", "space: line 7: n_layer has no values"},
+		{"n_head = [2, 3, 8]", "", "space: n_head has no values"},
+		{"n_head = [2, 3, 8]", "n_head = 7", "space: line 10: empty: no d_model admits a layer; with d_model 8: architecture: n_head[0] 7 must divide d_model 8"},
+		{"vocab_size = 1000", `vocab_size = "many"`, "space: line 4: vocab_size: incompatible types"},
+		{"vocab_size = 1000", "vocab_size = 1e99", "space: line 4: vocab_size: incompatible types"},
+		{"vocab_size = 1000", "vocab_size = -1", "space: line 4: empty: no d_model admits a layer; with d_model 8: architecture: vocab_size -1"},
+		{"inner_ratio = 1.7", "inner_ratio = nan", "space: line 12: inner_ratio NaN; allowed are 0 (no bound) to"},
+		{"max_decoder_params = 4_000", "max_decoder_params = 4", "min_decoder_params 800 exceeds max_decoder_params 4"},
+		{"name =", "name = =", "space: line 2: name: "},
 		{"[100, 500, 2000]", "[0b\n0]", `'0b\n'`},
 	} {
 		text := strings.Replace(tinyTOML, tt.old, tt.new, 1)

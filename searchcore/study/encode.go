@@ -119,6 +119,8 @@ func checkPayload(e trial.Event) error {
 		{trial.KindProgress, e.Progress != nil},
 		{trial.KindDone, e.Done != nil},
 		{trial.KindProfile, e.Profile != nil},
+		{trial.KindRounds, len(e.Rounds) > 0},
+		{trial.KindSustained, e.Sustained != nil},
 	}
 	known := false
 	for _, p := range payloads {

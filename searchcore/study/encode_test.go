@@ -35,7 +35,9 @@ func samples(t testing.TB) []trial.Event {
 		trial.Event{V: 1, Kind: trial.KindProgress, Progress: &trial.Progress{Asked: 2}},
 		trial.Event{V: 1, Kind: trial.KindDone, Done: &trial.Done{Reason: "budget"}},
 		trial.Event{V: 1, Kind: trial.KindProfile, Profile: &trial.Profile{MemoryBytes: 65536,
-			Memory: []trial.MemoryPart{{Name: "unused", Kind: "unused", Bytes: 65536}}}})
+			Memory: []trial.MemoryPart{{Name: "unused", Kind: "unused", Bytes: 65536}}}},
+		trial.Event{V: 1, Kind: trial.KindRounds, Rounds: []trial.Round{{AtMs: 7, PrefillMs: []float64{30}}}},
+		trial.Event{V: 1, Kind: trial.KindSustained, Sustained: &trial.Sustained{AskedMs: 60e3, Compute: &trial.Kept{Share: 0.9}}})
 }
 
 func TestEncodeFormat(t *testing.T) {

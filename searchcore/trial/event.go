@@ -28,6 +28,8 @@ const (
 	KindProgress  Kind = "progress"
 	KindDone      Kind = "done"
 	KindProfile   Kind = "profile"
+	KindRounds    Kind = "rounds"
+	KindSustained Kind = "sustained"
 )
 
 // Event is the one message of the program: the CLI prints it, workers and
@@ -49,6 +51,8 @@ type Event struct {
 	Progress  *Progress  `json:"progress,omitempty"`
 	Done      *Done      `json:"done,omitempty"`
 	Profile   *Profile   `json:"profile,omitempty"`
+	Rounds    []Round    `json:"rounds,omitempty"` // of a sustained run, since the event before
+	Sustained *Sustained `json:"sustained,omitempty"`
 }
 
 // Setup is everything that determines which candidates a study proposes.

@@ -1,5 +1,10 @@
 package trial
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Profile says where the time and the memory of one architecture go. Operations
 // are grouped by their role: an attn.q of every layer is one group.
 type Profile struct {
@@ -27,6 +32,13 @@ type PhaseProfile struct {
 	Ops   []OpProfile `json:"ops"` // in the order of the forward pass
 }
 
+// ByTime lists the groups, what takes most first.
+func (p PhaseProfile) ByTime() []OpProfile {
+	return slices.SortedStableFunc(slices.Values(p.Ops), func(a, b OpProfile) int {
+		return cmp.Compare(b.Time.MedianMs, a.Time.MedianMs)
+	})
+}
+
 // OpProfile is one group of operations.
 type OpProfile struct {
 	Name  string `json:"name"`
@@ -50,4 +62,24 @@ type MemoryPart struct {
 	Kind    string `json:"kind"` // "weights", "cache", ...; "unused" for what no tensor has
 	Tensors int    `json:"tensors"`
 	Bytes   int64  `json:"bytes"` // aligned
+}
+
+// LargestParts lists the parts that take at least a thousandth of all, and then the
+// others together as one without a kind.
+func LargestParts(parts []MemoryPart) []MemoryPart {
+	var total int64
+	for _, p := range parts {
+		total += p.Bytes
+	}
+	others := MemoryPart{Name: "others"}
+	var large []MemoryPart
+	for _, p := range parts {
+		if 1000*p.Bytes >= total {
+			large = append(large, p)
+			continue
+		}
+		others.Tensors += p.Tensors
+		others.Bytes += p.Bytes
+	}
+	return append(large, others)
 }

@@ -92,6 +92,12 @@ func (w Workload) DecodePos() int {
 	return min(w.PromptLen+(w.Context-w.PromptLen)/2, w.Context-1)
 }
 
+// ResponseMs is the time to read the prompt and decode until the context is full,
+// given those of a prefill and of a decoding step.
+func (w Workload) ResponseMs(prefillMs, decodeMs float64) float64 {
+	return prefillMs + float64(w.Context-w.PromptLen)*decodeMs
+}
+
 // Device says what executed a measurement.
 type Device struct {
 	Name        string   `json:"name"`

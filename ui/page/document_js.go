@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hack-pad/safejs"
 
@@ -26,6 +27,7 @@ func (p *page) rendered(before string) {
 	}
 	p.keepFocus(before)
 	p.showDetails()
+	p.surveySoon()
 	// Once the page can be used, lest keeping it make its first visit longer.
 	if phase := p.store.Phase(); !p.kept && phase != store.Loading && phase != store.Dead {
 		p.kept = true
@@ -33,6 +35,26 @@ func (p *page) rendered(before string) {
 			p.store.Fail("the page cannot be kept for use without its server: " + err.Error())
 			p.wake()
 		}
+	}
+}
+
+// typingPause is how long nothing is typed before what was typed is judged.
+const typingPause = 300 * time.Millisecond
+
+// surveySoon has the worker survey the space that is written once typing pauses. It is
+// called after each drawing, so also whenever something was typed.
+func (p *page) surveySoon() {
+	if p.surveys != nil {
+		p.surveys.Stop()
+	}
+	if p.store.SurveyDue() {
+		p.surveys = time.AfterFunc(typingPause, func() {
+			p.change(func() {
+				if command, ok := p.store.Survey(); ok {
+					p.Send(command)
+				}
+			})
+		})
 	}
 }
 
@@ -53,7 +75,7 @@ func (p *page) announce() error {
 	if n := len(p.store.Errors); n > 0 {
 		alert = p.store.Errors[n-1]
 	}
-	for id, text := range map[string]string{"alert": alert, "status": p.store.Status(), "point": p.store.Point(), "renewal": p.store.Renewal()} {
+	for id, text := range map[string]string{"alert": alert, "status": p.store.Status(), "point": p.store.Point(), "renewal": p.store.Renewal(), "space-status": p.store.SpaceStatus()} {
 		if err := setText(id, text); err != nil {
 			return err
 		}
@@ -103,10 +125,20 @@ var successors = map[string][]string{
 	"overlay":    {"overlay", "import", "start", "pause"},
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
+	"edit-space": {"space"},
 
+	"try-generate":    {"try-stop", "try-generate"},
+	"try-stop":        {"try-stop", "try-generate"},
+	"try-seeded":      {"weights"},
 	"clear-bounds":    {"bound-decoder_params", "axis-x"},
 	"table-more":      {"table-group"},
 	"drop-references": {"start", "pause"},
+
+	"profile":       {"profile-stop", "profile"},
+	"profile-stop":  {"profile"},
+	"sustain":       {"sustain-stop", "sustain"},
+	"sustain-stop":  {"sustain"},
+	"sustained-for": {"sustain-stop", "sustain"},
 }
 
 // successorsOf returns those of a control; nil if it needs none.
@@ -291,6 +323,14 @@ func textOf(v safejs.Value, name string) string {
 // Focus moves the keyboard's focus to an element, and shows it.
 func (p *page) Focus(id string) {
 	if e, err := element(id); err == nil {
+		_, _ = e.Call("focus")
+	}
+}
+
+// Mark selects a part of a text field and shows it.
+func (p *page) Mark(id string, start, end int) {
+	if e, err := element(id); err == nil {
+		_, _ = e.Call("setSelectionRange", start, end) // first: to focus a selection is to show it
 		_, _ = e.Call("focus")
 	}
 }

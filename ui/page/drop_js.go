@@ -1,6 +1,10 @@
 package page
 
-import "github.com/hack-pad/safejs"
+import (
+	"strings"
+
+	"github.com/hack-pad/safejs"
+)
 
 // watchDrops takes a file that is dropped anywhere on the page. What else is dragged,
 // such as a text into a field, is the browser's.
@@ -83,7 +87,11 @@ func (p *page) dropped(event safejs.Value) {
 		if !p.store.Drop(count, folder) {
 			return
 		}
-		if err := p.read(file, p.store.Import); err != nil {
+		take := func(file safejs.Value) error { return p.read(file, p.store.ImportFile) }
+		if strings.HasSuffix(textOf(file, "name"), ".safetensors") {
+			take = p.takeWeights
+		}
+		if err := take(file); err != nil {
 			p.store.Fail("the file cannot be read: " + err.Error())
 		}
 	})

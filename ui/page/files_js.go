@@ -123,22 +123,46 @@ func fileName(s *store.Store, extension string) string {
 }
 
 // ImportFile reads the file chosen to import and hands it to the store.
-func (p *page) ImportFile() { p.chosen("import", p.store.Import) }
+func (p *page) ImportFile() { p.readChosen("import", p.store.ImportFile) }
 
 // OverlayFile reads the file chosen to overlay and hands it to the store.
-func (p *page) OverlayFile() { p.chosen("overlay", p.store.Overlay) }
+func (p *page) OverlayFile() {
+	p.readChosen("overlay", func(_, text string) (search.Command, bool) { return p.store.Overlay(text) })
+}
 
-// action is what the store does with the text of a file, and what to send then.
-type action func(text string) (search.Command, bool)
+// ChooseWeights takes the chosen file as the weights to generate with. It is read when
+// it is needed, by the worker.
+func (p *page) ChooseWeights() {
+	if err := chosen("weights", p.takeWeights); err != nil {
+		p.store.Fail("the file cannot be taken: " + err.Error())
+	}
+}
 
-// chosen reads the file of an input and has the store act on it.
-func (p *page) chosen(id string, act action) {
-	if err := p.readChosen(id, act); err != nil {
+func (p *page) takeWeights(file safejs.Value) error {
+	size, err := file.Get("size")
+	if err != nil {
+		return err
+	}
+	n, err := size.Float()
+	if err == nil && p.store.SetWeights(textOf(file, "name"), int64(n)) {
+		p.weights = file
+	}
+	return err
+}
+
+// action is what the store does with the name and the text of a file, and what to send
+// then.
+type action func(name, text string) (search.Command, bool)
+
+// readChosen reads the file that was chosen in an element and has the store act on it.
+func (p *page) readChosen(id string, act action) {
+	if err := chosen(id, func(file safejs.Value) error { return p.read(file, act) }); err != nil {
 		p.store.Fail("the file cannot be read: " + err.Error())
 	}
 }
 
-func (p *page) readChosen(id string, act action) error {
+// chosen hands on the file that was chosen in an element, if one was.
+func chosen(id string, take func(file safejs.Value) error) error {
 	input, err := element(id)
 	if err != nil {
 		return err
@@ -154,7 +178,7 @@ func (p *page) readChosen(id string, act action) error {
 	if err != nil {
 		return err
 	}
-	if err := p.read(file, act); err != nil {
+	if err := take(file); err != nil {
 		return err
 	}
 	return input.Set("value", "") // so that the same file can be chosen again
@@ -173,9 +197,10 @@ func (p *page) read(file safejs.Value, act action) error {
 	if err != nil {
 		return err
 	}
+	name := textOf(file, "name")
 	took := func(text string) {
 		p.change(func() {
-			if command, ok := act(text); ok {
+			if command, ok := act(name, text); ok {
 				p.Send(command)
 			}
 		})

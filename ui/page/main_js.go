@@ -81,11 +81,12 @@ func run() (err error) {
 // page is what the components act on. The event environment's lock guards it and
 // the store; vugu holds it while it handles an event.
 type page struct {
-	store  *store.Store
-	env    vugu.EventEnv
-	worker *worker
-	chart  chart
-	told   time.Time // when the worker told its progress last
+	store   *store.Store
+	env     vugu.EventEnv
+	worker  *worker
+	chart   chart
+	weights safejs.Value // the File that the store knows by its name
+	told    time.Time    // when the worker told its progress last
 
 	changed  chan struct{} // holds one element while a drawing is due
 	selected int           // trial whose details were last in view
@@ -93,6 +94,7 @@ type page struct {
 	asked    bool          // the question to the user was shown
 	persists bool          // the browser was asked to keep what it stores
 	kept     bool          // the browser was asked to keep the page itself
+	surveys  *time.Timer   // has the space that is written surveyed
 }
 
 // change runs f, which changes the store, and has the page drawn.
@@ -174,7 +176,7 @@ func (p *page) Send(c search.Command) {
 		p.persists = true
 		persist()
 	}
-	if err := p.worker.send(c); err != nil {
+	if err := p.worker.send(c, p.weights); err != nil {
 		p.store.Die("the worker cannot be reached: " + err.Error())
 	}
 }

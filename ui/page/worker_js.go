@@ -52,8 +52,8 @@ func startWorker(p *page) (*worker, error) {
 	return w, nil
 }
 
-// send posts a command.
-func (w *worker) send(c search.Command) error {
+// send posts a command, and beside it the file that it names, if that is weights.
+func (w *worker) send(c search.Command, weights safejs.Value) error {
 	if w == nil {
 		return errors.New("there is none")
 	}
@@ -61,7 +61,11 @@ func (w *worker) send(c search.Command) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.value.Call("postMessage", string(text))
+	var message any = string(text)
+	if c.Do == search.DoGenerate && c.File != "" {
+		message = []any{message, weights} // a File goes by reference
+	}
+	_, err = w.value.Call("postMessage", message)
 	return err
 }
 

@@ -80,6 +80,11 @@ globalThis.litefrontEngine = (() => {
       return programOf(number).exports.memory.buffer.byteLength;
     },
 
+    // view returns bytes of a program's linear memory, which are not copied.
+    view(number, offset, length) {
+      return new Uint8Array(programOf(number).exports.memory.buffer, offset, length);
+    },
+
     // close ends a program's threads and drops it. Browsers take their time to
     // free its memory, and several large ones would pile up. As much again, which
     // is never touched and so takes none, makes them look.

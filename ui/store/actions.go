@@ -5,8 +5,9 @@ import "litefront/kernels/search"
 // Open says what to send to a worker that was just started. What an earlier
 // worker told stays until this one tells of a study.
 func (s *Store) Open() search.Command {
-	s.begun, s.answered, s.dead, s.searching, s.due, s.exporting, s.silence = false, false, false, false, "", false, 0
-	s.settled, s.reason = false, ""
+	s.begun, s.answered, s.dead, s.searching, s.generating, s.measuring, s.due, s.exporting, s.silence = false, false, false, false, false, false, "", false, 0
+	s.endLoad()
+	s.settled, s.reason, s.survey = false, "", surveying{}
 	return search.Command{Do: search.DoOpen}
 }
 
@@ -16,7 +17,8 @@ func (s *Store) Die(reason string) {
 	if s.dead {
 		return
 	}
-	s.dead, s.searching, s.due, s.exporting, s.Confirm = true, false, "", false, Confirm{}
+	s.dead, s.searching, s.generating, s.measuring, s.due, s.exporting, s.survey.waiting, s.Confirm = true, false, false, false, "", false, false, Confirm{}
+	s.endLoad()
 	s.Fail(reason)
 }
 
@@ -33,6 +35,9 @@ func (s *Store) Start() (search.Command, bool) {
 		return search.Command{}, false
 	}
 	s.settled, s.reason, s.background, s.Errors = false, "", false, nil
+	if s.tried != nil {
+		s.tried.heard = true
+	}
 	return s.sending(search.Command{Do: search.DoStart, Request: q}), true
 }
 
@@ -71,6 +76,7 @@ type Confirm struct {
 	Accept   string // label of the button that agrees
 	Instead  string // label of the button that does something else, and loses nothing; empty for none
 	command  search.Command
+	space    string // or this takes the place of what is written
 }
 
 // Asks reports whether there is a question.
@@ -136,6 +142,10 @@ func (s *Store) Accept() (search.Command, bool) {
 	c := s.Confirm
 	s.Confirm = Confirm{}
 	if !c.Asks() || s.Waiting() || s.searching || s.dead {
+		return search.Command{}, false
+	}
+	if c.space != "" {
+		s.takeSpace(c.space)
 		return search.Command{}, false
 	}
 	s.Errors = nil

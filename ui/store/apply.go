@@ -40,8 +40,14 @@ func (s *Store) Apply(m search.Message) {
 			s.Die(m.Error)
 			return
 		}
-		s.due, s.exporting = "", false
+		s.due, s.exporting, s.survey.waiting = "", false, false
+		if !s.measuring {
+			s.endLoad() // which was refused
+		}
 		s.Fail(m.Error)
+	}
+	if m.Surveyed != nil {
+		s.surveyed(*m.Surveyed)
 	}
 	if m.Journal != "" {
 		s.exporting = false
@@ -55,12 +61,20 @@ func (s *Store) Apply(m search.Message) {
 			s.Fail("the worker sent something wrong: " + err.Error())
 		}
 	}
+	if m.Generated != nil {
+		if err := s.generated(*m.Generated); err != nil {
+			s.Fail("the worker sent something wrong: " + err.Error())
+		}
+	}
 	s.kept = s.kept || m.Kept
 	switch m.State {
-	case "":
-	case search.StateIdle, search.StateSearching:
+	case "", search.StateGenerating: // which is due until the worker is idle
+	case search.StateIdle, search.StateSearching, search.StateMeasuring:
 		s.begun, s.answered, s.due = true, true, ""
-		s.searching = m.State == search.StateSearching
+		s.searching, s.measuring, s.generating = m.State == search.StateSearching, m.State == search.StateMeasuring, false
+		if !s.measuring {
+			s.endLoad()
+		}
 		s.background = s.background || s.searching && s.hidden
 		s.openLink()
 	default:
@@ -97,11 +111,20 @@ func (s *Store) event(e trial.Event, replayed bool) error {
 		return nil
 	case e.Kind == trial.KindPredicted && e.Predicted != nil:
 		return s.setPredicted(*e.Predicted)
+	case e.Kind == trial.KindProfile && e.Profile != nil:
+		return s.profiled(*e.Profile)
+	case e.Kind == trial.KindRounds && len(e.Rounds) > 0:
+		return s.sustainedRounds(e.Rounds)
+	case e.Kind == trial.KindSustained && e.Sustained != nil:
+		return s.sustainedEnded(*e.Sustained)
 	}
 	return fmt.Errorf("event %q without what it tells", e.Kind)
 }
 
 func (s *Store) started(e trial.Started) error {
+	if err := e.Space.Validate(); err != nil {
+		return err
+	}
 	objectives, err := objective.ParseSet(e.Objectives)
 	if err != nil {
 		return err

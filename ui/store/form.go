@@ -18,6 +18,7 @@ import (
 // The fields of the form.
 const (
 	FieldPreset      = "preset"
+	FieldSpace       = "space"
 	FieldPrompt      = "prompt"
 	FieldContext     = "context"
 	FieldPrecision   = "precision"
@@ -30,11 +31,12 @@ const (
 )
 
 // fieldNames are all of them.
-var fieldNames = []string{FieldPreset, FieldPrompt, FieldContext, FieldThreads, FieldPrecision, FieldObjectives, FieldConstraints, FieldBudget, FieldStrategy, FieldSeed}
+var fieldNames = []string{FieldPreset, FieldSpace, FieldPrompt, FieldContext, FieldThreads, FieldPrecision, FieldObjectives, FieldConstraints, FieldBudget, FieldStrategy, FieldSeed}
 
 // Form is the setup of a search as the user types it.
 type Form struct {
-	Preset      string
+	Preset      string // the name of one, or OwnSpace
+	Space       string // TOML of the own space, which counts if that is chosen
 	Prompt      string // tokens
 	Context     string // tokens, the prompt's included; empty for decodeTokens more than the prompt
 	Precision   string
@@ -63,6 +65,7 @@ var decodeTokens = trial.DefaultWorkload().Context - trial.DefaultWorkload().Pro
 func (s *Store) resetForm() {
 	s.Form = Form{
 		Preset:     "archai-gpt2",
+		Space:      s.Form.Space, // what somebody wrote is not lost
 		Prompt:     strconv.Itoa(trial.DefaultWorkload().PromptLen),
 		Objectives: objective.Defaults(),
 		Precision:  string(trial.DefaultWorkload().Precision),
@@ -76,16 +79,17 @@ func (s *Store) resetForm() {
 
 // fillForm shows the setup of a study that is kept.
 func (s *Store) fillForm(e trial.Started) {
-	budget := s.Form.Budget
+	s.showSpace(e.Space)
 	s.Form = Form{
-		Preset:      e.Space.Name,
+		Preset:      s.Form.Preset,
+		Space:       s.Form.Space,
 		Prompt:      strconv.Itoa(e.Workload.PromptLen),
 		Context:     contextField(e.Workload),
 		Precision:   string(e.Workload.Precision),
 		Threads:     strconv.Itoa(e.Workload.Threads),
 		Objectives:  slices.Clone(e.Objectives),
 		Constraints: strings.Join(e.Constraints, ", "),
-		Budget:      budget,
+		Budget:      s.Form.Budget,
 		Strategy:    e.Strategy,
 		Seed:        strconv.FormatUint(e.Seed, 10),
 	}
@@ -123,12 +127,20 @@ func summary(sp space.Space) string {
 	if sp.Shared {
 		layers = "all layers alike"
 	}
-	return fmt.Sprintf("%s layers, %s; d_model %s, d_inner %s, up to %s decoder parameters",
-		span(sp.NLayer), layers, span(sp.DModel), span(sp.DInner), decoderParams.Format(float64(sp.MaxDecoderParams)))
+	text := fmt.Sprintf("%s layers, %s; d_model %s, d_inner %s", span(sp.NLayer), layers, span(sp.DModel), span(sp.DInner))
+	if sp.MaxDecoderParams > 0 {
+		text += fmt.Sprintf(", up to %s decoder parameters", decoderParams.Format(float64(sp.MaxDecoderParams)))
+	}
+	return text
 }
 
-// SetField takes what the user typed or chose, and judges that field.
+// SetField takes what the user typed or chose, and judges that field; of a space the
+// worker does that, see [Store.Survey].
 func (s *Store) SetField(name, value string) {
+	if name == FieldSpace {
+		s.setSpace(value)
+		return
+	}
 	maxValue := 100
 	if name == FieldConstraints {
 		maxValue = 1000
@@ -139,7 +151,7 @@ func (s *Store) SetField(name, value string) {
 	}
 	switch name {
 	case FieldPreset:
-		s.Form.Preset = value
+		s.choosePreset(value)
 	case FieldPrompt:
 		s.Form.Prompt = value
 	case FieldContext:
@@ -184,7 +196,13 @@ func (s *Store) judge(name string) {
 	var err error
 	switch name {
 	case FieldPreset:
-		_, err = space.Preset(s.Form.Preset)
+		if s.Form.Preset != OwnSpace {
+			_, err = space.Preset(s.Form.Preset)
+		}
+	case FieldSpace:
+		if s.Form.Preset == OwnSpace {
+			err = s.checkSpace()
+		}
 	case FieldPrompt:
 		_, err = s.promptLen()
 	case FieldContext:
@@ -210,7 +228,7 @@ func (s *Store) judge(name string) {
 	}
 	delete(s.Invalid, name)
 	if err != nil {
-		s.Invalid[name] = line(err.Error(), maxText)
+		s.Invalid[name] = line(strings.TrimPrefix(err.Error(), "space: "), maxText)
 	}
 }
 
@@ -224,7 +242,7 @@ func (f Form) constraints() []string {
 
 // maxContext is the longest context that models of the space have positions for.
 func (s *Store) maxContext() int {
-	if sp, err := space.Preset(s.Form.Preset); err == nil && sp.MaxLen > 0 {
+	if sp, err := s.space(); err == nil && sp.MaxLen > 0 {
 		return sp.MaxLen
 	}
 	return trial.MaxContext
@@ -233,6 +251,10 @@ func (s *Store) maxContext() int {
 func (s *Store) promptLen() (int, error) {
 	most := s.maxContext()
 	if s.Form.Context == "" {
+		if most <= decodeTokens {
+			return 0, fmt.Errorf("prompt length %q: the space has %d positions, none of them beyond the %d after the prompt; fill in the context",
+				s.Form.Prompt, most, decodeTokens)
+		}
 		most -= decodeTokens
 	}
 	n, err := strconv.Atoi(s.Form.Prompt)
@@ -314,14 +336,14 @@ func (s *Store) request() (*search.Request, bool) {
 		q := &search.Request{Name: s.Study.Study, Code: s.code, Setup: setup, Budget: s.Form.Budget, Reconstrain: true}
 		return q, s.overlay(q)
 	}
-	sp, _ := space.Preset(s.Form.Preset) // judged above, as the others
+	sp, _ := s.space() // judged above, as the others
 	w := trial.Workload{Precision: trial.Precision(s.Form.Precision)}
 	w.PromptLen, _ = s.promptLen()
 	w.Context, _ = s.context()
 	w.Threads, _ = s.threads()
 	seed, _ := s.seed()
 	q := &search.Request{
-		Name: fmt.Sprintf("%s seed %d", sp.Name, seed),
+		Name: line(fmt.Sprintf("%s seed %d", sp.Name, seed), maxText),
 		Code: s.code,
 		Setup: trial.Setup{
 			Space:       sp,
@@ -336,7 +358,11 @@ func (s *Store) request() (*search.Request, bool) {
 		Budget: s.Form.Budget,
 	}
 	if err := study.Check(q.Setup); err != nil { // of the fields together, such as a prompt that the space has no room for
-		s.Invalid[FieldPreset] = line(err.Error(), maxText)
+		field := FieldPreset
+		if s.Form.Preset == OwnSpace {
+			field = FieldSpace
+		}
+		s.Invalid[field] = line(err.Error(), maxText)
 		return nil, false
 	}
 	return q, s.overlay(q)

@@ -8,13 +8,20 @@ import (
 )
 
 // Link returns the setup of the form as the fragment of an address, which [OpenLink]
-// takes: "#budget=60s&preset=lts-gpt2&...".
+// takes: "#budget=60s&preset=lts-gpt2&...". It is empty if an own space makes it too
+// long to be taken.
 func (s *Store) Link() string {
 	v := url.Values{}
 	for _, name := range fieldNames {
-		v.Set(name, s.Form.value(name))
+		if name != FieldSpace || s.Form.Preset == OwnSpace {
+			v.Set(name, s.Form.value(name))
+		}
 	}
-	return "#" + v.Encode()
+	link := v.Encode()
+	if len(link) > maxLink {
+		return ""
+	}
+	return "#" + link
 }
 
 // value returns a field as text.
@@ -22,6 +29,8 @@ func (f Form) value(name string) string {
 	switch name {
 	case FieldPreset:
 		return f.Preset
+	case FieldSpace:
+		return f.Space
 	case FieldPrompt:
 		return f.Prompt
 	case FieldContext:
@@ -45,7 +54,7 @@ func (f Form) value(name string) string {
 }
 
 // maxLink bounds a fragment, in bytes.
-const maxLink = 4 << 10
+const maxLink = 16 << 10
 
 // OpenLink takes the fragment of the page's address, "#" included: the fields that it
 // names are filled in, the others are as at first. What is wrong with it is shown, and
@@ -77,6 +86,13 @@ func (s *Store) openLink() {
 		return
 	}
 	s.resetForm()
+	if text, ok := fields[FieldSpace]; ok { // first: it bounds other fields
+		s.Form.Preset = OwnSpace
+		s.setSpace(text)
+		s.judge(FieldSpace)
+		delete(fields, FieldPreset)
+		delete(fields, FieldSpace)
+	}
 	for _, name := range fieldNames {
 		value, ok := fields[name]
 		switch {
@@ -114,6 +130,12 @@ func parseLink(link string) (map[string]string, error) {
 			return nil, fmt.Errorf("the link's setup has %s %d times", name, len(list))
 		}
 		fields[name] = list[0]
+	}
+	preset, ok := fields[FieldPreset]
+	if _, own := fields[FieldSpace]; own && ok && preset != OwnSpace {
+		return nil, fmt.Errorf("the link's setup has a space of its own beside the preset %.40q; with one, the preset must be %s", preset, OwnSpace)
+	} else if !own && preset == OwnSpace {
+		return nil, fmt.Errorf("the link's setup has the preset %s, but no space", OwnSpace)
 	}
 	return fields, nil
 }

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode"
 
 	"litefront/kernels/search"
+	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -52,14 +55,44 @@ func TestBadLinks(t *testing.T) {
 		{"#seed=1&seed=2", "has seed 2 times"},
 		{"#seed=%zz", "cannot be read"},
 		{"#seed=1;budget=2", "cannot be read"},
-		{"#budget=" + strings.Repeat("9", maxLink), "at most 4096"},
+		{"#budget=" + strings.Repeat("9", maxLink), "at most 16384"},
 		{"#<script>", "unknown field"},
+		{"#preset=own", "the preset own, but no space"},
+		{"#preset=lts-gpt2&space=" + url.QueryEscape(ownTOML), "a space of its own beside the preset \"lts-gpt2\""},
+		{"#preset=own&space=", "the link's space is wrong: name \"\""},
+		{"#space=" + url.QueryEscape(strings.Replace(ownTOML, "n_head", "heads", 1)), "the link's space is wrong: line 9: unknown key \"heads\""},
+		{"#space=" + url.QueryEscape(ownTOML)[:200], "the link's space is wrong: "},
+		{"#space=" + strings.Replace(url.QueryEscape(ownTOML), "%0A", "%0", 1), "cannot be read"},
+		{"#space=" + url.QueryEscape(ownTOML) + "&space=a", "has space 2 times"},
+		{"#space=%00%FF", "the link's space is wrong: "},
+		{"#space=" + strings.Repeat("a", maxLink), "at most 16384"},
+		{"#SPACE=" + url.QueryEscape(ownTOML), "unknown field \"SPACE\""},
 	} {
 		s := ready(t)
 		s.OpenLink(tt.link)
-		if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], tt.want) {
+		if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], tt.want) || strings.ContainsFunc(s.Errors[0], unicode.IsControl) {
 			t.Errorf("%.40s: %q, want %q", tt.link, s.Errors, tt.want)
 		}
+	}
+}
+
+// A link carries a space as it was written, and leaves what others wrote alone.
+func TestLinkOfAnOwnSpace(t *testing.T) {
+	s := writes(t, ownTOML)
+	s.SetField(FieldPrompt, "16")
+	s.SetField(FieldContext, "48")
+	other := ready(t)
+	other.OpenLink(s.Link())
+	if !reflect.DeepEqual(other.Form, s.Form) || len(other.Errors) > 0 {
+		t.Errorf("the link %s gives %+v, %q", s.Link(), other.Form, other.Errors)
+	}
+	do(t, other.Start, search.DoStart)
+	s.OpenLink("#seed=5&preset=archai-gpt2")
+	if s.Form.Preset != "archai-gpt2" || s.Form.Space != ownTOML {
+		t.Errorf("a link without a space: %s, %s", s.Form.Preset, s.Form.Space)
+	}
+	if strings.Contains(s.Link(), "mine") {
+		t.Errorf("the link of a preset is %s", s.Link())
 	}
 }
 
@@ -101,13 +134,24 @@ func FuzzLink(f *testing.F) {
 	f.Add("#objectives=")
 	f.Add("#prompt=1000&context=1024")
 	f.Add("#prompt=1&threads=99&precision=int8&budget=1h&strategy=lts")
+	f.Add("#prompt=16&context=48&space=" + url.QueryEscape(ownTOML))
+	f.Add("#preset=own&space=" + url.QueryEscape(presetTOML("lts-transformer-xl")))
 	f.Fuzz(func(t *testing.T, fragment string) {
 		s := ready(t)
 		s.OpenLink(fragment)
-		if command, ok := s.Start(); ok {
-			if err := command.Request.Check(); err != nil {
-				t.Errorf("%q starts a search that fails: %v", fragment, err)
-			}
+		if len(s.Errors) > 1 {
+			t.Errorf("%q: %q", fragment, s.Errors)
+		}
+		command, ok := s.Start()
+		if !ok {
+			return
+		}
+		check := command.Request.Check
+		if s.Form.Preset == OwnSpace { // whether it is too large for its strategy only the worker finds out
+			check = func() error { return study.Check(command.Request.Setup) }
+		}
+		if err := check(); err != nil {
+			t.Errorf("%q starts a search that fails: %v", fragment, err)
 		}
 	})
 }

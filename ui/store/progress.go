@@ -19,10 +19,14 @@ type Progress struct {
 	LeftKnown   bool
 }
 
+// maxSince is the longest while after which the worker tells more, or is dead. A page's
+// clock that says otherwise was set.
+const maxSince = 5 * time.Minute
+
 // Progress returns the progress, a while after the worker last told it; the
 // while counts only during a search.
 func (s *Store) Progress(since time.Duration) Progress {
-	if !s.searching {
+	if since = min(max(since, 0), maxSince); !s.searching {
 		since = 0
 	}
 	p := Progress{

@@ -15,6 +15,9 @@ import (
 // SetDragging says whether files are dragged over the page.
 func (s *Store) SetDragging(on bool) { s.Dragging = on }
 
+// droppable is what may be dropped on the page.
+const droppable = "a study's journal, a space's TOML, a model's config.json or its model.safetensors"
+
 // Drop judges what was dropped on the page, so many files, and reports whether the only
 // one is to be read and handed to Import.
 func (s *Store) Drop(files int, folder bool) (read bool) {
@@ -25,9 +28,9 @@ func (s *Store) Drop(files int, folder bool) (read bool) {
 	case !s.answered:
 		s.Fail("the page is not ready for a file; drop it again once it is")
 	case folder:
-		s.Fail("a folder was dropped; drop one file: a study's journal or a model's config.json")
+		s.Fail("a folder was dropped; drop one file: " + droppable)
 	case files != 1:
-		s.Fail(fmt.Sprintf("%d files were dropped; drop one: a study's journal or a model's config.json", files))
+		s.Fail(fmt.Sprintf("%d files were dropped; drop one: %s", files, droppable))
 	default:
 		return true
 	}

@@ -17,7 +17,7 @@ func TestDrop(t *testing.T) {
 	}{
 		{1, false, ""},
 		{0, false, "0 files were dropped; drop one"},
-		{3, false, "3 files were dropped; drop one: a study's journal or a model's config.json"},
+		{3, false, "3 files were dropped; drop one: a study's journal, a space's TOML, a model's config.json or its model.safetensors"},
 		{1, true, "a folder was dropped; drop one file"},
 		{2, true, "a folder was dropped"},
 	} {

@@ -20,17 +20,20 @@ func (s *Store) Tick() (died bool) {
 
 // patience is how long the worker may be silent now; 0 for ever, since it owes
 // nothing. During a search it is silent for a candidate's time, and between a
-// command and its answer for the time of a single run, of making a file, or of solving
-// for the frontier of a study that it has just opened. All are minutes where a slow phone
-// runs, or writes, the largest models that fit.
+// command and its answer for the time of a single run, of making or reading a file, or of
+// solving for the frontier of a study that it has just opened. All are minutes where a
+// slow phone runs, or writes, the largest models that fit. Of a profile it tells nothing
+// before all operations were timed.
 func (s *Store) patience() time.Duration {
 	switch {
 	case s.dead:
 		return 0
 	case !s.answered: // the search core is loaded and compiled first
 		return 2 * time.Minute
-	case s.due != "":
+	case s.due != "", s.survey.waiting:
 		return 2 * time.Minute
+	case s.measuring:
+		return 10 * time.Minute
 	case s.searching:
 		return 5 * time.Minute
 	case s.exporting:

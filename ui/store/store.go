@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
@@ -38,10 +39,15 @@ type Store struct {
 	Axes    Axes  // of the chart
 	Third   Third // what its marks show beside
 	Table   Table
+	Try     Try
 	Log     bool // whether the chart's axes are logarithmic
 	Dark    bool // the page's colours
 	// Dragging says that files are dragged over the page.
 	Dragging bool
+	// SustainedFor is how long a sustained run is to be, as the user types it, and
+	// SustainedInvalid what is wrong with it.
+	SustainedFor     string
+	SustainedInvalid string
 
 	Surroundings Surroundings // as the page found them
 	NewBuild     bool         // a newer build of this page is ready to be taken
@@ -57,13 +63,16 @@ type Store struct {
 	linkWaits bool   // and that was said
 
 	// What the worker is up to, since it was started.
-	begun     bool // it told its device: its program runs
-	answered  bool // it told what is kept
-	dead      bool
-	searching bool
-	due       string        // command that it has yet to carry out; empty for none
-	exporting bool          // it has yet to say the journal
-	silence   time.Duration // since it said something
+	begun      bool // it told its device: its program runs
+	answered   bool // it told what is kept
+	dead       bool
+	searching  bool
+	generating bool          // a candidate does, or is about to
+	measuring  bool          // it runs the load
+	load       *load         // what it was told to measure; nil for nothing
+	due        string        // command that it has yet to carry out; empty for none
+	exporting  bool          // it has yet to say the journal
+	silence    time.Duration // since it said something
 
 	kept       bool   // a study is, perhaps one that cannot be read
 	settled    bool   // the user ended the search, or it ended by itself
@@ -100,6 +109,12 @@ type Store struct {
 	budget         search.Budget
 	references     []arch.Architecture // that the next search measures first
 	offer          *offer              // of the model whose files were last looked at
+	tried          *tried              // nil for nothing
+	own            *parsed             // the space of the form that was read last
+	survey         surveying
+	parts          *parts           // of the memory that was last looked at
+	profiles       []*trial.Profile // the latest at the end
+	sustained      *Sustained
 
 	others        []*Other // laid over the study, by their slots
 	othersVersion int      // counts their changes
@@ -110,7 +125,10 @@ type Store struct {
 // New returns the state of a page that has not heard from its worker. The code
 // is the version of the program, for the studies that it starts.
 func New(code string) *Store {
-	s := &Store{code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Third: Third{By: ThirdNone, Objective: peakMemory}, Table: firstTable(), Presets: presets()}
+	s := &Store{
+		code: code, Axes: Axes{mustObjective("response_ms"), decoderParams}, Third: Third{By: ThirdNone, Objective: peakMemory},
+		Table: firstTable(), Try: firstTry(), Presets: presets(), SustainedFor: measure.DefaultSustained,
+	}
 	s.resetForm()
 	s.clear()
 	return s
@@ -154,6 +172,10 @@ func (s *Store) Status() string {
 		return "Loading the search core."
 	case s.Waiting() && p == Searching:
 		return "Ending the search."
+	case s.due == search.DoGenerate:
+		return "Generating."
+	case s.measuring && s.due == "":
+		return "Measuring."
 	case s.Waiting():
 		return "Waiting for the worker."
 	case p == Searching && s.measured < announceEvery:
@@ -161,17 +183,17 @@ func (s *Store) Status() string {
 	case p == Searching:
 		return fmt.Sprintf("Searching: %d measured.", s.measured/announceEvery*announceEvery) + s.disturbance()
 	case p == Paused:
-		return "Paused: " + counts + "." + s.disturbance()
+		return s.outcome() + "Paused: " + counts + "." + s.disturbance()
 	case s.Study == nil:
 		return "Ready."
 	case s.finished():
-		return "Budget spent: " + counts + "." + s.disturbance()
+		return s.outcome() + "Budget spent: " + counts + "." + s.disturbance()
 	case s.reason == search.DoneConverged:
-		return "The model agrees with what was measured: " + counts + "." + s.disturbance()
+		return s.outcome() + "The model agrees with what was measured: " + counts + "." + s.disturbance()
 	case s.reason == search.DoneExhausted:
-		return "Nothing left to propose: " + counts + "." + s.disturbance()
+		return s.outcome() + "Nothing left to propose: " + counts + "." + s.disturbance()
 	}
-	return "Stopped: " + counts + "." + s.disturbance()
+	return s.outcome() + "Stopped: " + counts + "." + s.disturbance()
 }
 
 // disturbance says what makes the last search's measurements doubtful: browsers
@@ -190,6 +212,9 @@ func (s *Store) disturbance() string {
 func (s *Store) SetHidden(hidden bool) {
 	s.hidden = hidden
 	s.background = s.background || hidden && s.searching
+	if hidden && s.Measuring() == search.DoSustain {
+		s.sustained.Hidden = true
+	}
 }
 
 // announceEvery is how many candidates pass between two announcements.
@@ -197,7 +222,7 @@ const announceEvery = 10
 
 // Waiting reports whether the worker has yet to do what it was told; until then
 // it is told nothing else. It is told nothing either once the page is about to reload.
-func (s *Store) Waiting() bool { return s.due != "" || s.taking }
+func (s *Store) Waiting() bool { return s.due != "" || s.load != nil || s.taking }
 
 // Kept reports whether the worker keeps a study, which may be one that cannot be
 // read, and so is not shown.
@@ -209,13 +234,11 @@ func (s *Store) clear() {
 	s.results, s.trials, s.order, s.reported, s.frontier, s.ties, s.selected = nil, make(map[int]*Trial), nil, nil, nil, "", 0
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
-	s.predicted, s.predictedTotal, s.paces = nil, 0, nil
+	s.predicted, s.predictedTotal, s.tried, s.paces = nil, 0, nil, nil
+	s.profiles, s.sustained, s.load = nil, nil, nil
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""
-	if !slices.ContainsFunc(s.Presets, func(p Preset) bool { return p.Name == s.Form.Preset }) {
-		s.resetForm() // the study's space was its own, and went with it
-	}
 	s.Version++
 }
 

@@ -97,24 +97,6 @@ func TestLifeOfASearch(t *testing.T) {
 	phase(t, s, Idle)
 }
 
-// The space of an imported study may be no preset. It goes with the study, and
-// what remains can be started.
-func TestNewSearchAfterAForeignSpace(t *testing.T) {
-	s := ready(t)
-	w := start(t, s, 1)
-	started := w.study.Started()
-	started.Space.Name = "mine"
-	tell(t, s, event(trial.KindStarted, func(e *trial.Event) { e.Started = &started }))
-	w.end(search.DoneInterrupted)
-	if s.Form.Preset != "mine" {
-		t.Fatalf("the form shows the space %q", s.Form.Preset)
-	}
-	s.NewSearch()
-	do(t, s.Accept, search.DoForget)
-	tell(t, s, search.Message{Device: s.Device, State: search.StateIdle})
-	do(t, s.Start, search.DoStart)
-}
-
 func TestStopWhilePausedNeedsNoWorker(t *testing.T) {
 	s := ready(t)
 	w := start(t, s, 1)
@@ -707,7 +689,7 @@ func FuzzApply(f *testing.F) {
 	for _, text := range []string{
 		`{"state":"idle","device":{"name":"a","features":["simd128"]}}`,
 		`{"event":{"v":1,"kind":"progress","progress":{"elapsed_ms":1e308,"left_ms":1e308}}}`,
-		`{"event":{"v":1,"kind":"started","started":{"objectives":["decode_ms","peak_mb"],"constraints":["decode_ms<=1"]}}}`,
+		`{"event":{"v":1,"kind":"started","started":{"space":{"name":"a","arch_type":"gpt2","vocab_size":9,"max_sequence_length":9,"n_layer":[1],"d_model":[8],"d_inner":[8],"n_head":[1]},"objectives":["decode_ms","peak_mb"],"constraints":["decode_ms<=1"]}}}`,
 		`{"event":{"v":1,"kind":"asked","asked":{"trial":1,"arch":{"arch_type":"gpt2","n_layer":1,"d_model":8,"d_inner":8,"n_head":1,"vocab_size":9,"max_sequence_length":9}}}}`,
 		`{"event":{"v":1,"kind":"measured","measured":{"trial":1,"values":[1,1e300],"measurement":{"prefill":{"median_ms":1}}}}}`,
 		`{"event":{"v":1,"kind":"frontier","frontier":{"points":[{"trial":1},{"trial":1},{"trial":-5}]}}}`,

@@ -27,7 +27,7 @@ func (c *Controls) startLabel() string {
 
 func (c *Controls) pauseLabel() string {
 	switch {
-	case c.Store.Waiting():
+	case c.Store.Waiting() && c.Store.Measuring() == "":
 		return "One moment…"
 	case c.phase() == store.Paused:
 		return "Continue"
@@ -41,14 +41,7 @@ func (c *Controls) resting() bool {
 	return (p == store.Idle || p == store.Paused) && !c.Store.Waiting()
 }
 
-// act runs an action of the store and sends what it asks to send.
-func (c *Controls) act(action func() (search.Command, bool)) {
-	guard(c.Store, func() {
-		if command, ok := action(); ok {
-			c.Page.Send(command)
-		}
-	})
-}
+func (c *Controls) act(action func() (search.Command, bool)) { act(c.Store, c.Page, action) }
 
 // report saves a file that reports on the study.
 func (c *Controls) report(file string) {

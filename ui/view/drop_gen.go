@@ -30,7 +30,7 @@ func (c *Drop) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 		{
 			vgparent := vgn
 			_ = vgparent
-			vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "Drop a study's journal, or the config.json of a model to compare with"}
+			vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "Drop a study's journal, a search space, the config.json of a model to compare with, or weights to try the selected candidate with"}
 			vgparent.AppendChild(vgn)
 		}
 		vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "\n"}

@@ -1,6 +1,9 @@
 package view
 
-import "litefront/ui/store"
+import (
+	"litefront/kernels/search"
+	"litefront/ui/store"
+)
 
 // Files offers the files of the selected candidate as a model.
 type Files struct {
@@ -25,9 +28,5 @@ func (c *Files) about(f store.ModelFile) string {
 }
 
 func (c *Files) take(file string) {
-	guard(c.Store, func() {
-		if command, ok := c.Store.TakeModel(file); ok {
-			c.Page.Send(command)
-		}
-	})
+	act(c.Store, c.Page, func() (search.Command, bool) { return c.Store.TakeModel(file) })
 }

@@ -2,12 +2,14 @@ package view
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/vugu/vugu"
 
 	"litefront/searchcore/objective"
+	"litefront/searchcore/space/survey"
 	"litefront/searchcore/trial"
 	"litefront/ui/store"
 )
@@ -63,19 +65,27 @@ func (c *Setup) invalid(field string) any {
 	return "true"
 }
 
-// preset describes the chosen search space.
-func (c *Setup) preset() string {
-	for _, p := range c.Store.Presets {
-		if p.Name == c.Store.Form.Preset {
-			return p.Summary
-		}
-	}
-	return "A space that was defined elsewhere."
+// own reports whether the space is one that is written, not a preset.
+func (c *Setup) own() bool { return c.Store.Form.Preset == store.OwnSpace }
+
+// showMistake leads to the line that is wrong.
+func (c *Setup) showMistake() {
+	guard(c.Store, func() {
+		start, end := store.LineSpan(c.Store.Form.Space, c.Store.MistakeLine())
+		c.Page.Mark("space", start, end)
+	})
 }
 
-// foreign reports whether the kept study searches a space that is no preset.
-func (c *Setup) foreign() bool {
-	return !slices.ContainsFunc(c.Store.Presets, func(p store.Preset) bool { return p.Name == c.Store.Form.Preset })
+func (c *Setup) mistakeLabel() string { return fmt.Sprintf("Show line %d", c.Store.MistakeLine()) }
+
+func (c *Setup) surveyLines() []survey.Line {
+	lines, _ := c.Store.SpaceSurvey()
+	return lines
+}
+
+func (c *Setup) surveyNotes() []string {
+	_, notes := c.Store.SpaceSurvey()
+	return notes
 }
 
 var strategyHelp = map[string]string{
@@ -107,7 +117,7 @@ func (c *Setup) summary() []row {
 		context = f.Context + " tokens"
 	}
 	return []row{
-		{"search space", f.Preset},
+		{"search space", c.Store.SpaceName()},
 		{"prompt", f.Prompt + " tokens"},
 		{"context", context},
 		{"precision", f.Precision},

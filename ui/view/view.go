@@ -27,10 +27,13 @@ type Page interface {
 	Send(search.Command)       // to the worker
 	Restart()                  // replaces a worker that is gone
 	ImportFile()               // reads the file chosen in the element "import"
+	ChooseWeights()            // takes the file chosen in the element "weights"
 	OverlayFile()              // reads the file chosen in the element "overlay"
 	SavePlot(extension string) // saves the chart as a file, "png" or "svg"
 	TakeBuild()                // reloads the page with the newer build
 	Focus(id string)           // moves the keyboard's focus to an element
+	// Mark selects a part of a text field, in UTF-16 units, and focuses it.
+	Mark(id string, start, end int)
 }
 
 // Root is the whole page.
@@ -58,6 +61,15 @@ func guard(s *store.Store, handler func()) {
 		}
 	}()
 	handler()
+}
+
+// act runs an action of the store and sends what it asks to send.
+func act(s *store.Store, p Page, action func() (search.Command, bool)) {
+	guard(s, func() {
+		if command, ok := action(); ok {
+			p.Send(command)
+		}
+	})
 }
 
 // label names an objective for people.

@@ -25,18 +25,23 @@ type recorder struct {
 	sent      []search.Command
 	restarted int
 	imported  int
+	weights   int
 	overlaid  int
 	taken     int
 	focused   string
+	marked    string
 }
 
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
 func (r *recorder) Restart()              { r.restarted++ }
 func (r *recorder) ImportFile()           { r.imported++ }
+func (r *recorder) ChooseWeights()        { r.weights++ }
 func (r *recorder) OverlayFile()          { r.overlaid++ }
 func (r *recorder) SavePlot(string)       {}
 func (r *recorder) TakeBuild()            { r.taken++ }
 func (r *recorder) Focus(id string)       { r.focused = id }
+
+func (r *recorder) Mark(id string, start, end int) { r.marked = fmt.Sprint(id, " ", start, " ", end) }
 
 // screen is a page as a browser would show it.
 type screen struct {
@@ -365,8 +370,8 @@ func TestForm(t *testing.T) {
 		t.Errorf("request %+v with budget %s", s, q.Budget)
 	}
 	options := all(v.element("preset"), func(n *html.Node) bool { return attribute(n, "value") != "" })
-	if len(options) != len(space.Presets()) {
-		t.Errorf("%d search spaces are on offer, want %d", len(options), len(space.Presets()))
+	if want := len(space.Presets()) + 1; len(options) != want { // and one's own
+		t.Errorf("%d search spaces are on offer, want %d", len(options), want)
 	}
 }
 
@@ -490,7 +495,7 @@ func TestForeignElementsStayInPlace(t *testing.T) {
 	}
 	v := show(t)
 	places := map[string][]int{}
-	for _, id := range []string{"chart", "point", "status", "alert", "renewal"} {
+	for _, id := range []string{"chart", "point", "status", "alert", "renewal", "space-status"} {
 		places[id] = place(v, id)
 	}
 	check := func(when string) {

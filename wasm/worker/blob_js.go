@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/hack-pad/safejs"
@@ -64,6 +65,65 @@ func (b *blob) flush() error {
 	}
 	b.parts, b.buffer = append(b.parts, part), b.buffer[:0]
 	return nil
+}
+
+// blobFile is a Blob that is read a slice at a time, which is all of it that is in
+// memory.
+type blobFile struct {
+	value safejs.Value
+	size  int64
+}
+
+func openBlob(value safejs.Value) (*blobFile, error) {
+	blobType, err := safejs.Global().Get("Blob")
+	if err != nil {
+		return nil, err
+	}
+	if is, err := value.InstanceOf(blobType); err != nil || !is {
+		return nil, fmt.Errorf("beside a command may be a file, not a value of type %v", value.Type())
+	}
+	size, err := value.Get("size")
+	if err != nil {
+		return nil, err
+	}
+	n, err := size.Float()
+	return &blobFile{value, int64(n)}, err
+}
+
+// Size implements export.File.
+func (b *blobFile) Size() int64 { return b.size }
+
+// ReadAt implements io.ReaderAt.
+func (b *blobFile) ReadAt(p []byte, at int64) (int, error) {
+	if at < 0 || at >= b.size {
+		return 0, io.EOF
+	}
+	n := min(int64(len(p)), b.size-at)
+	slice, err := b.value.Call("slice", at, at+n)
+	if err != nil {
+		return 0, thrown(err)
+	}
+	promise, err := slice.Call("arrayBuffer")
+	if err != nil {
+		return 0, thrown(err)
+	}
+	buffer, err := await(promise)
+	if err != nil {
+		return 0, thrown(err)
+	}
+	arrayType, err := safejs.Global().Get("Uint8Array")
+	if err != nil {
+		return 0, err
+	}
+	array, err := arrayType.New(buffer)
+	if err != nil {
+		return 0, thrown(err)
+	}
+	read, err := safejs.CopyBytesToGo(p[:n], array)
+	if err == nil && read < len(p) {
+		err = io.EOF
+	}
+	return read, thrown(err)
 }
 
 func newBlob(parts []any) (safejs.Value, error) {

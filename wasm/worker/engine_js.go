@@ -7,6 +7,7 @@ import (
 	"github.com/hack-pad/safejs"
 
 	"litefront/kernels"
+	"litefront/kernels/generate"
 	"litefront/kernels/measure"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
@@ -19,6 +20,7 @@ type engine struct {
 	performance safejs.Value
 	programs    safejs.Value // what engine.js defines
 	loop        *eventLoop
+	clock       *browser.Clock
 	features    kernels.Features
 	device      trial.Device
 }
@@ -27,6 +29,7 @@ type engine struct {
 // no candidate, if that is so.
 func newEngine() (_ *engine, unfit, err error) {
 	e := new(engine)
+	e.clock = browser.NewClock(e.performanceNow)
 	if e.webAssembly, err = safejs.Global().Get("WebAssembly"); err != nil {
 		return nil, nil, err
 	}
@@ -69,8 +72,11 @@ func (e *engine) Device() trial.Device { return e.device }
 // Features implements measure.Target.
 func (e *engine) Features() kernels.Features { return e.features }
 
-// Now implements measure.Target: performance.now, 0 should that ever fail.
-func (e *engine) Now() int64 {
+// Now implements measure.Target.
+func (e *engine) Now() int64 { return e.clock.Now() }
+
+// performanceNow is the browser's clock, 0 should that ever fail.
+func (e *engine) performanceNow() int64 {
 	ms, err := callFloat(e.performance, "now")
 	if err != nil {
 		return 0
@@ -122,6 +128,8 @@ type program struct {
 	number safejs.Value
 }
 
+var _ generate.Program = (*program)(nil)
+
 func (p *program) Run(c measure.Call) (int64, error) {
 	args := []any{p.number, c.Export, c.Arg}
 	if c.Reps > 0 {
@@ -130,7 +138,12 @@ func (p *program) Run(c measure.Call) (int64, error) {
 	if err := p.engine.loop.turn(); err != nil { // a command to stop may be waiting
 		return 0, err
 	}
+	p.engine.Now()
+	set := p.engine.clock.Times()
 	ms, err := callFloat(p.engine.programs, "run", args...)
+	if p.engine.Now(); err == nil && p.engine.clock.Times() != set {
+		err = measure.ErrClock
+	}
 	return nanoseconds(ms), err
 }
 
@@ -139,6 +152,38 @@ func (p *program) Run(c measure.Call) (int64, error) {
 func (p *program) Footprint() (measure.Footprint, error) {
 	bytes, err := callFloat(p.engine.programs, "memory", p.number)
 	return measure.Footprint{LinearBytes: int64(bytes)}, err
+}
+
+// ReadAt implements io.ReaderAt for the linear memory.
+func (p *program) ReadAt(b []byte, at int64) (int, error) {
+	view, err := p.view(at, len(b))
+	if err != nil {
+		return 0, err
+	}
+	n, err := safejs.CopyBytesToGo(b, view)
+	return n, thrown(err)
+}
+
+// WriteAt implements io.WriterAt for the linear memory.
+func (p *program) WriteAt(b []byte, at int64) (int, error) {
+	view, err := p.view(at, len(b))
+	if err != nil {
+		return 0, err
+	}
+	n, err := safejs.CopyBytesToJS(view, b)
+	return n, thrown(err)
+}
+
+// view is n bytes of the linear memory as an array.
+func (p *program) view(at int64, n int) (safejs.Value, error) {
+	view, err := p.engine.programs.Call("view", p.number, at, n)
+	return view, thrown(err)
+}
+
+// Ready implements generate.Program.
+func (p *program) Ready() error {
+	_, err := callFloat(p.engine.programs, "run", p.number, "ready")
+	return err
 }
 
 func (p *program) Close() error {

@@ -155,12 +155,22 @@ func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, idb.NewDOMException("QuotaExceededError")):
+	case named(err, "QuotaExceededError"):
 		return errors.New("the browser's storage is full")
-	case errors.Is(err, idb.NewDOMException("VersionError")):
+	case named(err, "VersionError"):
 		return errors.New("it was written by a newer version of this program")
-	case errors.Is(err, idb.NewDOMException("ConstraintError")):
+	case named(err, "ConstraintError"):
 		return errElsewhere
 	}
 	return thrown(err)
+}
+
+// named reports whether the storage reports a DOMException of that name, be it by an
+// event or by throwing it.
+func named(err error, name string) bool {
+	if e := (js.Error{}); errors.As(err, &e) {
+		got, textErr := getString(safejs.Safe(e.Value), "name")
+		return got == name && textErr == nil
+	}
+	return errors.Is(err, idb.NewDOMException(name))
 }

@@ -9,7 +9,7 @@ import (
 // searchLock is held by the one page of this origin that has the device for itself.
 const searchLock = "litefront-search"
 
-var errSearchedElsewhere = errors.New("another tab is searching or making a file, and two at once would slow each other; end that first")
+var errSearchedElsewhere = errors.New("another tab is searching, measuring, generating or making a file, and two at once would slow each other; end that first")
 
 // lock is a session.Session's Lock: a Web Lock, which the browser releases also
 // when the worker dies. Browsers without them, and pages that are not secure,

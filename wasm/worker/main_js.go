@@ -1,7 +1,7 @@
 // Package worker is what a page's Web Worker runs: the search core, and the
 // browser's own WebAssembly as the engine that candidates are measured on. The
 // page and the worker exchange JSON texts of search.Command and search.Message; a file
-// comes beside its text.
+// goes beside its text.
 //
 // What needs no JavaScript is in the packages below internal; every touch of
 // JavaScript is here and goes through safejs.
@@ -13,6 +13,7 @@ import (
 
 	"github.com/hack-pad/safejs"
 
+	"litefront/kernels/export"
 	"litefront/wasm/worker/internal/session"
 )
 
@@ -27,7 +28,7 @@ const (
 // Run carries out commands until the browser goes away, in the global scope of a
 // worker that has loaded engine.js.
 func Run() {
-	commands := make(chan string, maxWaiting)
+	commands := make(chan command, maxWaiting)
 	// The commands that came before this program was there are delivered as soon
 	// as it first waits, so listening comes first.
 	if err := listen(commands); err != nil {
@@ -39,20 +40,27 @@ func Run() {
 		post(session.ErrorText(fmt.Errorf("the browser cannot measure: %w", thrown(err))))
 		return
 	}
-	s := session.Session{Target: engine, Unfit: unfit, Store: &store{}, Lock: lock, Post: post, PostFile: postFile}
-	for text := range commands {
-		s.Do(text)
+	s := session.Session{Target: engine, Unfit: unfit, Rested: engine.clock.Rest, Store: &store{}, Lock: lock, Post: post, PostFile: postFile}
+	engine.clock.Set = s.ClockSet
+	for c := range commands {
+		s.Do(c.text, c.file)
 	}
+}
+
+// command is what the page posts: a text, or an array of a text and a file.
+type command struct {
+	text string
+	file export.File // nil for none
 }
 
 // listen queues what the page posts. The handler must not wait: nothing else
 // happens in the worker before it returns.
-func listen(commands chan<- string) error {
+func listen(commands chan<- command) error {
 	handler, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
-		text, err := commandOf(args)
+		c, err := commandOf(args)
 		if err == nil {
 			select {
-			case commands <- text:
+			case commands <- c:
 			default:
 				err = fmt.Errorf("%d commands are waiting already; this one is dropped", maxWaiting)
 			}
@@ -68,26 +76,37 @@ func listen(commands chan<- string) error {
 	return safejs.Global().Set("onmessage", handler)
 }
 
-// commandOf is the text in a message event.
-func commandOf(args []safejs.Value) (string, error) {
+// commandOf is what a message event brings.
+func commandOf(args []safejs.Value) (c command, err error) {
 	if len(args) == 0 {
-		return "", errors.New("a message came without an event")
+		return c, errors.New("a message came without an event")
 	}
 	data, err := args[0].Get("data")
 	if err != nil {
-		return "", err
+		return c, err
+	}
+	if pair, err := data.Index(0); err == nil && pair.Type() == safejs.TypeString {
+		beside, err := data.Index(1)
+		if err != nil {
+			return c, err
+		}
+		if c.file, err = openBlob(beside); err != nil {
+			return c, err
+		}
+		data = pair
 	}
 	if t := data.Type(); t != safejs.TypeString {
-		return "", fmt.Errorf("a command must be a string of JSON, not of type %v", t)
+		return c, fmt.Errorf("a command must be a string of JSON, not of type %v", t)
 	}
 	size, err := length(data)
 	if err != nil {
-		return "", err
+		return c, err
 	}
 	if size > maxCommand {
-		return "", fmt.Errorf("a command of %d characters exceeds the limit of %d", size, maxCommand)
+		return c, fmt.Errorf("a command of %d characters exceeds the limit of %d", size, maxCommand)
 	}
-	return data.String()
+	c.text, err = data.String()
+	return c, err
 }
 
 // length is the length of a JavaScript string, in UTF-16 units. To Go only

@@ -233,6 +233,8 @@ func notACommand(t *testing.T, p *page) {
 	wantError(t, p.answer(), "command is not understood")
 	browsertest.Eval[bool](t, p.ctx, "worker.postMessage({do: 'open'}), true")
 	wantError(t, p.answer(), "must be a string of JSON, not of type object")
+	browsertest.Eval[bool](t, p.ctx, `worker.postMessage(['{"do":"open"}', "text"]), true`)
+	wantError(t, p.answer(), "beside a command may be a file, not a value of type string")
 }
 
 // The page hears in onerror, and only there, that there is no worker.

@@ -164,7 +164,7 @@ func FuzzCommand(f *testing.F) {
 			w.send(search.Command{Do: search.DoStop})
 			return nil
 		}
-		w.Do(text)
+		w.Do(text, nil)
 		if len(w.take()) == 0 {
 			t.Errorf("%q is not answered", text)
 		}

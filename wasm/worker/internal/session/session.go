@@ -10,41 +10,51 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"litefront/kernels/export"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
-// Session is one page's worker.
+// Session is one page's worker. One thing runs on the target at a time.
 type Session struct {
 	Target measure.Target
 	// Unfit is why no candidate can run on Target; nil if they can. The kept study
 	// can be looked at all the same.
 	Unfit error
-	Store Store
-	// Lock reserves the device for a search, which unlock ends, or says in an error
-	// who else searches on it. It is nil where nothing can be reserved.
+	// Rested, if not nil, is called before a search or a load begins: what Target's clock
+	// did until then does not matter.
+	Rested func()
+	Store  Store
+	// Lock reserves the device until unlock, or says in an error who else searches or
+	// measures on it. It is nil where nothing can be reserved.
 	Lock func() (unlock func(), err error)
-	// Post sends the JSON text of a search.Message to the page. A search posts
+	// Post sends the JSON text of a search.Message to the page. What runs posts
 	// from a goroutine of its own.
 	Post func(text string)
 	// PostFile is Post with what write writes beside the text, as a file. If write
 	// fails it sends nothing and returns that error.
 	PostFile func(text string, write func(io.Writer) error) error
 
-	mu   sync.Mutex
-	stop context.CancelFunc // ends the search under way; nil while idle
+	file export.File // that came beside the command which is carried out; nil for none
+
+	mu    sync.Mutex
+	state string             // while something runs
+	stop  context.CancelFunc // ends what runs; nil while idle
 }
 
 // command is what one of the Do constants stands for.
 type command struct {
 	run func(*Session, search.Command) error
 	// idle says that it needs the kept study for itself, or would disturb what is
-	// measured, so not while searching.
+	// measured, so not while something runs.
 	idle bool
 }
 
@@ -58,15 +68,21 @@ var commands = map[string]command{
 	search.DoModel:  {(*Session).takeModel, true},
 	search.DoReport: {(*Session).takeReport, true},
 	search.DoRead:   {(*Session).readOther, true},
+	search.DoSurvey: {(*Session).survey, true},
+
+	search.DoGenerate: {(*Session).generate, true},
+	search.DoProfile:  {(*Session).profile, true},
+	search.DoSustain:  {(*Session).sustain, true},
 }
 
-// Do carries out the JSON text of a search.Command. It is called by one
-// goroutine. A search goes on after it returns; DoStop ends it. Whatever goes
-// wrong, a panic included, the page is told in one line.
-func (s *Session) Do(text string) {
+// Do carries out the JSON text of a search.Command, with the file that came beside it
+// or nil. It is called by one goroutine. What runs goes on after it returns; DoStop ends
+// it. Whatever goes wrong, a panic included, the page is told in one line.
+func (s *Session) Do(text string, file export.File) {
 	defer s.recoverPanic()
 	c, err := parseCommand(text)
 	if err == nil {
+		s.file = file
 		err = s.do(c)
 	}
 	s.report(err)
@@ -74,8 +90,8 @@ func (s *Session) Do(text string) {
 
 func (s *Session) do(c search.Command) error {
 	known := commands[c.Do]
-	if known.idle && s.searching() {
-		return fmt.Errorf("%s: a search is under way; stop it first", c.Do)
+	if running := s.running(); known.idle && running != "" {
+		return fmt.Errorf("%s: a %s is under way; stop it first", c.Do, running)
 	}
 	return known.run(s, c)
 }
@@ -92,8 +108,9 @@ func parseCommand(text string) (search.Command, error) {
 		return search.Command{}, errors.New("command is not understood: something follows the JSON object")
 	}
 	if _, known := commands[c.Do]; !known {
-		return search.Command{}, fmt.Errorf("command %q is unknown; use %s, %s, %s, %s, %s, %s, %s, %s or %s", c.Do,
-			search.DoOpen, search.DoStart, search.DoStop, search.DoForget, search.DoImport, search.DoExport, search.DoModel, search.DoReport, search.DoRead)
+		names := slices.Sorted(maps.Keys(commands))
+		last := len(names) - 1
+		return search.Command{}, fmt.Errorf("command %q is unknown; use %s or %s", c.Do, strings.Join(names[:last], ", "), names[last])
 	}
 	return c, nil
 }
@@ -161,24 +178,40 @@ func (s *Session) start(c search.Command) error {
 	if c.Request == nil {
 		return errors.New("start: the request is missing")
 	}
+	return s.begin(search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request) })
+}
+
+// begin runs something on the device that DoStop ends, and returns while it runs. The
+// page is told the state, and when it is idle again.
+func (s *Session) begin(state string, run func(context.Context) error) error {
 	if s.Unfit != nil {
 		return s.Unfit
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s.setStop(stop)
-	s.post(search.Message{State: search.StateSearching})
-	go s.search(ctx, *c.Request)
+	if s.Rested != nil {
+		s.Rested()
+	}
+	s.setRunning(state, stop)
+	s.post(search.Message{State: state})
+	go func() {
+		defer func() {
+			s.setRunning("", nil) // first, so that the page may start again as soon as it hears
+			s.post(search.Message{State: search.StateIdle})
+		}()
+		defer s.recoverPanic()
+		s.report(s.reserved(ctx, run))
+	}()
 	return nil
 }
 
-// search is a search from its first event to the idle state.
-func (s *Session) search(ctx context.Context, q search.Request) {
-	defer func() {
-		s.setStop(nil) // first, so that the page may start again as soon as it hears
-		s.post(search.Message{State: search.StateIdle})
-	}()
-	defer s.recoverPanic()
-	s.report(s.run(ctx, q))
+// reserved runs something with the device reserved for it.
+func (s *Session) reserved(ctx context.Context, run func(context.Context) error) error {
+	unlock, err := s.reserve()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return run(ctx)
 }
 
 // reserve reserves the device until unlock, where that can be done.
@@ -189,12 +222,7 @@ func (s *Session) reserve() (unlock func(), err error) {
 	return s.Lock()
 }
 
-func (s *Session) run(ctx context.Context, q search.Request) error {
-	unlock, err := s.reserve()
-	if err != nil {
-		return err
-	}
-	defer unlock()
+func (s *Session) search(ctx context.Context, q search.Request) error {
 	lines, err := s.Store.Load()
 	if err != nil {
 		return unavailable(err)
@@ -215,7 +243,7 @@ func (s *Session) run(ctx context.Context, q search.Request) error {
 	return err
 }
 
-// halt ends the search under way, which then says that the worker is idle.
+// halt ends what runs, which then says that the worker is idle.
 func (s *Session) halt(search.Command) error {
 	s.mu.Lock()
 	stop := s.stop
@@ -262,21 +290,42 @@ func (s *Session) export(search.Command) error {
 	return nil
 }
 
-func (s *Session) searching() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stop != nil
+// survey says what is in a space that somebody writes.
+func (s *Session) survey(c search.Command) error {
+	surveyed := search.Survey(c.Space, c.Workload)
+	s.post(search.Message{Surveyed: &surveyed})
+	return nil
 }
 
-// setStop notes how the search that begins is stopped, or with nil that it has
-// ended.
-func (s *Session) setStop(stop context.CancelFunc) {
+// ClockSet tells the page that Target's clock was set during a search, and how far. It
+// may be called at any time.
+func (s *Session) ClockSet(by time.Duration) {
+	if s.running() == "" {
+		return
+	}
+	how := "back by " + (-by).Round(time.Second).String()
+	if by > 0 {
+		how = "forward by " + by.Round(time.Second).String() + ", or the browser held the search up for so long"
+	}
+	s.report(fmt.Errorf("the browser's clock was set %s; that time counts for nothing, and the search goes on", how))
+}
+
+// running says in a word what runs; it is empty while idle.
+func (s *Session) running() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return map[string]string{search.StateSearching: "search", search.StateMeasuring: "measurement", search.StateGenerating: "generation"}[s.state]
+}
+
+// setRunning notes the state that begins and how it is stopped, or with nil that it
+// has ended.
+func (s *Session) setRunning(state string, stop context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stop != nil {
 		s.stop() // frees its context
 	}
-	s.stop = stop
+	s.state, s.stop = state, stop
 }
 
 func (s *Session) post(m search.Message) {

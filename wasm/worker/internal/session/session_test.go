@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
+	"litefront/searchcore/space"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -144,7 +146,7 @@ func TestWhileSearching(t *testing.T) {
 			return nil
 		}
 		before := len(w.store.lines)
-		for _, do := range []string{search.DoOpen, search.DoStart, search.DoForget, search.DoImport, search.DoModel, search.DoReport, search.DoRead} {
+		for _, do := range []string{search.DoOpen, search.DoStart, search.DoForget, search.DoImport, search.DoModel, search.DoReport, search.DoSurvey, search.DoRead, search.DoProfile, search.DoSustain} {
 			w.take()
 			w.send(search.Command{Do: do, Request: request("4")})
 			wantError(t, w.take(), do+": a search is under way")
@@ -206,10 +208,10 @@ func TestNotUnderstood(t *testing.T) {
 		{`{"do":"open","speed":9}`, `unknown field "speed"`},
 		{`{"do":"start","request":{"budget":7}}`, "not understood"},
 		{`{}`, `command "" is unknown`},
-		{`{"do":"dance"}`, `command "dance" is unknown; use open, start, stop, forget, import, export, model, report or read`},
+		{`{"do":"dance"}`, `command "dance" is unknown; use export, forget, generate, import, model, open, profile, read, report, start, stop, survey or sustain`},
 	} {
 		w := newWorker(t, new(memory))
-		w.Do(test.text)
+		w.Do(test.text, nil)
 		wantError(t, w.take(), test.want)
 	}
 }
@@ -236,6 +238,63 @@ func TestPanic(t *testing.T) {
 	wantError(t, messages, "the worker failed")
 	if !slices.ContainsFunc(messages, func(m search.Message) bool { return m.State == search.StateIdle && m.Kept }) {
 		t.Errorf("open says %+v", messages)
+	}
+}
+
+// A clock that is set during a search is told in a line, and changes nothing that is
+// recorded; while nothing is measured it may be set as it likes.
+func TestClockSet(t *testing.T) {
+	w := newWorker(t, new(memory))
+	rested := 0
+	w.Rested = func() { rested++ }
+	w.ClockSet(time.Hour)
+	wantNone(t, w.take())
+	w.engine.during = func(run int) error {
+		switch run {
+		case 50:
+			w.ClockSet(time.Hour + 3*time.Millisecond)
+		case 60:
+			w.ClockSet(-time.Hour)
+		}
+		return nil
+	}
+	messages := w.search(request("4"))
+	lines := errorsIn(messages)
+	if len(lines) != 2 || !strings.Contains(lines[0], "forward by 1h0m0s") || !strings.Contains(lines[1], "back by 1h0m0s") {
+		t.Errorf("the page hears %q", lines)
+	}
+	if n := len(events(messages, false, trial.KindMeasured)); n != 4 || rested != 1 {
+		t.Errorf("%d were measured, %d times nothing was", n, rested)
+	}
+}
+
+// What is in a space is said in one message, mistakes too.
+func TestSurvey(t *testing.T) {
+	w := newWorker(t, new(memory))
+	for _, test := range []struct {
+		text string
+		want search.Surveyed
+	}{
+		{"name = 7", search.Surveyed{Line: 1, Mistake: "name: incompatible types: TOML value has type int64; destination has type string"}},
+		{"", search.Surveyed{Mistake: `name ""; allowed are 1 to 64 bytes`}},
+	} {
+		messages := w.ask(search.Command{Do: search.DoSurvey, Space: test.text})
+		if want := []search.Message{{Surveyed: &test.want}}; !reflect.DeepEqual(messages, want) {
+			t.Errorf("%q: %+v, want %+v", test.text, messages[0].Surveyed, test.want)
+		}
+	}
+	preset, err := space.Preset("archai-gpt2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := preset.TOML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	workload := trial.DefaultWorkload()
+	messages := w.ask(search.Command{Do: search.DoSurvey, Space: string(text), Workload: &workload})
+	if len(messages) != 1 || messages[0].Surveyed == nil || len(messages[0].Surveyed.Lines) < 8 || len(w.store.lines) != 0 {
+		t.Errorf("a preset: %+v, and %d lines are kept", messages, len(w.store.lines))
 	}
 }
 
