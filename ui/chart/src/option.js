@@ -22,16 +22,16 @@ const SYMBOLS = {
 // So do the frontiers of other studies, in the shape of their marks and the dashes of
 // their lines: those of style.css.
 const OTHERS = [
-  { symbol: 'triangle', symbolRotate: 0, dash: [6, 3] },
-  { symbol: 'triangle', symbolRotate: 180, dash: [2, 3] },
-  { symbol: 'triangle', symbolRotate: 90, dash: [9, 3, 2, 3] },
-  { symbol: 'triangle', symbolRotate: -90, dash: [12, 4] },
+  { symbol: 'path://M0,10L10,10L5,0Z', dash: [6, 3] },
+  { symbol: 'path://M0,0L10,0L5,10Z', dash: [2, 3] },
+  { symbol: 'path://M10,0L10,10L0,5Z', dash: [9, 3, 2, 3] },
+  { symbol: 'path://M0,0L0,10L10,5Z', dash: [12, 4] },
 ];
 
 const NAMES = { trial: 'trial', frontier: 'frontier', dominated: 'dominated', predicted: 'predicted', infeasible: 'infeasible', overlay: 'reference' };
 
 const LEGEND_TOP = 4;
-const LEGEND_ROW = 20;
+const LEGEND_ROW = 22;
 
 // option is the whole picture, width pixels wide; zoom says to begin with all of it in
 // view.
@@ -42,7 +42,7 @@ export function option(settings, groups, zoom, width) {
   const coloured = scale?.by === 'colour';
   const entries = ['frontier', 'predicted', 'dominated', 'infeasible', 'overlay'].filter((key) => groups[key].length > 0)
     .map((key) => ({ name: names[key], icon: SYMBOLS[key].symbol, itemStyle: look(key, coloured ? colour.text : colour[key]) }))
-    .concat(groups.others.map(({ name, slot }) => ({ name, icon: OTHERS[slot].symbol, symbolRotate: OTHERS[slot].symbolRotate, itemStyle: { color: colour.others[slot] } })));
+    .concat(groups.others.map(({ name, slot }) => ({ name, icon: OTHERS[slot].symbol, itemStyle: { color: colour.others[slot] } })));
   const below = LEGEND_TOP + LEGEND_ROW * rowsOf(entries, width);
   return {
     animation: false,
@@ -156,11 +156,11 @@ function marks(key, groups, names, colour, scale) {
 
 // otherSeries draw the frontier of another study.
 function otherSeries({ name, slot, points, line: joined }, colour) {
-  const { symbol, symbolRotate, dash } = OTHERS[slot];
+  const { symbol, dash } = OTHERS[slot];
   const color = colour.others[slot];
   return [
     { ...line(`other-line${slot}`, joined, { color, width: 1.5, type: dash }), name, z: 5 },
-    { ...series(`other${slot}`, 'scatter', points), name, symbol, symbolRotate, symbolSize: 9, z: 5, itemStyle: { color } },
+    { ...series(`other${slot}`, 'scatter', points), name, symbol, symbolSize: 9, z: 5, itemStyle: { color } },
   ];
 }
 
