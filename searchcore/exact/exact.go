@@ -190,25 +190,39 @@ func (p *Problem) solveFrame(f space.Frame) ([]Point, error) {
 		return nil, err
 	}
 	var points []Point
-	found, at := p.memory.found[:0], p.memory.at[:0]
+	found := &p.memory.found
+	found.clear()
 	for i, depth := range p.Space.NLayer {
-		if found, at, err = p.valued(s, m, depth, found, at); err != nil {
+		if err = p.valued(s, m, depth, found); err != nil {
 			return nil, err
 		}
 		if s.arena.exact && i+1 < len(p.Space.NLayer) {
 			continue // estimates are compared at equal depth only
 		}
-		if points, err = p.built(s, m, found, at, points); err != nil {
+		if points, err = p.built(s, m, found, points); err != nil {
 			return nil, err
 		}
-		p.memory.found, p.memory.at = found, at
-		found, at = found[:0], at[:0]
+		found.clear()
 	}
 	return p.nondominated(points), nil
 }
 
-// place says which multiset a point is of.
-type place struct{ depth, index int }
+// found are multisets with the values of their architectures.
+type found struct {
+	values []float64 // by multiset, then objective
+	at     []place
+}
+
+// place says which multiset of a depth it is.
+type place struct{ depth, index int32 }
+
+func (f *found) clear() { f.values, f.at = f.values[:0], f.at[:0] }
+
+// of returns the values of multiset i.
+func (f *found) of(i int) []float64 {
+	n := len(f.values) / len(f.at)
+	return f.values[i*n : (i+1)*n]
+}
 
 // multisets lists some of a frame's layers.
 type multisets interface {
@@ -239,43 +253,46 @@ func (r repeated) at(depth, i int, buf []int) []int {
 	return buf
 }
 
-// valued adds the values of one depth to points without architectures.
-func (p *Problem) valued(s *sums, m multisets, depth int, points []Point, at []place) ([]Point, []place, error) {
+// valued adds the multisets of one depth whose architectures keep all bounds.
+func (p *Problem) valued(s *sums, m multisets, depth int, f *found) error {
 	var layers []int
+	var values []float64
 	a := s.base
-	full := 2*len(points) + batch
+	full := 2*len(f.at) + batch
 	for i := range m.count(depth) {
 		layers = m.at(depth, i, layers)
 		s.fill(&a, layers)
-		values, err := p.values(s, a, layers, s.memory(layers))
+		kept, err := p.values(s, a, layers, s.memory(layers), values[:0])
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		if values != nil {
-			points, at = append(points, Point{Values: values}), append(at, place{depth, i})
+		if kept == nil {
+			continue
 		}
-		if len(points) == full {
-			points, at = p.thin(points, at)
-			full = 2*len(points) + batch
+		values = kept
+		f.values, f.at = append(f.values, values...), append(f.at, place{int32(depth), int32(i)})
+		if len(f.at) == full {
+			p.thin(f)
+			full = 2*len(f.at) + batch
 		}
 	}
-	return points, at, nil
+	return nil
 }
 
 // built adds the architectures of those that none dominates to points.
-func (p *Problem) built(s *sums, m multisets, found []Point, at []place, points []Point) ([]Point, error) {
+func (p *Problem) built(s *sums, m multisets, f *found, points []Point) ([]Point, error) {
 	var layers []int
 	a := s.base
-	for _, i := range p.front(found) {
-		layers = m.at(at[i].depth, at[i].index, layers)
+	for _, i := range p.front(len(f.at), f.of) {
+		layers = m.at(int(f.at[i].depth), int(f.at[i].index), layers)
 		s.fill(&a, layers)
-		point := Point{a.Canonical(), found[i].Values}
+		point := Point{a.Canonical(), slices.Clone(f.of(i))}
 		if !s.arena.exact {
 			g, err := graph.Build(a, p.Workload)
 			if err != nil {
 				return nil, err
 			}
-			if point.Values, err = p.values(s, a, layers, g.Memory); err != nil {
+			if point.Values, err = p.values(s, a, layers, g.Memory, nil); err != nil {
 				return nil, err
 			}
 		}
@@ -286,38 +303,42 @@ func (p *Problem) built(s *sums, m multisets, found []Point, at []place, points 
 	return points, nil
 }
 
-// batch is how many points are collected at least before they are thinned out.
+// batch is how many multisets are collected at least before they are thinned out.
 const batch = 1 << 12
 
-// thin keeps the points that none dominates, with their places, where they are.
-func (p *Problem) thin(points []Point, at []place) (front []Point, frontAt []place) {
-	front, frontAt = points[:0], at[:0]
-	for _, i := range pareto.Front(p.costs(points)) { // ascending
-		front, frontAt = append(front, points[i]), append(frontAt, at[i])
+// thin keeps the multisets that none dominates.
+func (p *Problem) thin(f *found) {
+	n := len(p.Objectives)
+	kept := pareto.Front(p.costs(len(f.at), f.of)) // ascending
+	for to, from := range kept {
+		copy(f.values[to*n:(to+1)*n], f.of(from))
+		f.at[to] = f.at[from]
 	}
-	return front, frontAt
+	f.values, f.at = f.values[:len(kept)*n], f.at[:len(kept)]
 }
 
 // nondominated returns the points that none dominates, by their costs.
 func (p *Problem) nondominated(points []Point) (front []Point) {
-	for _, i := range p.front(points) {
+	for _, i := range p.front(len(points), func(i int) []float64 { return points[i].Values }) {
 		front = append(front, points[i])
 	}
 	return front
 }
 
-// front returns the indices of the points that none dominates, by their costs.
-func (p *Problem) front(points []Point) []int {
-	costs := p.costs(points)
+// front returns the indices of those of n values that none dominates, by their costs.
+func (p *Problem) front(n int, values func(i int) []float64) []int {
+	costs := p.costs(n, values)
 	order := pareto.Front(costs)
 	slices.SortFunc(order, func(i, j int) int { return slices.Compare(costs[i], costs[j]) })
 	return order
 }
 
-func (p *Problem) costs(points []Point) [][]float64 {
-	costs := make([][]float64, len(points))
-	for i, point := range points {
-		costs[i] = p.Objectives.Costs(point.Values)
+func (p *Problem) costs(n int, values func(i int) []float64) [][]float64 {
+	each := len(p.Objectives)
+	all, costs := make([]float64, 0, n*each), make([][]float64, n)
+	for i := range costs {
+		all = p.Objectives.AppendCosts(all, values(i))
+		costs[i] = all[i*each:]
 	}
 	return costs
 }

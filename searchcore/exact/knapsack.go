@@ -44,8 +44,7 @@ type memory struct {
 	spare  front
 	fresh  extensions
 	fronts []front // by depth
-	found  []Point
-	at     []place
+	found  found
 }
 
 // axis is a sum in which multisets are compared.

@@ -125,9 +125,9 @@ func (s *sums) fill(a *arch.Architecture, layers []int) {
 	}
 }
 
-// values returns the objectives of a, which has these layers and needs this memory, or
-// nil when it breaks a bound.
-func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Memory) ([]float64, error) {
+// values adds the objectives of a, which has these layers and needs this memory, to
+// values, or returns nil when it breaks a bound.
+func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Memory, values []float64) ([]float64, error) {
 	params := s.params.of(layers)
 	if params < p.Space.MinDecoderParams || p.Space.MaxDecoderParams > 0 && params > p.Space.MaxDecoderParams {
 		return nil, nil
@@ -145,12 +145,12 @@ func (p *Problem) values(s *sums, a arch.Architecture, layers []int, m graph.Mem
 			return nil, nil
 		}
 	}
-	values := make([]float64, len(p.Objectives))
-	for i, o := range p.Objectives {
-		var err error
-		if values[i], err = p.value(s, o, c, layers); err != nil {
+	for _, o := range p.Objectives {
+		v, err := p.value(s, o, c, layers)
+		if err != nil {
 			return nil, err
 		}
+		values = append(values, v)
 	}
 	return values, nil
 }

@@ -63,10 +63,16 @@ func (s Set) Costs(values []float64) []float64 {
 	if len(values) != len(s) {
 		return nil
 	}
-	costs := slices.Clone(values)
+	return s.AppendCosts(nil, values)
+}
+
+// AppendCosts adds the costs of values, one for each objective, to costs.
+func (s Set) AppendCosts(costs, values []float64) []float64 {
 	for i, o := range s {
 		if o.Direction == Maximize {
-			costs[i] = -costs[i]
+			costs = append(costs, -values[i])
+		} else {
+			costs = append(costs, values[i])
 		}
 	}
 	return costs
