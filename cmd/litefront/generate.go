@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -78,20 +79,24 @@ func generateCommand() *cobra.Command {
 		}
 		defer e.Close()
 		out := generation{ID: a.ID(), Prompt: prompt}
-		r, err := q.Run(cmd.Context(), e, given, func(token int) { out.Tokens = append(out.Tokens, token) })
-		if err != nil {
-			return err
+		ctx := untilInterrupted(cmd)
+		r, failed := q.Run(ctx, e, given, func(token int) { out.Tokens = append(out.Tokens, token) })
+		if len(out.Tokens) == 0 && failed != nil {
+			return failed
+		}
+		if ctx.Err() != nil {
+			failed = nil // what came until then is the result
 		}
 		out.PrefillMs = r.PrefillMs
 		if r.Decoded > 0 {
 			out.MsPerToken = r.DecodeMs / float64(r.Decoded)
 		}
 		if asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
+			return errors.Join(json.NewEncoder(cmd.OutOrStdout()).Encode(out), failed)
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nprefill of %d tokens %.3g ms; %.3g ms/token\n",
 			strings.Trim(strings.ReplaceAll(fmt.Sprint(out.Tokens), " ", ","), "[]"), len(prompt), out.PrefillMs, out.MsPerToken)
-		return err
+		return errors.Join(err, failed)
 	}
 	return cmd
 }

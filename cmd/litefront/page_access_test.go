@@ -38,7 +38,7 @@ func TestPageAccessibility(t *testing.T) {
 	pageDist(t)
 	script := axe(t)
 	s := newSandbox(t)
-	p := openPage(t, 3*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	eval[bool](p, script+"\n;true")
 	rules := 0
 	look := func(view string) {
@@ -122,7 +122,7 @@ func TestPageAccessibility(t *testing.T) {
 func TestPageByKeyboard(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
-	p := openPage(t, 3*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	downloads := p.keepDownloads()
 
 	// The first stop leads past the setup, and is no setup itself.
@@ -205,7 +205,7 @@ func TestPageOffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := browsertest.New(t, time.Minute)
+	ctx := browsertest.New(t, patience)
 	for _, tt := range []struct {
 		name        string
 		notIsolated bool

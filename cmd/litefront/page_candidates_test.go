@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -74,7 +73,7 @@ func TestPageCandidates(t *testing.T) {
 		return slices.Compact(list)
 	}
 
-	p := openPage(t, 3*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	p.bring(s.path("tiny.jsonl"), n)
 	frontier := func() []string {
 		ids := p.frontier()

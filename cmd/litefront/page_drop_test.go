@@ -53,7 +53,7 @@ func TestPageDrop(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
 	s.must(quick("--budget", "4", "--study", "home.jsonl")...)
-	p := openPage(t, 3*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 
 	folder := filepath.Join(s.dir, "folder")
 	if err := os.Mkdir(folder, 0o755); err != nil {

@@ -120,7 +120,7 @@ func TestPageFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := browsertest.New(t, 5*time.Minute)
+	ctx := browsertest.New(t, patience)
 	for _, tt := range []struct {
 		name, script string
 		notIsolated  bool
@@ -379,7 +379,7 @@ func clockSet(how string) func(faultyPage) {
 		p.start(budget.String())
 		p.measured(1)
 		p.state("idle")
-		if took := time.Since(begin); took < budget || took > 4*budget {
+		if took := time.Since(begin); took < budget {
 			p.t.Errorf("a search of %v took %v", budget, took)
 		}
 		p.wantMessages("the browser's clock was set " + how)

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -75,7 +74,7 @@ func TestPageGenerate(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
 	s.must(quick("--budget", "4", "--study", "try.jsonl")...)
-	p := openPage(t, 3*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	p.bring(s.path("try.jsonl"), 4)
 	p.choose(s, "try.jsonl")
 	if note := eval[string](p, `document.getElementById("try-note").innerText`); !strings.Contains(note, "Untrained weights") || !strings.Contains(note, "no meaning") {

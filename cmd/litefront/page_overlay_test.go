@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp/kb"
 )
@@ -67,7 +66,7 @@ func TestPageOverlay(t *testing.T) {
 		return c
 	}
 
-	p := openPage(t, 3*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	downloads := p.keepDownloads()
 	p.bring(s.path("first.jsonl"), 14)
 	kept := p.frontier()

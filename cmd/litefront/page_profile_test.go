@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"litefront/searchcore/trial"
 	"litefront/ui/store"
@@ -23,7 +22,7 @@ func closeUp(t *testing.T) (s sandbox, p tab, id string) {
 	pageDist(t)
 	s = newSandbox(t)
 	s.must(quick("--strategy", "random", "--budget", "8", "--study", "quick.jsonl")...)
-	p = openPage(t, 3*time.Minute, s.serving())
+	p = openPage(t, s.serving())
 	p.bring(s.path("quick.jsonl"), 8)
 	p.fill("table-group", "all")
 	p.until(`document.querySelectorAll("#frontier [data-arch]").length === 8`)

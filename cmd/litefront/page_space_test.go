@@ -21,7 +21,7 @@ func TestPageSpace(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
 	address := s.serving()
-	p := openPage(t, 3*time.Minute, address)
+	p := openPage(t, address)
 	downloads := p.keepDownloads()
 	written := func() string { t.Helper(); return eval[string](p, `document.getElementById("space").value`) }
 	value := func(name string) string {

@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"litefront/ui/store"
 )
@@ -28,7 +27,7 @@ func TestPageTakeHome(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
 	s.must(quick("--budget", "24", "--study", "home.jsonl", "--overlay", "tiny.json", "--out", "results")...)
-	p := openPage(t, 3*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	dir := p.keepDownloads()
 	p.bring(s.path("home.jsonl"), 25)
 

@@ -23,7 +23,7 @@ import (
 func TestPage(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
-	p := openPage(t, 8*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	downloads := p.keepDownloads()
 
 	// A link fills in the form, and says what of it is wrong. A short prompt keeps

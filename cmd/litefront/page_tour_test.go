@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"litefront/searchcore/trial"
 )
@@ -36,7 +35,7 @@ func tour(t *testing.T) (steps []string) {
 func TestPageTour(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
-	p := openPage(t, 4*time.Minute, s.serving())
+	p := openPage(t, s.serving())
 	downloads := p.keepDownloads()
 	const rows = `document.querySelectorAll("#frontier [data-arch]").length`
 	measured := func() int { return eval[int](p, `Number(document.documentElement.dataset.measured)`) }

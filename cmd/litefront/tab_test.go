@@ -59,6 +59,9 @@ func pageDist(t *testing.T) fs.FS {
 	return dist
 }
 
+// patience ends a test of the page that hangs; it is for a machine with much to do.
+const patience = 10 * time.Minute
+
 // tab is the page in a browser.
 type tab struct {
 	t   *testing.T
@@ -67,9 +70,9 @@ type tab struct {
 
 // openPage opens a new browser at url, and waits until the page is idle. What browsers
 // may complain of is as of browsertest.New.
-func openPage(t *testing.T, limit time.Duration, url string, expected ...string) tab {
+func openPage(t *testing.T, url string, expected ...string) tab {
 	t.Helper()
-	p := tab{t, browsertest.New(t, limit, expected...)}
+	p := tab{t, browsertest.New(t, patience, expected...)}
 	p.open(url)
 	p.state("idle")
 	return p
@@ -283,7 +286,7 @@ func (p tab) download(dir, pattern string) []byte {
 }
 
 // eventually asks until something is so, for half a minute at most.
-func eventually(so func() bool) bool { return within(30*time.Second, so) }
+func eventually(so func() bool) bool { return within(time.Minute, so) }
 
 // within asks until something is so, ten times a second.
 func within(limit time.Duration, so func() bool) bool {

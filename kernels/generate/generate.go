@@ -111,6 +111,9 @@ func (d *decoder) call(export string, arg uint32) (ms float64, err error) {
 		return 0, err
 	}
 	ns, err := d.program.Run(measure.Call{Export: export, Arg: arg})
+	if errors.Is(err, measure.ErrClock) {
+		return 0, nil // the call was carried out; only how long it took is not known
+	}
 	return float64(ns) / 1e6, err
 }
 

@@ -87,6 +87,8 @@ type Message struct {
 	Other *Other `json:"other,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
+	// Notice is one too, about something that ends nothing.
+	Notice string `json:"notice,omitempty"`
 }
 
 // Generated are tokens as they come.

@@ -42,6 +42,9 @@ func (k *knapsack) pair() {
 	}
 	p := &pairs{n, make([]bool, n*n), make([][]int32, n)}
 	for _, o := range two.order {
+		if k.exhausted() {
+			return
+		}
 		if s.offer(two.at(int(o.index), len(k.axes)), o.index) {
 			made := two.made[o.index]
 			p.needed[int(made.turn)*n+int(k.nodes[made.rest].turn)] = true

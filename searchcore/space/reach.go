@@ -61,7 +61,14 @@ func (s Space) Reach() (Reach, error) {
 // the number of the genes' values alone.
 func (s Space) ReachSteps() float64 {
 	const search = 2 * 2 * 10 // for an extreme, per layer: of the fewest and the most at two depths, by bisection
-	perWidth := len(s.NHead) * (len(s.DInner)*len(s.NLayer) + search*slices.Max(s.NLayer))
+	layers := slices.Max(s.NLayer)
+	if s.MinDecoderParams > 0 || s.MaxDecoderParams > 0 { // any depth may be the first with a member
+		layers = 0
+		for _, n := range s.NLayer {
+			layers += n
+		}
+	}
+	perWidth := len(s.NHead) * (len(s.DInner)*len(s.NLayer) + search*layers)
 	if s.Shared {
 		perWidth = len(s.NHead) * (len(s.DInner) + search) * len(s.NLayer)
 	}

@@ -62,7 +62,8 @@ type Strategy struct {
 	problem  exact.Problem
 	feasible func(arch.Architecture) error
 
-	design  []arch.Architecture // nil until it is needed, and if it has none
+	design  []arch.Architecture // once it is planned
+	planned bool
 	asked   map[string]trial.Proposal
 	open    map[string]bool
 	results []result // in the order in which they were told
@@ -255,9 +256,10 @@ func (s *Strategy) Generation() int {
 // plan makes the design, which depends on the setup alone. It prefers what would be on
 // the frontier if the device took typical times: much of that is on its own, too.
 func (s *Strategy) plan() error {
-	if s.design != nil {
+	if s.planned {
 		return nil
 	}
+	s.planned = true
 	problem := s.problem
 	problem.Table = cost.Typical(s.setup.Workload).Table
 	points, err := exact.Solve(problem)

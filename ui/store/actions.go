@@ -8,6 +8,7 @@ func (s *Store) Open() search.Command {
 	s.begun, s.answered, s.dead, s.searching, s.generating, s.measuring, s.due, s.exporting, s.silence = false, false, false, false, false, false, "", false, 0
 	s.endLoad()
 	s.settled, s.reason, s.survey = false, "", surveying{}
+	s.before = before{s.Study, s.profiles, s.sustained}
 	return search.Command{Do: search.DoOpen}
 }
 
@@ -34,7 +35,7 @@ func (s *Store) Start() (search.Command, bool) {
 		s.settled = true // what is wrong is shown in the form
 		return search.Command{}, false
 	}
-	s.settled, s.reason, s.background, s.Errors = false, "", false, nil
+	s.settled, s.reason, s.background, s.Errors, s.Confirm = false, "", false, nil, Confirm{}
 	if s.tried != nil {
 		s.tried.heard = true
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -45,6 +46,9 @@ func (s *Store) Apply(m search.Message) {
 			s.endLoad() // which was refused
 		}
 		s.Fail(m.Error)
+	}
+	if m.Notice != "" {
+		s.Fail(m.Notice)
 	}
 	if m.Surveyed != nil {
 		s.surveyed(*m.Surveyed)
@@ -133,8 +137,12 @@ func (s *Store) started(e trial.Started) error {
 	if err != nil {
 		return err
 	}
-	s.clear()
 	e.Study, e.Code = line(e.Study, maxText), line(e.Code, maxText)
+	s.clear()
+	if before := s.before; before.study != nil && reflect.DeepEqual(*before.study, e) {
+		s.profiles, s.sustained = before.profiles, before.sustained
+	}
+	s.before = before{}
 	s.Study, s.kept, s.objectives, s.constraints = &e, true, objectives, constraints
 	s.fillForm(e)
 	return nil
@@ -358,15 +366,29 @@ func (s *Store) setPredicted(e trial.Predicted) error {
 	for _, t := range predicted {
 		numbers[t.ArchID()] = t.Number
 	}
-	if s.selected < 0 {
-		s.selected = numbers[before[-1-s.selected].ArchID()]
+	now := func(n int) int {
+		if n >= 0 {
+			return n
+		}
+		id := before[-1-n].ArchID()
+		if number, still := numbers[id]; still {
+			return number
+		}
+		for _, t := range s.results { // it may have been measured meanwhile
+			if t.ArchID() == id {
+				return t.Number
+			}
+		}
+		return 0
 	}
-	s.compared = slices.DeleteFunc(s.compared, func(n int) bool { return n < 0 && numbers[before[-1-n].ArchID()] == 0 })
-	for i, n := range s.compared {
-		if n < 0 {
-			s.compared[i] = numbers[before[-1-n].ArchID()]
+	s.selected = now(s.selected)
+	var compared []int
+	for _, n := range s.compared {
+		if n = now(n); n != 0 && !slices.Contains(compared, n) {
+			compared = append(compared, n)
 		}
 	}
+	s.compared = compared
 	s.Version++
 	return nil
 }

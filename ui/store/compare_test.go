@@ -42,7 +42,7 @@ func TestCompare(t *testing.T) {
 		t.Error("what is compared is not said")
 	}
 	predict(t, s, s.Trial(4).Arch, s.Trial(5).Arch)
-	check("other predictions under the same numbers", 3, 5, 6)
+	check("other predictions under the same numbers, and measured what was predicted", 3, 2, 5, 6)
 	s.clear()
 	check("no study")
 }

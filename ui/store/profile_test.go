@@ -290,9 +290,14 @@ func TestSustain(t *testing.T) {
 // Whatever ends a run, what was told of it is shown and judged.
 func TestSustainEndsEarly(t *testing.T) {
 	for name, end := range map[string]func(s *Store){
-		"panic":   func(s *Store) { tell(t, s, search.Message{Error: "the worker failed"}); tell(t, s, idleNow) },
-		"died":    func(s *Store) { s.Die("gone") },
-		"restart": func(s *Store) { s.Die("gone"); s.Open() },
+		"panic": func(s *Store) { tell(t, s, search.Message{Error: "the worker failed"}); tell(t, s, idleNow) },
+		"died":  func(s *Store) { s.Die("gone") },
+		"restart": func(s *Store) {
+			started := *s.Study
+			s.Die("gone")
+			s.Open()
+			tell(t, s, event(trial.KindStarted, func(e *trial.Event) { e.Started = &started }))
+		},
 	} {
 		s := sustaining(t)
 		tell(t, s, roundsTold(slices.Concat(rounds(30, 0, 1), rounds(30, 3000, 0.5))))

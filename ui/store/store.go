@@ -115,12 +115,21 @@ type Store struct {
 	parts          *parts           // of the memory that was last looked at
 	profiles       []*trial.Profile // the latest at the end
 	sustained      *Sustained
+	before         before
 	loaded         string // what came of the last load, until the worker is told something else
 
 	others        []*Other // laid over the study, by their slots
 	othersVersion int      // counts their changes
 	otherDrawings otherDrawings
 	sides         besides
+}
+
+// before is what no journal keeps, from before the worker was replaced: it stays if the
+// new one tells the same study.
+type before struct {
+	study     *trial.Started
+	profiles  []*trial.Profile
+	sustained *Sustained
 }
 
 // New returns the state of a page that has not heard from its worker. The code

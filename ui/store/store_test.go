@@ -496,6 +496,19 @@ func TestPredicted(t *testing.T) {
 	if s.Selected() == nil || s.Selected().Arch.ID() != a.ID() || len(s.Compared()) != 1 || s.Compared()[0].Arch.ID() != a.ID() {
 		t.Errorf("of the next model, %+v is selected and %v compared", s.Selected(), s.Compared())
 	}
+	// Also once it is measured, and predicted no more.
+	known := s.results[0]
+	predicted := prediction
+	predicted.Arch = known.Arch
+	tell(t, s, predict(2, predicted, prediction))
+	s.Select(-1)
+	s.Compare(-1, true)
+	tell(t, s, predict(1, prediction))
+	if s.Selected() != known || !slices.Equal(s.compared, []int{-1, known.Number}) {
+		t.Errorf("what was measured meanwhile is not shown: %+v, %v", s.Selected(), s.compared)
+	}
+	s.Compare(known.Number, false)
+	s.Select(-1)
 	tell(t, s, predict(0))
 	if len(s.Compared()) != 0 {
 		t.Error("a point that is no longer predicted is compared")

@@ -121,7 +121,7 @@ func (s *Store) Generate() (search.Command, bool) {
 	if !ok {
 		return search.Command{}, false
 	}
-	s.tried = &tried{request: q, name: t.Name, weights: s.Try.Weights, expected: *t.Measurement, says: s.whoSays(t)}
+	s.tried = &tried{request: q, name: t.Name, weights: s.Try.Weights, expected: t.expectation(), says: s.whoSays(t)}
 	s.generating = true
 	return s.sending(search.Command{Do: search.DoGenerate, Generate: &q, File: s.Try.Weights}), true
 }
@@ -192,9 +192,19 @@ func parseIDs(text string) ([]int, error) {
 	return ids, nil
 }
 
-// whoSays names who says what times are expected of a trial.
+// expectation are the times that are known of a trial; of one that failed, none.
+func (t *Trial) expectation() trial.Measurement {
+	if t.Measurement == nil {
+		return trial.Measurement{}
+	}
+	return *t.Measurement
+}
+
+// whoSays names who says what times are expected of a trial; empty for nobody.
 func (s *Store) whoSays(t *Trial) string {
 	switch {
+	case t.Measurement == nil:
+		return ""
 	case t.Predicted:
 		return "the model predicts"
 	case s.Device != nil && !t.Measurement.Device.Same(*s.Device):

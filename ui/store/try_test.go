@@ -114,11 +114,28 @@ func TestExpected(t *testing.T) {
 	}
 }
 
+// Nothing is expected of a candidate that failed; it may still generate.
+func TestGenerateFailed(t *testing.T) {
+	s, _ := trying(t)
+	s.Selected().Measurement, s.Selected().Failure = nil, "trap"
+	do(t, s.Generate, search.DoGenerate)
+	tell(t, s, piece([]int{1}, &generate.Result{PrefillMs: 1}))
+	tell(t, s, search.Message{State: search.StateIdle})
+	if _, lines := s.Generated(); !strings.HasSuffix(lines[1], " tokens/s.") {
+		t.Errorf("%q expects something", lines)
+	}
+}
+
 func TestStopGenerating(t *testing.T) {
 	s, _ := trying(t)
 	do(t, s.StopGenerating, "")
 	do(t, s.Generate, search.DoGenerate)
 	tell(t, s, search.Message{State: search.StateGenerating})
+	tell(t, s, search.Message{Notice: "the clock was set"})
+	if !s.CanStopGenerating() || !slices.Contains(s.Errors, "the clock was set") {
+		t.Errorf("a notice ends a generation, or is not shown: %q", s.Errors)
+	}
+	s.Dismiss(0)
 	tell(t, s, piece([]int{1, 2}, nil))
 	do(t, s.StopGenerating, search.DoStop)
 	do(t, s.StopGenerating, "")

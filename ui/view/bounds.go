@@ -16,9 +16,19 @@ type Bounds struct {
 
 func (c *Bounds) move(objective string, event vugu.DOMEvent) {
 	guard(c.Store, func() {
-		if position, err := strconv.Atoi(event.PropString("target", "value")); err == nil {
-			c.Store.SetBound(objective, position)
+		position, err := strconv.Atoi(event.PropString("target", "value"))
+		if err != nil {
+			return
 		}
+		// There may be more values than when the slider was drawn; its end stays the end.
+		if event.PropString("target", "max") == strconv.Itoa(position) {
+			for _, b := range c.Store.Bounds() {
+				if b.Objective.Name == objective {
+					position = b.Last
+				}
+			}
+		}
+		c.Store.SetBound(objective, position)
 	})
 }
 

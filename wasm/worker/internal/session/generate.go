@@ -48,6 +48,9 @@ func (s *Session) continuePrompt(ctx context.Context, c search.Command, file exp
 		}
 	})
 	if err != nil && ctx.Err() == nil {
+		if len(tokens) > 0 {
+			s.post(search.Message{Generated: &search.Generated{Tokens: tokens}})
+		}
 		return fmt.Errorf("generate: %w", err)
 	}
 	s.post(search.Message{Generated: &search.Generated{Tokens: tokens, Result: &r}})

@@ -297,17 +297,22 @@ func (s *Session) survey(c search.Command) error {
 	return nil
 }
 
-// ClockSet tells the page that Target's clock was set during a search, and how far. It
+// ClockSet tells the page that Target's clock was set while something runs, and how far. It
 // may be called at any time.
 func (s *Session) ClockSet(by time.Duration) {
-	if s.running() == "" {
+	running := s.running()
+	if running == "" {
 		return
 	}
 	how := "back by " + (-by).Round(time.Second).String()
 	if by > 0 {
 		how = "forward by " + by.Round(time.Second).String() + ", or the browser held the search up for so long"
 	}
-	s.report(fmt.Errorf("the browser's clock was set %s; that time counts for nothing, and the search goes on", how))
+	notice := "the browser's clock was set " + how + "; that time counts for nothing"
+	if running != "measurement" { // which says itself what it misses
+		notice += ", and the " + running + " goes on"
+	}
+	s.post(search.Message{Notice: notice})
 }
 
 // running says in a word what runs; it is empty while idle.
