@@ -48,6 +48,9 @@ func TestPageAccessibility(t *testing.T) {
 				p.do(chromedp.EmulateViewport(size[0], size[1]))
 				p.prefer("prefers-color-scheme", scheme)
 				p.do(chromedp.Sleep(300 * time.Millisecond)) // the page draws itself anew
+				if width := eval[int64](p, `document.documentElement.scrollWidth`); width > size[0] {
+					t.Errorf("%s, %s: %d wide, it scrolls sideways over %d", view, scheme, size[0], width)
+				}
 				found := eval[struct {
 					Passes     int
 					Violations []string
@@ -100,6 +103,11 @@ func TestPageAccessibility(t *testing.T) {
 	p.fill("bound-response_ms", "3")
 	p.until(`document.querySelectorAll("#compare [data-compared]").length === 2 && document.querySelectorAll("#importance [data-dimension]").length > 0`)
 	look("comparison, importance, bounds, columns and references")
+	p.prefer("prefers-color-scheme", "light")
+	p.screenshot("page-compare.png", "frontier-title", 1440, 900)
+	p.prefer("prefers-color-scheme", "dark")
+	p.screenshot("phone-dark.png", "compare-title", 390, 844)
+	p.do(chromedp.EmulateViewport(1440, 900))
 	p.fill("third-by", "colour")
 	p.uploadTo("overlay", s.path("quick.jsonl"))
 	p.until(`document.querySelectorAll(".others li").length === 1`)

@@ -123,7 +123,8 @@ func (v view) table(b *bytes.Buffer, points, below []point, sorted *objective.Ob
 		b.WriteString("~: ties with the next better member of the frontier by predicted perplexity\n")
 	}
 	b.WriteString("[low, high]: 95 % confidence interval of the median\n")
-	if v.Prediction == nil && v.Started.Strategy == "exact" {
+	ended := len(v.Measured(false)) + v.Count(study.Failed)
+	if v.Prediction == nil && v.Started.Strategy == "exact" && ended < surrogate.Designed {
 		fmt.Fprintf(b, "nothing is predicted: that takes %d measured candidates\n", surrogate.Designed)
 	}
 	if v.Prediction != nil {

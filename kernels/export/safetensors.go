@@ -197,8 +197,7 @@ func openSafetensors(f File, a arch.Architecture) (*safetensors, error) {
 		return nil, err
 	}
 	found := map[string]entry{}
-	for i := range entries {
-		e := &entries[i]
+	for _, e := range entries {
 		if _, ok := needed[e.name]; !ok && !strings.HasPrefix(e.name, prefix) && !strings.HasPrefix(e.name, softmax) {
 			e.name = prefix + e.name
 		}
@@ -208,7 +207,7 @@ func openSafetensors(f File, a arch.Architecture) (*safetensors, error) {
 		if err := e.match(needed); err != nil {
 			return nil, err
 		}
-		found[e.name] = *e
+		found[e.name] = e
 	}
 	s := &safetensors{file: f, list: list, parts: map[string]storedPart{}}
 	for _, t := range list {
@@ -278,16 +277,14 @@ type entry struct {
 	dtype      string
 	shape      []uint64
 	begin, end uint64 // of the data
-	skip       bool
 }
 
 // match compares e with the tensors that are needed.
-func (e *entry) match(needed map[string]stored) error {
+func (e entry) match(needed map[string]stored) error {
 	s, ok := needed[e.name]
 	switch {
 	case ok:
 	case buffers.MatchString(e.name):
-		e.skip = true
 		return nil
 	default:
 		return fmt.Errorf("tensor %q is unknown: the architecture has none of that name", clip(e.name))

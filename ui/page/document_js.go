@@ -126,6 +126,7 @@ var successors = map[string][]string{
 	"save-csv":   {"save-csv"}, // until the file has come
 	"save-json":  {"save-json"},
 	"edit-space": {"space"},
+	"import":     {"import", "start", "pause"}, // once the journal was read
 
 	"try-generate":    {"try-stop", "try-generate"},
 	"try-stop":        {"try-stop", "try-generate"},
@@ -160,6 +161,7 @@ func (p *page) keepFocus(before string) {
 	if asks := p.store.Confirm.Asks(); asks != p.asked {
 		if p.asked = asks; asks {
 			focus("decline")
+			show("decline") // the question stands where the search is started
 			return
 		}
 	}
@@ -194,12 +196,17 @@ func (p *page) showDetails() {
 	if p.selected = number; number == 0 || byKeyboard("chart") || !matches("(max-width: 1199px)") {
 		return
 	}
+	show("details")
+}
+
+// show scrolls to an element, as far as it is out of view.
+func show(id string) {
 	behavior := "smooth"
 	if matches("(prefers-reduced-motion: reduce)") {
 		behavior = "auto"
 	}
-	if details, err := element("details"); err == nil {
-		_, _ = details.Call("scrollIntoView", map[string]any{"block": "nearest", "behavior": behavior})
+	if e, err := element(id); err == nil {
+		_, _ = e.Call("scrollIntoView", map[string]any{"block": "nearest", "behavior": behavior})
 	}
 }
 

@@ -215,18 +215,23 @@ func (s *Store) Sides() (sides []Side, reference string) {
 	if len(s.others) == 0 {
 		return nil, ""
 	}
-	if c := &s.sides; c.list == nil || c.version != s.Version {
-		c.version = s.Version
+	constraints := fmt.Sprint(s.constraints)
+	c := &s.sides
+	if c.list == nil || c.results != len(s.results) || c.others != s.othersVersion || c.constraints != constraints || !slices.Equal(c.reported, s.reported) {
+		c.results, c.others, c.constraints, c.reported = len(s.results), s.othersVersion, constraints, slices.Clone(s.reported)
 		c.list, c.reference = s.beside()
 	}
 	return s.sides.list, s.sides.reference
 }
 
-// besides are sides, and what they were made of.
+// besides are sides, and what they were made of: it takes long, and most of what the
+// chart shows is not part of it.
 type besides struct {
-	version   int
-	list      []Side
-	reference string
+	results, others int
+	constraints     string
+	reported        []int
+	list            []Side
+	reference       string
 }
 
 func (s *Store) beside() (sides []Side, reference string) {

@@ -245,7 +245,7 @@ func (s *Store) clear() {
 	s.bounds, s.reach, s.compared, s.history, s.explained = make(map[string]bound), reach{}, nil, history{}, explained{}
 	s.Table, s.columns, s.listing = firstTable(), nil, listing{}
 	s.predicted, s.predictedTotal, s.tried, s.paces = nil, 0, nil, nil
-	s.profiles, s.sustained, s.load = nil, nil, nil
+	s.profiles, s.sustained, s.load, s.sides = nil, nil, nil, besides{}
 	s.measured, s.failed, s.ended, s.lastFailure, s.spentMs = 0, 0, 0, "", 0
 	s.progress, s.timed, s.budget = trial.Progress{}, false, search.Budget{}
 	s.kept, s.settled, s.reason = false, false, ""

@@ -84,6 +84,7 @@ func (s *Session) Do(text string, file export.File) {
 	if err == nil {
 		s.file = file
 		err = s.do(c)
+		s.file = nil // which the command holds as long as it needs it
 	}
 	s.report(err)
 }
