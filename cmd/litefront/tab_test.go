@@ -285,7 +285,7 @@ func (p tab) download(dir, pattern string) []byte {
 	return data
 }
 
-// eventually asks until something is so, for half a minute at most.
+// eventually asks until something is so, for a minute at most.
 func eventually(so func() bool) bool { return within(time.Minute, so) }
 
 // within asks until something is so, ten times a second.

@@ -31,8 +31,8 @@ type Program interface {
 
 // Result is how long a generation took, in the module alone.
 type Result struct {
-	PrefillMs float64 `json:"prefill_ms"` // of the prompt, after which the first token is known
-	DecodeMs  float64 `json:"decode_ms"`  // of all others together
+	PrefillMs float64 `json:"prefill_ms"` // of the prompt, after which the first token is known; 0 if not timed
+	DecodeMs  float64 `json:"decode_ms"`  // of all others together that were timed
 	Decoded   int     `json:"decoded"`    // how many these are
 }
 
@@ -68,7 +68,7 @@ func (q Request) Run(ctx context.Context, target measure.Target, weights export.
 		return Result{}, err
 	}
 	if q.WarmUp {
-		if err := measure.WarmUp(ctx, target, p, len(q.Prompt), min(len(q.Prompt), g.Workload.Context-1)); err != nil {
+		if err := measure.WarmUp(ctx, target, p, len(q.Prompt), min(len(q.Prompt), g.Workload.Context-1)); err != nil && !errors.Is(err, measure.ErrClock) {
 			return Result{}, err
 		}
 	}
@@ -87,7 +87,7 @@ type decoder struct {
 // initialise brings the weights into memory.
 func (d *decoder) initialise(weights export.Source, panel int, seed uint32) error {
 	if weights == nil {
-		_, err := d.call("init", seed)
+		_, _, err := d.call("init", seed)
 		return err
 	}
 	if err := export.PlaceIn(d, d.graph, weights, panel); err != nil {
@@ -105,16 +105,17 @@ func (d *decoder) WriteAt(p []byte, at int64) (int, error) {
 	return d.program.WriteAt(p, at)
 }
 
-// call calls an export of one argument.
-func (d *decoder) call(export string, arg uint32) (ms float64, err error) {
+// call calls an export of one argument. It is not timed if the clock was set meanwhile:
+// the call was carried out, and only how long it took is not known.
+func (d *decoder) call(export string, arg uint32) (ms float64, timed bool, err error) {
 	if err := d.ctx.Err(); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	ns, err := d.program.Run(measure.Call{Export: export, Arg: arg})
 	if errors.Is(err, measure.ErrClock) {
-		return 0, nil // the call was carried out; only how long it took is not known
+		return 0, false, nil
 	}
-	return float64(ns) / 1e6, err
+	return float64(ns) / 1e6, true, err
 }
 
 // generate continues the prompt, whose tokens are in memory.
@@ -124,7 +125,7 @@ func (d *decoder) generate(q Request, told func(token int)) (r Result, err error
 		random := rand.New(rand.NewPCG(uint64(q.Seed), 0))
 		pick = func(logits []float32) int { return sample(logits, q.Temperature, random) }
 	}
-	if r.PrefillMs, err = d.call("prefill", uint32(len(q.Prompt))); err != nil {
+	if r.PrefillMs, _, err = d.call("prefill", uint32(len(q.Prompt))); err != nil {
 		return r, err
 	}
 	for pos := len(q.Prompt); ; pos++ {
@@ -133,18 +134,20 @@ func (d *decoder) generate(q Request, told func(token int)) (r Result, err error
 		}
 		id := pick(d.logits)
 		told(id)
-		if r.Decoded == q.Tokens-1 {
+		if pos == len(q.Prompt)+q.Tokens-1 {
 			return r, nil
 		}
 		if err := d.setTokens(pos, id); err != nil {
 			return r, err
 		}
-		ms, err := d.call("decode", uint32(pos))
+		ms, timed, err := d.call("decode", uint32(pos))
 		if err != nil {
 			return r, err
 		}
-		r.DecodeMs += ms
-		r.Decoded++
+		if timed {
+			r.DecodeMs += ms
+			r.Decoded++
+		}
 	}
 }
 

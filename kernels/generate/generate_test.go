@@ -29,7 +29,8 @@ type target struct {
 	origin  time.Time
 	calls   []measure.Call
 	closed  int
-	shut    bool // memories are not open
+	shut    bool                    // memories are not open
+	unclear func(measure.Call) bool // whether the clock is set during a call; nil for never
 }
 
 func newTarget(t testing.TB) *target {
@@ -66,6 +67,9 @@ func (p *program) Run(c measure.Call) (int64, error) {
 	}
 	start := p.target.Now()
 	_, err := p.module.ExportedFunction(c.Export).Call(context.Background(), args...)
+	if err == nil && p.target.unclear != nil && p.target.unclear(c) {
+		err = measure.ErrClock
+	}
 	return p.target.Now() - start, err
 }
 
@@ -211,6 +215,29 @@ func TestWarmUp(t *testing.T) {
 }
 
 // A context that ends leaves what was told by then.
+// A clock that is set while a call is carried out takes no token away, and what could
+// not be timed counts for nothing.
+func TestClockSet(t *testing.T) {
+	q := request(archs[0])
+	want := run(t, newTarget(t), q, nil)
+	target := newTarget(t)
+	target.unclear = func(c measure.Call) bool { return c.Export == "prefill" || c.Export == "decode" && c.Arg%2 == 0 }
+	var got []int
+	r, err := q.Run(context.Background(), target, nil, func(token int) { got = append(got, token) })
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("generates %v, %v; want %v", got, err, want)
+	}
+	timed := 0
+	for _, c := range target.calls {
+		if c.Export == "decode" && !target.unclear(c) {
+			timed++
+		}
+	}
+	if r.PrefillMs != 0 || r.Decoded != timed || timed == 0 || timed >= q.Tokens-1 {
+		t.Errorf("the result is %+v, %d were timed", r, timed)
+	}
+}
+
 func TestInterrupted(t *testing.T) {
 	target := newTarget(t)
 	ctx, cancel := context.WithCancel(context.Background())

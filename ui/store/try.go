@@ -277,7 +277,7 @@ func (s *Store) Generated() (tokens string, lines []string) {
 		if r.DecodeMs > 0 {
 			lines = append(lines, t.pace("Decoding", r.Decoded, r.DecodeMs, 1, t.expected.Decode.MedianMs))
 		}
-		if of := t.expected.Workload.PromptLen; r.PrefillMs > 0 && n != of {
+		if of := t.expected.Workload.PromptLen; r.PrefillMs > 0 && of > 0 && n != of {
 			lines = append(lines, fmt.Sprintf("The study's prompts have %d tokens; a prompt of another length takes another time by the token.", of))
 		}
 	}

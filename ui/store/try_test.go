@@ -121,7 +121,7 @@ func TestGenerateFailed(t *testing.T) {
 	do(t, s.Generate, search.DoGenerate)
 	tell(t, s, piece([]int{1}, &generate.Result{PrefillMs: 1}))
 	tell(t, s, search.Message{State: search.StateIdle})
-	if _, lines := s.Generated(); !strings.HasSuffix(lines[1], " tokens/s.") {
+	if _, lines := s.Generated(); len(lines) != 2 || !strings.HasSuffix(lines[1], " tokens/s.") {
 		t.Errorf("%q expects something", lines)
 	}
 }

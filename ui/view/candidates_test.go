@@ -151,6 +151,16 @@ func TestBounds(t *testing.T) {
 	if got := v.rows("data-trial"); !slices.Equal(got, whole) || v.usable("clear-bounds") {
 		t.Errorf("cleared, the frontier is %v, was %v", got, whole)
 	}
+	// A slider that was drawn before the latest candidates came bounds nothing at its end.
+	v.handle("input", &event{properties: map[string]any{"target.value": "3", "target.max": "3"}}, byAttribute("id", "bound-response_ms"))
+	if v.store.Bounded() {
+		t.Error("the loose end of a slider is a bound")
+	}
+	v.handle("input", &event{properties: map[string]any{"target.value": "3", "target.max": "4"}}, byAttribute("id", "bound-response_ms"))
+	if !v.store.Bounded() {
+		t.Error("another place of it is none")
+	}
+	v.click("clear-bounds")
 	v.input("input", "bound-decoder_params", "far")
 	if v.store.Bounded() {
 		t.Error("a slider moves to no number")
