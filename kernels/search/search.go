@@ -66,9 +66,10 @@ const maxFailures = 10
 
 // Run measures what s asks for on m until the budget is spent, the strategy has
 // nothing left or ctx is done, and tells watch how it goes. The clock is that of a
-// measure.Target: the budget relies on it to go forward alone. The trial under way when time runs out is left
-// outstanding: the next session measures it first. An error says why the search
-// could not go on; what was measured before it is in the study.
+// measure.Target: the budget relies on it to go forward alone. The trial under way
+// when time runs out is left outstanding: the next session measures it first. An
+// error says why the search could not go on; what was measured before it is in the
+// study.
 func Run(ctx context.Context, s *study.Study, m measure.Measurer, b Budget, clock func() int64, watch func(trial.Event)) (trial.Done, error) {
 	r := &run{study: s, measurer: m, budget: b, clock: clock, watch: watch, start: clock(), before: Spent(s)}
 	reason, err := r.loop(ctx)

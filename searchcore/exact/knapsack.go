@@ -71,8 +71,9 @@ type node struct{ turn, rest int32 }
 
 // The limits of one frame: layers to choose from, each of which is compared with each
 // other, multisets that are kept on the way, how often one is compared with another, and
-// how many are made of one depth before any are compared. Frontiers beyond these take tens of seconds and gigabytes, which a browser's worker has not;
-// those of two objectives need a third of the first.
+// how many are made of one depth before any are compared. Frontiers beyond these take
+// tens of seconds and gigabytes, which a browser's worker has not; those of two
+// objectives keep a third as many multisets.
 const (
 	maxLayers      = 1 << 13
 	maxNodes       = 1 << 20
