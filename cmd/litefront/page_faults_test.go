@@ -180,10 +180,12 @@ func TestPageFaults(t *testing.T) {
 		{"two tabs", "", false, twoTabs},
 		{"background", "", false, inBackground},
 	} {
+		site := &faultySite{page: handler, notIsolated: tt.notIsolated, script: tt.script}
+		// A new origin, with nothing stored. It keeps its port until all are through:
+		// the browser would give another server on it what this one's page has stored.
+		server := httptest.NewServer(site)
+		t.Cleanup(server.Close)
 		t.Run(tt.name, func(t *testing.T) {
-			site := &faultySite{page: handler, notIsolated: tt.notIsolated, script: tt.script}
-			server := httptest.NewServer(site) // a new origin, with nothing stored
-			t.Cleanup(server.Close)
 			p := faultyPage{tab{t, ctx}, site}
 			p.open(server.URL)
 			tt.run(p)
