@@ -86,8 +86,16 @@ func TestPage(t *testing.T) {
 	// Logarithmic axes move what is not at their ends.
 	const where = `litefrontChart.locate(1, Number([...document.querySelectorAll("#frontier [data-trial]")].at(-2).dataset.trial)).join()`
 	linear := eval[string](p, where)
-	p.click("log-axes")
+	// What is selected to be copied stays so, since a drawing leaves alone what it does
+	// not change.
+	const selected = `getSelection().toString().trim()`
+	eval[bool](p, `getSelection().selectAllChildren(document.querySelector("#frontier tbody")), true`)
+	before := eval[string](p, selected)
+	eval[bool](p, `document.getElementById("log-axes").click(), true`)
 	p.until(fmt.Sprintf(`%s !== %q`, where, linear))
+	if after := eval[string](p, selected); after != before || !strings.Contains(after, "frontier") {
+		t.Errorf("selected was %q, and once the page is drawn anew %q", before, after)
+	}
 	p.click("log-axes")
 	p.fill("axis-y", "peak_mb")
 	p.until(`litefrontChart.data(1).frontier.some((point) => Math.abs(point.y - parseFloat(document.querySelector('#frontier [data-trial="' + point.trial + '"] [data-label="peak memory"] .value').innerText)) < 1)`)
