@@ -93,12 +93,11 @@ func run(rounds int, search, only bool, out string) error {
 	server := httptest.NewServer(withTimer(counting(handler, &transferred)))
 	defer server.Close()
 	r := results{Code: runtime.CodeVersion(), Rounds: rounds}
-	if r.Fluid, err = fluid(server.URL); err != nil {
-		return err
-	}
 	if only {
-		r.Fluid.print()
-		return nil
+		if r.Fluid, err = fluid(server.URL); err == nil {
+			r.Fluid.print()
+		}
+		return err
 	}
 	for range visits {
 		transferred.Store(0)
@@ -108,6 +107,9 @@ func run(rounds int, search, only bool, out string) error {
 		}
 		r.InteractiveMs = append(r.InteractiveMs, ms)
 		r.Bytes = max(r.Bytes, transferred.Load())
+	}
+	if r.Fluid, err = fluid(server.URL); err != nil {
+		return err
 	}
 	if r.First, err = firstPrefills(server.URL); err != nil {
 		return err
@@ -155,13 +157,17 @@ const interactive = `new Promise(resolve => {
 
 // visit opens the page with a fresh profile.
 func visit(url string) (ms float64, err error) {
-	tab, end, err := chromium.Open(url)
+	tab, end, err := chromium.Open("about:blank")
 	if err != nil {
 		return 0, err
 	}
 	defer end()
 	ctx, cancel := context.WithTimeout(tab, 30*time.Second)
 	defer cancel()
+	time.Sleep(settle)
+	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
+		return 0, err
+	}
 	return chromedp.Run(ctx, chromedp.Evaluate[float64](interactive, chromedp.EvalAwaitPromise))
 }
 

@@ -17,6 +17,7 @@ import (
 func (p *page) rendered(before string) {
 	p.env.Lock()
 	defer p.env.UnlockOnly()
+	defer func() { p.drawn = time.Now() }()
 	if err := p.announce(); err != nil {
 		p.store.Fail(err.Error())
 	}

@@ -65,8 +65,13 @@ func run() (err error) {
 	go p.tick()
 	root := &view.Root{Store: p.store, Page: p}
 	for ok := true; ok; ok = renderer.EventWait() {
-		before := activeID()
 		p.env.Lock()
+		if p.rest() > 0 {
+			p.env.UnlockOnly()
+			p.wake() // events may come faster than they can be drawn
+			continue
+		}
+		before := activeID()
 		root.Since = time.Since(p.told)
 		results := env.RunBuild(root)
 		p.env.UnlockOnly()
@@ -88,6 +93,7 @@ type page struct {
 	weights safejs.Value // the File that the store knows by its name
 	told    time.Time    // when the worker told its progress last
 
+	drawn    time.Time     // when the page was drawn last
 	changed  chan struct{} // holds one element while a drawing is due
 	selected int           // trial whose details were last in view
 	lost     string        // control that lost the focus by being hidden or disabled
@@ -110,8 +116,8 @@ func (p *page) change(f func()) {
 	f()
 }
 
-// frame is the least time between two drawings for what the worker tells. A
-// drawing costs time, which the search would have to share.
+// frame is the least time between two drawings. A drawing costs time, which the search
+// would have to share.
 const frame = 200 * time.Millisecond
 
 // draw draws the page whenever it was woken, once for all that changed within a
@@ -119,10 +125,16 @@ const frame = 200 * time.Millisecond
 func (p *page) draw() {
 	for range p.changed {
 		p.env.Lock()
+		rest := p.rest()
+		p.env.UnlockOnly()
+		time.Sleep(rest)
+		p.env.Lock()
 		p.env.UnlockRender()
-		time.Sleep(frame)
 	}
 }
+
+// rest is how long the page rests yet before it may be drawn again.
+func (p *page) rest() time.Duration { return frame - time.Since(p.drawn) }
 
 // wake has the page drawn soon.
 func (p *page) wake() {

@@ -358,8 +358,9 @@ func (s *Store) setPredicted(e trial.Predicted) error {
 	}
 	before := s.predicted
 	s.predicted, s.predictedTotal = predicted, e.Total
+	limits := s.limits()
 	for _, t := range predicted {
-		t.Outside = s.outside(t)
+		t.Outside = s.outside(t, limits)
 	}
 	// The numbers mean others now.
 	numbers := map[string]int{}

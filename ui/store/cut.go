@@ -119,29 +119,46 @@ func (s *Store) ClearBounds() {
 // Bounded reports whether a bound is set.
 func (s *Store) Bounded() bool { return len(s.bounds) > 0 }
 
-// Within counts the measured candidates of the search, and those of them that keep
-// the study's constraints and the page's bounds.
-func (s *Store) Within() (within, measured int) {
-	for _, t := range s.trials {
-		if t.Measurement != nil && !t.Overlay() {
-			measured++
-			if !t.Infeasible() {
-				within++
+// standings count measured candidates of the search.
+type standings struct {
+	version                  int // of the store, when they were counted
+	measured, infeasible int
+}
+
+// stand counts them anew if anything may have changed: drawing asks several times.
+func (s *Store) stand() standings {
+	if s.standings.version != s.Version {
+		s.standings = standings{version: s.Version, measured: len(s.results)}
+		for _, t := range s.results {
+			if t.Infeasible() {
+				s.standings.infeasible++
 			}
 		}
 	}
-	return within, measured
+	return s.standings
+}
+
+// Infeasible counts the candidates of the search that were measured and break a
+// constraint or a bound.
+func (s *Store) Infeasible() int { return s.stand().infeasible }
+
+// Within counts the measured candidates of the search, and those of them that keep
+// the study's constraints and the page's bounds.
+func (s *Store) Within() (within, measured int) {
+	n := s.stand()
+	return n.measured - n.infeasible, n.measured
 }
 
 // cut judges all trials by the bounds, and shows the frontier of those that keep them:
 // a member of the study's frontier need not be on it, and what only others dominate
 // that break a bound may be.
 func (s *Store) cut() {
+	limits := s.limits()
 	for _, t := range s.predicted {
-		t.Outside = s.outside(t)
+		t.Outside = s.outside(t, limits)
 	}
 	for _, t := range s.trials {
-		t.Outside = s.outside(t)
+		t.Outside = s.outside(t, limits)
 	}
 	s.Version++
 	if !s.Bounded() {
@@ -167,18 +184,26 @@ func (s *Store) cut() {
 	s.place(numbers)
 }
 
-// outside is the first bound that a trial breaks, for people; empty for none.
-func (s *Store) outside(t *Trial) string {
-	if !s.Bounded() || t.Measurement == nil {
-		return ""
-	}
+// limit is a bound that is set, as trials are judged by it.
+type limit struct {
+	constraint objective.Constraint
+	text       string // for people
+}
+
+func (s *Store) limits() (list []limit) {
 	for _, o := range s.Objectives() {
-		set, ok := s.bounds[o.Name]
-		if !ok {
-			continue
+		if set, ok := s.bounds[o.Name]; ok {
+			list = append(list, limit{set.constraint, Label(o) + " " + boundText(o, set.value)})
 		}
-		if r, known := s.Read(t, o); known && !set.constraint.Satisfied(r.Value) {
-			return Label(o) + " " + boundText(o, set.value)
+	}
+	return list
+}
+
+// outside is the first limit that a trial breaks, for people; empty for none.
+func (s *Store) outside(t *Trial, limits []limit) string {
+	for _, l := range limits {
+		if r, known := s.Read(t, l.constraint.Objective); known && !l.constraint.Satisfied(r.Value) {
+			return l.text
 		}
 	}
 	return ""

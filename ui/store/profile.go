@@ -16,7 +16,14 @@ import (
 type load struct {
 	do string // search.DoProfile or search.DoSustain
 	search.Load
+	hidden bool       // the page was in the background at times
 	before *Sustained // the run before this one, which stays if there is none of it
+}
+
+// Profile is where the time of a candidate goes. Raw samples are left out.
+type Profile struct {
+	trial.Profile
+	Hidden bool // the page was in the background at times while it was measured
 }
 
 // CanMeasure reports whether the worker could run a load now.
@@ -40,7 +47,7 @@ func (s *Store) measure(do, sustained string, archs ...arch.Architecture) (searc
 	if !s.CanMeasure() || len(archs) == 0 {
 		return search.Command{}, false
 	}
-	s.load = &load{do: do, before: s.sustained, Load: search.Load{Archs: archs, Workload: s.Study.Workload, MemoryLimit: s.Study.MemoryLimit, Code: s.code, Sustained: sustained}}
+	s.load = &load{do: do, hidden: s.hidden, before: s.sustained, Load: search.Load{Archs: archs, Workload: s.Study.Workload, MemoryLimit: s.Study.MemoryLimit, Code: s.code, Sustained: sustained}}
 	return s.sending(search.Command{Do: do, Load: &s.load.Load}), true
 }
 
@@ -82,13 +89,13 @@ func (s *Store) MeasureProfile() (search.Command, bool) {
 }
 
 // Profile is where the time of the selected candidate goes, or nil if that was not
-// measured since the study was opened. Raw samples are left out.
-func (s *Store) Profile() *trial.Profile {
+// measured since the study was opened.
+func (s *Store) Profile() *Profile {
 	t := s.Selected()
 	if t == nil {
 		return nil
 	}
-	if i := slices.IndexFunc(s.profiles, func(p *trial.Profile) bool { return p.ArchID == t.ArchID() }); i >= 0 {
+	if i := slices.IndexFunc(s.profiles, func(p *Profile) bool { return p.ArchID == t.ArchID() }); i >= 0 {
 		return s.profiles[i]
 	}
 	return nil
@@ -128,8 +135,8 @@ func (s *Store) profiled(p trial.Profile) error {
 	}
 	p.Memory = nil // the page knows it by itself
 	p.Device = *cleanDevice(p.Device)
-	s.profiles = slices.DeleteFunc(s.profiles, func(other *trial.Profile) bool { return other.ArchID == p.ArchID })
-	s.profiles = append(s.profiles, &p)
+	s.profiles = slices.DeleteFunc(s.profiles, func(other *Profile) bool { return other.ArchID == p.ArchID })
+	s.profiles = append(s.profiles, &Profile{p, s.load.hidden})
 	s.profiles = s.profiles[max(len(s.profiles)-maxProfiles, 0):]
 	s.loaded = "It is known where the time goes."
 	return nil

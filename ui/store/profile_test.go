@@ -102,6 +102,27 @@ func TestMeasureProfile(t *testing.T) {
 		t.Error("the profile was not kept")
 	}
 
+	// Who hides the page while it is measured, or starts it hidden, is told.
+	for range 2 {
+		if p.Hidden {
+			t.Error("the page was in front, the profile denies it")
+		}
+		do(t, s.MeasureProfile, search.DoProfile)
+		tell(t, s, measuringNow)
+		s.SetHidden(true)
+		tell(t, s, profileTold(profileOf(s.Selected().ArchID())))
+		s.SetHidden(false)
+		tell(t, s, idleNow)
+		if !s.Profile().Hidden {
+			t.Error("the page was in the background, the profile denies it")
+		}
+		do(t, s.MeasureProfile, search.DoProfile)
+		tell(t, s, measuringNow)
+		tell(t, s, profileTold(profileOf(s.Selected().ArchID())))
+		tell(t, s, idleNow)
+		p = s.Profile()
+	}
+
 	// Another one can be stopped, and the first stays.
 	do(t, s.MeasureProfile, search.DoProfile)
 	do(t, s.StopMeasuring, "") // before it has begun

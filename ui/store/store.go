@@ -90,6 +90,7 @@ type Store struct {
 	ties           string
 	bounds         map[string]bound // by the objective's name; none at the loosest
 	reach          reach
+	standings      standings
 	columns        []string // names of the table's objectives; nil for the usual ones
 	listing        listing
 	compared       []int
@@ -113,7 +114,7 @@ type Store struct {
 	own            *parsed             // the space of the form that was read last
 	survey         surveying
 	parts          *parts           // of the memory that was last looked at
-	profiles       []*trial.Profile // the latest at the end
+	profiles       []*Profile       // the latest at the end
 	sustained      *Sustained
 	before         before
 	loaded         string // what came of the last load, until the worker is told something else
@@ -128,7 +129,7 @@ type Store struct {
 // new one tells the same study.
 type before struct {
 	study     *trial.Started
-	profiles  []*trial.Profile
+	profiles  []*Profile
 	sustained *Sustained
 }
 
@@ -222,8 +223,17 @@ func (s *Store) disturbance() string {
 func (s *Store) SetHidden(hidden bool) {
 	s.hidden = hidden
 	s.background = s.background || hidden && s.searching
-	if hidden && s.Measuring() == search.DoSustain {
+	if !hidden {
+		return
+	}
+	if s.load != nil {
+		s.load.hidden = true
+	}
+	if s.Measuring() == search.DoSustain {
 		s.sustained.Hidden = true
+	}
+	if s.generating && s.tried != nil {
+		s.tried.hidden = true
 	}
 }
 

@@ -31,8 +31,16 @@ type Trial struct {
 
 	searched int // how many trials of the search had ended when it had, this one included
 
-	id      string               // of the architecture, once asked for
-	planned *objective.Candidate // what is known without measuring, once asked for
+	id       string               // of the architecture, once asked for
+	planned  *objective.Candidate // what is known without measuring, once asked for
+	readings []reading            // once asked for, and measured
+}
+
+// reading is what a measured trial tells of an objective.
+type reading struct {
+	objective string // its name
+	Reading
+	known bool
 }
 
 // ArchID is the architecture's ID.
@@ -76,7 +84,7 @@ func (t *Trial) setMeasurement(m trial.Measurement) {
 	}
 	m.Device = *cleanDevice(m.Device)
 	m.ModuleSHA256, m.Code = line(m.ModuleSHA256, 64), line(m.Code, 80)
-	t.Measurement = &m
+	t.Measurement, t.readings = &m, nil
 }
 
 // Trial returns the trial of that number, a predicted one where it is negative,
@@ -105,18 +113,6 @@ func (s *Store) Frontier() []*Trial {
 // Ties says how many neighbours on the frontier are, as proxy.Ties does; empty for
 // none.
 func (s *Store) Ties() string { return s.ties }
-
-// Infeasible counts the candidates of the search that were measured and break a
-// constraint or a bound.
-func (s *Store) Infeasible() int {
-	n := 0
-	for _, t := range s.trials {
-		if t.Infeasible() && !t.Overlay() {
-			n++
-		}
-	}
-	return n
-}
 
 // Select shows the details of a trial; the number of none that has ended, or is
 // predicted, selects nothing.
@@ -156,6 +152,17 @@ func (s *Store) Read(t *Trial, o objective.Objective) (r Reading, known bool) {
 	if s.Study == nil || t.Measurement == nil {
 		return Reading{}, false
 	}
+	// A drawing asks for those of all trials, and a measurement stays as it is.
+	i := slices.IndexFunc(t.readings, func(r reading) bool { return r.objective == o.Name })
+	if i < 0 {
+		i = len(t.readings)
+		r, known = s.read(t, o)
+		t.readings = append(t.readings, reading{o.Name, r, known})
+	}
+	return t.readings[i].Reading, t.readings[i].known
+}
+
+func (s *Store) read(t *Trial, o objective.Objective) (r Reading, known bool) {
 	c := objective.Candidate{Arch: t.Arch, Workload: s.Study.Workload, Measurement: t.Measurement}
 	// The plan's total is the memory that the module was found to have.
 	c.Memory.TotalBytes = t.Measurement.MemoryBytes

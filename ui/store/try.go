@@ -54,6 +54,7 @@ type tried struct {
 	tokens []int
 	text   strings.Builder // of the tokens
 	result *generate.Result
+	hidden bool // the page was in the background at times
 	heard  bool // that it has ended, by those who hear the page: other things are going on
 }
 
@@ -121,7 +122,7 @@ func (s *Store) Generate() (search.Command, bool) {
 	if !ok {
 		return search.Command{}, false
 	}
-	s.tried = &tried{request: q, name: t.Name, weights: s.Try.Weights, expected: t.expectation(), says: s.whoSays(t)}
+	s.tried = &tried{request: q, name: t.Name, weights: s.Try.Weights, expected: t.expectation(), says: s.whoSays(t), hidden: s.hidden}
 	s.generating = true
 	return s.sending(search.Command{Do: search.DoGenerate, Generate: &q, File: s.Try.Weights}), true
 }
@@ -276,6 +277,9 @@ func (s *Store) Generated() (tokens string, lines []string) {
 		}
 		if r.DecodeMs > 0 {
 			lines = append(lines, t.pace("Decoding", r.Decoded, r.DecodeMs, 1, t.expected.Decode.MedianMs))
+		}
+		if t.hidden {
+			lines = append(lines, "This tab was in the background at times, where browsers give it less of the device.")
 		}
 		if of := t.expected.Workload.PromptLen; r.PrefillMs > 0 && of > 0 && n != of {
 			lines = append(lines, fmt.Sprintf("The study's prompts have %d tokens; a prompt of another length takes another time by the token.", of))

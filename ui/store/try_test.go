@@ -95,6 +95,22 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
+// Speeds in the background are said to be such.
+func TestGenerateHidden(t *testing.T) {
+	s, _ := trying(t)
+	for _, hidden := range []bool{false, true} {
+		do(t, s.Generate, search.DoGenerate)
+		s.SetHidden(hidden)
+		s.SetHidden(false)
+		tell(t, s, piece([]int{1}, &generate.Result{PrefillMs: 1}))
+		tell(t, s, search.Message{State: search.StateIdle})
+		_, lines := s.Generated()
+		if said := strings.Contains(strings.Join(lines, "\n"), "in the background at times"); said != hidden {
+			t.Errorf("hidden %v, but it says %q", hidden, lines)
+		}
+	}
+}
+
 // Who says what is expected is named.
 func TestExpected(t *testing.T) {
 	s, _ := trying(t)

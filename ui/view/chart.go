@@ -30,6 +30,9 @@ var thirdNames = map[string]string{
 	store.ThirdSize:   "sized by",
 }
 
+// empty reports whether there is nothing to draw.
+func (c *Chart) empty() bool { return c.Store.Progress(0).Measured == 0 && len(c.Store.Others()) == 0 }
+
 func (c *Chart) key(event vugu.DOMEvent) {
 	step, leads := steps[event.PropString("key")]
 	for _, modifier := range []string{"altKey", "ctrlKey", "metaKey"} { // the browser's own

@@ -38,6 +38,8 @@ func (c *Profile) memory() (list []portion) {
 	return list
 }
 
+func (c *Profile) hidden() bool { return c.Store.Profile() != nil && c.Store.Profile().Hidden }
+
 func (c *Profile) running() bool { return c.Store.Measuring() == search.DoProfile }
 
 // note says what the button does, or why not now.

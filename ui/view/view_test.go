@@ -45,7 +45,7 @@ func (r *recorder) Mark(id string, start, end int) { r.marked = fmt.Sprint(id, "
 
 // screen is a page as a browser would show it.
 type screen struct {
-	t       *testing.T
+	t       testing.TB
 	store   *store.Store
 	page    *recorder
 	env     *vugu.BuildEnv
@@ -54,7 +54,7 @@ type screen struct {
 	html    *html.Node
 }
 
-func show(t *testing.T) *screen {
+func show(t testing.TB) *screen {
 	t.Helper()
 	env, err := vugu.NewBuildEnv(nil)
 	if err != nil {
