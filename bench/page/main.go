@@ -5,8 +5,8 @@
 // prefill is than later ones, how long its worker takes to solve a space for the
 // exact frontier, how fluid the page stays with thousands of candidates and whether it
 // disturbs what is measured, and how fast emitted modules run there, beside wazero and
-// the peak of 128-bit arithmetic, interleaved in one run; with -search also what one tap
-// brings, which takes minutes. It prints a verdict per goal and writes
+// the peak of 128-bit arithmetic, interleaved in one run; with -search also what a
+// search of lts-gpt2 brings, which takes minutes. It prints a verdict per goal and writes
 // bench/results/page.json. With -fluid it looks at the page's fluidity alone, and writes
 // nothing.
 package main
@@ -45,7 +45,7 @@ const (
 func main() {
 	log.SetFlags(0)
 	rounds := flag.Int("rounds", 7, "rounds of the kernels; each runs everything once")
-	search := flag.Bool("search", false, "run the search that one tap on the page starts, too")
+	search := flag.Bool("search", false, "run a search of lts-gpt2 with the page's defaults, too")
 	only := flag.Bool("fluid", false, "look only at how fluid the page stays, and write no results")
 	out := flag.String("out", filepath.Join("bench", "results", "page.json"), "where to write the results")
 	flag.Parse()
