@@ -121,7 +121,7 @@ func (s *Store) Bounded() bool { return len(s.bounds) > 0 }
 
 // standings count measured candidates of the search.
 type standings struct {
-	version                  int // of the store, when they were counted
+	version              int // of the store, when they were counted
 	measured, infeasible int
 }
 

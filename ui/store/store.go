@@ -113,8 +113,8 @@ type Store struct {
 	tried          *tried              // nil for nothing
 	own            *parsed             // the space of the form that was read last
 	survey         surveying
-	parts          *parts           // of the memory that was last looked at
-	profiles       []*Profile       // the latest at the end
+	parts          *parts     // of the memory that was last looked at
+	profiles       []*Profile // the latest at the end
 	sustained      *Sustained
 	before         before
 	loaded         string // what came of the last load, until the worker is told something else
