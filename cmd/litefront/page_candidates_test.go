@@ -187,6 +187,7 @@ func TestPageCandidates(t *testing.T) {
 	p.clickOn("#compare [data-compared] button")
 	p.until(fmt.Sprintf(`%s.join() === %q`, compared, strings.Join(chosen[1:], ",")))
 	p.clickOn("#errors .dismiss")
+	p.until(`document.querySelectorAll("#errors .dismiss").length === 0`)
 
 	// What matters, and how the hypervolume grew.
 	shares := eval[[]string](p, `[...document.querySelectorAll("#importance [data-dimension] .value")].map((e) => e.innerText)`)

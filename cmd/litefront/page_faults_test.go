@@ -463,9 +463,10 @@ func inBackground(p faultyPage) {
 	p.state("searching")
 	hide(true)
 	p.until(`document.getElementById("status").innerText.includes("This tab is in the background: measurements may be slower.")`)
+	p.measured(1) // all of it in the background, also when repeated
 	hide(false)
 	p.until(`document.getElementById("status").innerText.includes("This tab was in the background")`)
-	p.measured(1)
+	p.until(`Number(document.documentElement.dataset.measured) >= 3`)
 	p.click("pause")
 	p.state("paused")
 	p.click("pause") // continues
@@ -473,6 +474,18 @@ func inBackground(p faultyPage) {
 	p.until(`!document.getElementById("status").innerText.includes("background")`)
 	p.click("stop")
 	p.state("idle")
+	var background []bool
+	for _, e := range decodeLines(p.t, p.downloaded(p.keepDownloads(), "export", "*.jsonl")) {
+		if m := e.Measured; m != nil {
+			background = append(background, m.Measurement.Background)
+			if m.Measurement.Background && m.Measurement.Verdict != trial.Drifted {
+				p.t.Errorf("trial %d was in the background, its verdict is %q", m.Number, m.Measurement.Verdict)
+			}
+		}
+	}
+	if !background[0] || background[2] {
+		p.t.Errorf("in the background were %v; want the first, and not the third", background)
+	}
 	if n := eval[int](p.tab, `globalThis.asked`); n != 1 {
 		p.t.Errorf("the browser was asked %d times to keep the study", n)
 	}

@@ -24,8 +24,8 @@ import (
 //     95 % confidence intervals of both medians are tight enough, or samples or
 //     budget are spent. (Stopping as soon as they are tight makes them a little
 //     narrower than 95 %.)
-//  4. When a sentinel was slower than on the undisturbed device, measure again,
-//     and keep the attempt that was disturbed least.
+//  4. When a sentinel was slower than on the undisturbed device, or the program was
+//     in the background, measure again, and keep the attempt that was disturbed least.
 //  5. Check that the memory is what the plan said.
 //
 // What the sentinels take on the undisturbed device is learnt before the first

@@ -219,6 +219,44 @@ func TestDriftKeepsTheLeastSlowdown(t *testing.T) {
 	}
 }
 
+// What was sampled while the program was in the background is sampled again; if it stays
+// there, the measurement says so.
+func TestBackground(t *testing.T) {
+	for _, protocol := range []string{trial.Litefront, trial.LTS} {
+		f := newFake()
+		l := mustLocal(t, f, func(o *Options) { o.Protocol = protocol })
+		mustMeasure(t, l)
+		switches, prefills := 0, 0
+		f.runNs = func(module, export string, before, now int64) int64 {
+			if export == "prefill_loop" {
+				if prefills++; prefills == 5 { // of the first attempt, after the warm-up
+					switches++
+				}
+			}
+			return steadyRuns(module, export, before, now)
+		}
+		measure := func(count func() int) trial.Measurement {
+			t.Helper()
+			m, err := l.Measure(WithSwitches(t.Context(), count), candidate, trial.DefaultWorkload())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		m := measure(func() int { return switches })
+		if litefront := protocol == trial.Litefront; litefront && (m.Verdict != trial.OK || m.Repeats != 1) || m.Background == litefront {
+			t.Errorf("%s, for a moment: verdict %v after %d repeats, background %v", protocol, m.Verdict, m.Repeats, m.Background)
+		}
+		m = measure(func() int { switches++; return switches })
+		if m.Verdict != trial.Drifted || protocol == trial.Litefront && m.Repeats != 2 || !m.Background {
+			t.Errorf("%s, throughout: verdict %v after %d repeats, background %v", protocol, m.Verdict, m.Repeats, m.Background)
+		}
+		if m = measure(func() int { return switches }); m.Verdict == trial.Drifted || m.Repeats != 0 || m.Background {
+			t.Errorf("%s, in front: verdict %v after %d repeats, background %v", protocol, m.Verdict, m.Repeats, m.Background)
+		}
+	}
+}
+
 func TestBatchesSuitTheTimer(t *testing.T) {
 	for _, step := range []int64{1, 5_000, 100_000} {
 		f := newFake()

@@ -40,6 +40,16 @@ func SampleNs(timerStepNs int64) int64 {
 	return max(minTimerSteps*timerStepNs, minSample.Nanoseconds())
 }
 
+type switchesKey struct{}
+
+// WithSwitches returns a context for measuring in a program that may be in the
+// background, as a browser's page may. count tells how often it went there or came
+// back, and more with each call while it is there. What was sampled meanwhile is
+// sampled again.
+func WithSwitches(ctx context.Context, count func() int) context.Context {
+	return context.WithValue(ctx, switchesKey{}, count)
+}
+
 // session is one call of Measure: it counts the time its programs take and
 // stops when its context is done.
 type session struct {
@@ -47,14 +57,20 @@ type session struct {
 	minSampleNs int64
 	warmUpNs    int64 // allowance of one program
 	spentNs     int64
+	switches    func() int // see WithSwitches
 }
 
 func newSession(ctx context.Context, timerStepNs int64, budget time.Duration) (*session, error) {
 	if timerStepNs < 0 || timerStepNs > maxTimerStepNs {
 		return nil, fmt.Errorf("device: timer_step_ns %d must be between 0 and %d", timerStepNs, maxTimerStepNs)
 	}
+	switches, ok := ctx.Value(switchesKey{}).(func() int)
+	if !ok {
+		switches = func() int { return 0 }
+	}
 	return &session{
 		ctx:         ctx,
+		switches:    switches,
 		minSampleNs: SampleNs(timerStepNs),
 		warmUpNs:    int64(warmUpShare * float64(budget)),
 	}, nil

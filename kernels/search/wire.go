@@ -27,6 +27,8 @@ type Command struct {
 	// Space is the TOML that DoSurvey is about. With a Workload it plans memory, too.
 	Space string `json:"space,omitempty"`
 	Load  *Load  `json:"load,omitempty"` // what DoProfile or DoSustain runs
+	// Hidden says, with DoHide, whether the page is in the background.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // The commands. A worker keeps one study.
@@ -41,6 +43,7 @@ const (
 	DoReport = "report" // hand over one of the files that report on the kept study
 	DoRead   = "read"   // say what there is to show of another study, which is not kept
 	DoSurvey = "survey" // say what is in a search space
+	DoHide   = "hide"   // note whether the page is in the background; it is not answered
 
 	DoGenerate = "generate" // continue a prompt with a model, until DoStop at most
 	DoProfile  = "profile"  // tell where the time of an architecture goes

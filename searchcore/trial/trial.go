@@ -181,7 +181,7 @@ type Verdict string
 const (
 	OK          Verdict = "ok"          // intervals tight, device steady
 	Noisy       Verdict = "noisy"       // the budget ended before the intervals were tight
-	Drifted     Verdict = "drifted"     // the device was slower than usual, also when repeated
+	Drifted     Verdict = "drifted"     // the device was slower than usual, or busy elsewhere, also when repeated
 	Interrupted Verdict = "interrupted" // stopped half-way; never told to a study
 )
 
@@ -215,4 +215,7 @@ type Measurement struct {
 
 	Verdict Verdict `json:"verdict"`
 	Repeats int     `json:"repeats,omitempty"` // how often it was measured again because of drift
+	// Background says that the program which measured was in the background at times,
+	// also when repeated: browsers give less of the device to a page that is hidden.
+	Background bool `json:"background,omitempty"`
 }

@@ -9,15 +9,19 @@ import (
 
 	"github.com/hack-pad/safejs"
 
+	"litefront/kernels/search"
 	"litefront/ui/store"
 )
 
 // rendered brings up to date what vugu does not draw. The element with the ID
-// before had the focus until then.
-func (p *page) rendered(before string) {
+// before had the focus until then, and drawing began at the given time.
+func (p *page) rendered(before string, begun time.Time) {
 	p.env.Lock()
 	defer p.env.UnlockOnly()
-	defer func() { p.drawn = time.Now() }()
+	defer func() {
+		p.drawn = time.Now()
+		p.took = p.drawn.Sub(begun)
+	}()
 	if err := p.announce(); err != nil {
 		p.store.Fail(err.Error())
 	}
@@ -245,7 +249,7 @@ func (p *page) watchVisibility() error {
 		return is && err == nil
 	}
 	handler, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
-		p.change(func() { p.store.SetHidden(hidden()) })
+		p.change(func() { p.hide(hidden()) })
 		return nil
 	})
 	if err != nil {
@@ -254,6 +258,14 @@ func (p *page) watchVisibility() error {
 	p.store.SetHidden(hidden())
 	_, err = document.Call("addEventListener", "visibilitychange", handler)
 	return err
+}
+
+// hide tells store and worker whether the page is in the background.
+func (p *page) hide(hidden bool) {
+	p.store.SetHidden(hidden)
+	if p.worker != nil {
+		p.Send(search.Command{Do: search.DoHide, Hidden: hidden})
+	}
 }
 
 // watchLink follows the fragment of the page's address, which may hold a setup.

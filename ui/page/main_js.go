@@ -65,10 +65,10 @@ func run() (err error) {
 	go p.tick()
 	root := &view.Root{Store: p.store, Page: p}
 	for ok := true; ok; ok = renderer.EventWait() {
+		begun := time.Now()
 		p.env.Lock()
-		if p.rest() > 0 {
+		if p.postponed(begun) {
 			p.env.UnlockOnly()
-			p.wake() // events may come faster than they can be drawn
 			continue
 		}
 		before := activeID()
@@ -78,7 +78,7 @@ func run() (err error) {
 		if err := renderer.Render(results); err != nil {
 			return err
 		}
-		p.rendered(before)
+		p.rendered(before, begun)
 	}
 	return nil
 }
@@ -94,6 +94,8 @@ type page struct {
 	told    time.Time    // when the worker told its progress last
 
 	drawn    time.Time     // when the page was drawn last
+	took     time.Duration // the time for that
+	due      bool          // a drawing was postponed
 	changed  chan struct{} // holds one element while a drawing is due
 	selected int           // trial whose details were last in view
 	lost     string        // control that lost the focus by being hidden or disabled
@@ -116,8 +118,8 @@ func (p *page) change(f func()) {
 	f()
 }
 
-// frame is the least time between two drawings. A drawing costs time, which the search
-// would have to share.
+// frame is the least time between two drawings for what the worker tells. A
+// drawing costs time, which the search would have to share.
 const frame = 200 * time.Millisecond
 
 // draw draws the page whenever it was woken, once for all that changed within a
@@ -125,16 +127,26 @@ const frame = 200 * time.Millisecond
 func (p *page) draw() {
 	for range p.changed {
 		p.env.Lock()
-		rest := p.rest()
-		p.env.UnlockOnly()
-		time.Sleep(rest)
-		p.env.Lock()
 		p.env.UnlockRender()
+		time.Sleep(frame)
 	}
 }
 
-// rest is how long the page rests yet before it may be drawn again.
-func (p *page) rest() time.Duration { return frame - time.Since(p.drawn) }
+// postponed reports whether the page must rest yet, for as long as its last drawing
+// took: events of a slider may come faster than they can be drawn. One drawing then
+// follows for all of them.
+func (p *page) postponed(now time.Time) bool {
+	rest := p.took - now.Sub(p.drawn)
+	if rest > 0 && !p.due {
+		p.due = true
+		time.AfterFunc(rest, func() {
+			p.env.Lock()
+			defer p.env.UnlockRender()
+			p.due = false
+		})
+	}
+	return rest > 0
+}
 
 // wake has the page drawn soon.
 func (p *page) wake() {
@@ -172,6 +184,9 @@ func (p *page) Restart() {
 		return
 	}
 	p.Send(command)
+	if p.store.Hidden() {
+		p.hide(true)
+	}
 }
 
 // dropWorker ends the worker, if there is one. What it told stays on the page.

@@ -219,6 +219,9 @@ func (s *Store) disturbance() string {
 	return ""
 }
 
+// Hidden reports whether the page is in the background.
+func (s *Store) Hidden() bool { return s.hidden }
+
 // SetHidden says whether the page is in the background.
 func (s *Store) SetHidden(hidden bool) {
 	s.hidden = hidden

@@ -170,8 +170,11 @@ func (c *Details) measurement() []row {
 	if m.Slowdown > 0 {
 		rows = append(rows, row{"slowdown of the device", fmt.Sprintf("%.2f×", m.Slowdown)})
 	}
+	if m.Background {
+		rows = append(rows, row{"in the background", "at times, also when repeated: browsers give a hidden page less of the device"})
+	}
 	if m.Repeats > 0 {
-		rows = append(rows, row{"measured again", fmt.Sprintf("%d times, because the device drifted", m.Repeats)})
+		rows = append(rows, row{"measured again", fmt.Sprintf("%d times, because the device drifted or the page was in the background", m.Repeats)})
 	}
 	return rows
 }

@@ -48,6 +48,9 @@ type Session struct {
 	mu    sync.Mutex
 	state string             // while something runs
 	stop  context.CancelFunc // ends what runs; nil while idle
+
+	hidden   bool // the page is in the background
+	switches int  // see measure.WithSwitches
 }
 
 // command is what one of the Do constants stands for.
@@ -69,6 +72,7 @@ var commands = map[string]command{
 	search.DoReport: {(*Session).takeReport, true},
 	search.DoRead:   {(*Session).readOther, true},
 	search.DoSurvey: {(*Session).survey, true},
+	search.DoHide:   {(*Session).hide, false},
 
 	search.DoGenerate: {(*Session).generate, true},
 	search.DoProfile:  {(*Session).profile, true},
@@ -188,7 +192,7 @@ func (s *Session) begin(state string, run func(context.Context) error) error {
 	if s.Unfit != nil {
 		return s.Unfit
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(measure.WithSwitches(context.Background(), s.switched))
 	if s.Rested != nil {
 		s.Rested()
 	}
@@ -255,6 +259,27 @@ func (s *Session) halt(search.Command) error {
 	}
 	stop()
 	return nil
+}
+
+// hide notes whether the page is in the background, for what is measured meanwhile.
+func (s *Session) hide(c search.Command) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hidden != c.Hidden {
+		s.hidden = c.Hidden
+		s.switches++
+	}
+	return nil
+}
+
+// switched is the count of measure.WithSwitches.
+func (s *Session) switched() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hidden {
+		s.switches++
+	}
+	return s.switches
 }
 
 // forget discards the kept study and tells what is left, as open does.

@@ -101,6 +101,23 @@ func TestContinue(t *testing.T) {
 	}
 }
 
+// What is measured while the page is hidden says so, and nothing later.
+func TestHide(t *testing.T) {
+	w := newWorker(t, new(memory))
+	for _, hidden := range []bool{true, false} {
+		if messages := w.ask(search.Command{Do: search.DoHide, Hidden: hidden}); len(messages) != 0 {
+			t.Errorf("hide says %+v", messages)
+		}
+		messages := w.search(request("1"))
+		wantNone(t, messages)
+		measured := events(messages, false, trial.KindMeasured)
+		if len(measured) != 1 || measured[0].Measured.Measurement.Background != hidden {
+			t.Errorf("hidden %v, and told is %+v", hidden, measured)
+		}
+		w.ask(search.Command{Do: search.DoForget})
+	}
+}
+
 func TestStop(t *testing.T) {
 	w := newWorker(t, new(memory))
 	messages := w.ask(search.Command{Do: search.DoStop})
@@ -208,7 +225,7 @@ func TestNotUnderstood(t *testing.T) {
 		{`{"do":"open","speed":9}`, `unknown field "speed"`},
 		{`{"do":"start","request":{"budget":7}}`, "not understood"},
 		{`{}`, `command "" is unknown`},
-		{`{"do":"dance"}`, `command "dance" is unknown; use export, forget, generate, import, model, open, profile, read, report, start, stop, survey or sustain`},
+		{`{"do":"dance"}`, `command "dance" is unknown; use export, forget, generate, hide, import, model, open, profile, read, report, start, stop, survey or sustain`},
 	} {
 		w := newWorker(t, new(memory))
 		w.Do(test.text, nil)
