@@ -40,8 +40,8 @@ func TestPageTakeHome(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := p.downloaded(dir, id, names[0])
-		if x, y := toTenDigits(got), toTenDigits(want); x != y {
-			t.Errorf("the page's %s differs from the command line's:\n%s\n%s", names[1], x, y)
+		if difference := differs(got, want); difference != "" {
+			t.Errorf("the page's %s differs from the command line's: %s", names[1], difference)
 		}
 	}
 	p.checkSVG(p.downloaded(dir, "save-svg", "litefront-tiny-seed-1.svg"))
@@ -64,16 +64,27 @@ func TestPageTakeHome(t *testing.T) {
 
 var fraction = regexp.MustCompile(`[0-9]+\.[0-9]+(e[-+]?[0-9]+)?`)
 
-// toTenDigits rounds the numbers of a report: logarithms and powers may differ in their
-// last bit between the processor's and those of WebAssembly.
-func toTenDigits(report []byte) string {
-	return fraction.ReplaceAllStringFunc(string(report), func(text string) string {
-		x, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return text
+// differs says where one report differs from another by more than a billionth of a
+// number, or empty: logarithms and powers may differ in their last bit between the
+// processor's and those of WebAssembly.
+func differs(got, want []byte) string {
+	lines, others := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	if len(lines) != len(others) {
+		return fmt.Sprintf("%d lines, want %d", len(lines), len(others))
+	}
+	for i, line := range lines {
+		x, y := fraction.FindAllString(line, -1), fraction.FindAllString(others[i], -1)
+		same := len(x) == len(y) && fraction.ReplaceAllString(line, "") == fraction.ReplaceAllString(others[i], "")
+		for k := 0; same && k < len(x); k++ {
+			a, errA := strconv.ParseFloat(x[k], 64)
+			b, errB := strconv.ParseFloat(y[k], 64)
+			same = errA == nil && errB == nil && math.Abs(a-b) <= 1e-9*math.Abs(b)
 		}
-		return strconv.FormatFloat(x, 'g', 10, 64)
-	})
+		if !same {
+			return fmt.Sprintf("line %d is %q, want %q", i+1, line, others[i])
+		}
+	}
+	return ""
 }
 
 // checkModels takes all files of a member of the frontier home.
