@@ -20,7 +20,7 @@ func (p *page) rendered(before string, begun time.Time) {
 	defer p.env.UnlockOnly()
 	defer func() {
 		p.drawn = time.Now()
-		p.took = p.drawn.Sub(begun)
+		p.took = min(p.drawn.Sub(begun), frame) // a suspended device makes it any length
 	}()
 	if err := p.announce(); err != nil {
 		p.store.Fail(err.Error())
