@@ -242,7 +242,7 @@ func commonName(h Host, begin time.Time) string {
 // else. A permitted name permits all below it as well, and a host that is called dev
 // would have an authority for every site in .dev; so what is below is excluded.
 // That a leading dot leaves out the name itself is not in RFC 5280 (erratum 5997),
-// but it is so in the verifiers of Go, OpenSSL, Chromium, Firefox and Apple.
+// but it is so in the verifiers of Go, OpenSSL, Chromium and Apple.
 func limit(cert *x509.Certificate, h Host) {
 	cert.PermittedDNSDomainsCritical = true
 	for _, name := range h.Names {
