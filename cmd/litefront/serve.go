@@ -19,21 +19,31 @@ func serveCommand() *cobra.Command {
 		Short: "Serve the page that searches in a browser",
 		Long: "Serve the page that searches in a browser, and measures in the browser it is opened in.\n" +
 			"Ctrl-C ends it; a study stays in its browser.\n" +
-			"It prints where the page is; with --listen 0.0.0.0:8080 also by which addresses other devices reach it.",
+			"It prints where the page is; with --listen 0.0.0.0:8080 also by which addresses other devices reach it.\n" +
+			"With --lan it serves the local network by HTTPS, which gives other devices a fine timer, threads, and use\n" +
+			"without the server. They have to trust a certificate first; a page without HTTPS, at another port, tells how.",
 		Args: cobra.NoArgs,
 	}
-	listen := cmd.Flags().String("listen", "127.0.0.1:8080", "address and port to serve on; without the flag a free port if 8080 is taken")
+	address := cmd.Flags().String("listen", "127.0.0.1:8080", "address and port to serve on; without the flag, with --lan :8443, and a free port if that one is taken")
+	network := newLANFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := network.check(); err != nil {
+			return err
+		}
 		dist, err := web.Dist()
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp", *listen)
-		if err != nil && !cmd.Flags().Changed("listen") {
-			l, err = net.Listen("tcp", "127.0.0.1:0")
+		chosen := cmd.Flags().Changed("listen")
+		if network.lan && !chosen {
+			*address = ":8443"
 		}
+		l, err := listen(*address, chosen)
 		if err != nil {
-			return fmt.Errorf("listen %q: %w", *listen, err)
+			return err
+		}
+		if network.lan {
+			return network.serve(cmd, l, dist)
 		}
 		interfaces, err := net.InterfaceAddrs()
 		if err != nil {
@@ -45,11 +55,26 @@ func serveCommand() *cobra.Command {
 			}
 		}
 		if !web.Loopback(l.Addr()) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "litefront: other devices reach this page without HTTPS: their timers step 100 µs instead of 5 µs, and they have no threads")
+			fmt.Fprintln(cmd.ErrOrStderr(), "litefront: other devices reach this page without HTTPS: their timers step 100 µs instead of 5 µs, and they have no threads; --lan serves them by HTTPS")
 		}
 		return web.Serve(untilInterrupted(cmd), l, dist)
 	}
 	return cmd
+}
+
+// listen listens on an address, or, if that was not chosen and is taken, on a free
+// port.
+func listen(address string, chosen bool) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil && !chosen {
+		if host, _, bad := net.SplitHostPort(address); bad == nil {
+			l, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen %q: %w", address, err)
+	}
+	return l, nil
 }
 
 // mostAddresses bounds how many addresses of this machine are printed: virtual

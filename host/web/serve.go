@@ -2,8 +2,11 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,25 +14,36 @@ import (
 	"time"
 )
 
-// Serve serves dist on l, which it closes, until ctx ends; requests under way may
-// then finish for a moment. On a loopback address it answers only requests that
-// name this machine, so that no website can reach it through a name of its own
-// (DNS rebinding).
+// Serve serves dist on l, as Answer does. On a loopback address it answers only
+// requests that name this machine, so that no website can reach it through a name of
+// its own (DNS rebinding).
 func Serve(ctx context.Context, l net.Listener, dist fs.FS) error {
 	handler, err := Handler(dist)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	if Loopback(l.Addr()) {
-		handler = onlyLocal(handler)
+		handler = Only(local, handler)
 	}
+	return Answer(ctx, l, nil, handler)
+}
+
+// Answer has h answer the requests on l, which it closes, until ctx ends; those under
+// way may then finish for a moment. With a configuration of TLS that is by HTTPS.
+func Answer(ctx context.Context, l net.Listener, secure *tls.Config, h http.Handler) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           h,
+		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      5 * time.Minute, // a phone far from its access point
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
+	}
+	serve := server.Serve
+	if secure != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+		server.ErrorLog = log.New(io.Discard, "", 0) // devices that do not trust it yet are no fault
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -41,7 +55,7 @@ func Serve(ctx context.Context, l net.Listener, dist fs.FS) error {
 		close(stopped)
 	})
 	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	<-stopped
@@ -54,24 +68,29 @@ func Loopback(a net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-func onlyLocal(h http.Handler) http.Handler {
+// Only has h answer requests for the hosts that own accepts, which gets them without
+// port and brackets.
+func Only(own func(host string) bool, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r.Host) {
-			http.Error(w, "this server answers only to localhost", http.StatusMisdirectedRequest)
+		if !own(Hostname(r.Host)) {
+			http.Error(w, "this server answers only to its own name", http.StatusMisdirectedRequest)
 			return
 		}
 		h.ServeHTTP(w, r)
 	})
 }
 
-// local reports whether host, with or without a port, is this machine without
-// the help of a name server.
-func local(host string) bool {
+// Hostname is host without its port, if it has one, and an IPv6 address without
+// brackets.
+func Hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	} else {
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+		return name
 	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+// local reports whether host is this machine without the help of a name server.
+func local(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }

@@ -17,8 +17,8 @@ func TestLocal(t *testing.T) {
 		"127.0.0.1.example.com": false, "127.0.0.1.nip.io:8080": false, "192.168.0.2": false, "[fe80::1]:80": false,
 		"0.0.0.0": false, "[::]": false, "localhost:80:80": false, "127.1": false, "2130706433": false, "localhost\x00": false,
 	} {
-		if got := local(host); got != want {
-			t.Errorf("local(%q) = %v; want %v", host, got, want)
+		if got := local(Hostname(host)); got != want {
+			t.Errorf("local(Hostname(%q)) = %v; want %v", host, got, want)
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package wholefile writes files that are there whole or not at all: results of
-// a search, models that are exported.
+// a search, models that are exported, keys.
 package wholefile
 
 import (
@@ -14,13 +14,23 @@ import (
 // renames it to path once it is whole on the disk. On an error path is as it was.
 // The error does not name the file: callers know which one they meant.
 func Write(path string, render func(io.Writer) error) error {
+	return write(path, 0o644, render)
+}
+
+// WriteSecret is Write for a file that only its owner may read. Nobody else may at
+// any time.
+func WriteSecret(path string, render func(io.Writer) error) error {
+	return write(path, 0o600, render)
+}
+
+func write(path string, mode fs.FileMode, render func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return cause(err)
 	}
 	err = render(f)
 	if err == nil {
-		err = f.Chmod(0o644) // temporary files are for their owner alone
+		err = f.Chmod(mode) // until then it is for its owner alone
 	}
 	if err == nil {
 		err = f.Sync()

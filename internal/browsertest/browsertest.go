@@ -28,7 +28,16 @@ const Required = "LITEFRONT_REQUIRE_CHROMIUM"
 // browser with a text that the test expects.
 func New(t testing.TB, limit time.Duration, expected ...string) context.Context {
 	t.Helper()
+	return NewWith(t, limit, nil, expected...)
+}
+
+// NewWith is New for a browser with more flags, by their names without dashes.
+func NewWith(t testing.TB, limit time.Duration, flags map[string]string, expected ...string) context.Context {
+	t.Helper()
 	options, err := browser.Options(t.TempDir())
+	for name, value := range flags {
+		options = append(options, chromedp.Flag(name, value))
+	}
 	if err != nil && os.Getenv(Required) != "" {
 		t.Fatal(err)
 	} else if err != nil {
