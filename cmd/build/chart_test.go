@@ -136,6 +136,20 @@ func TestChart(t *testing.T) {
 	if got := evaluate[string](t, tab, tooltipText); !strings.Contains(got, "trial 3") || !strings.Contains(got, "prefill latency (ms): 30 (29–33)") || !strings.Contains(got, "<img src=x onerror=alert(1)>: 5M") {
 		t.Errorf("the tooltip says %q", got)
 	}
+	// A tooltip shows the sketch of its trial, if there is one.
+	const sketched = `[...document.querySelectorAll('#chart > div:not(:has(canvas)) path')].map((e) => e.getAttribute('class') + ' ' + e.getAttribute('d')).join()`
+	if got := evaluate[string](t, tab, sketched); got != "" {
+		t.Errorf("without a sketch %q is drawn", got)
+	}
+	evaluate[chromedp.Void](t, tab, `litefrontChart.onHover(chart, (trial) => (trial === 3 ? {box: '0 0 9 9', label: 'three', paths: {bars: 'M3 0h1', ticks: 'M0 3v1'}} : null))`)
+	find(t, tab, "trial 2")
+	if got := evaluate[string](t, tab, sketched); got != "" {
+		t.Errorf("of another trial %q is drawn", got)
+	}
+	find(t, tab, "trial 3")
+	if got := evaluate[string](t, tab, sketched); got != "bars M3 0h1,ticks M0 3v1" {
+		t.Errorf("the sketch is %q", got)
+	}
 	if n := evaluate[int](t, tab, `document.querySelectorAll('img').length`); n != 0 {
 		t.Errorf("a name became %d elements", n)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"litefront/searchcore/trial"
@@ -57,13 +58,21 @@ func TestPage(t *testing.T) {
 		t.Errorf("the chart shows %d predicted members", n)
 	}
 
-	// A click on a point of the chart shows its details.
+	// The mouse over a point of the chart draws its architecture, and a click shows its
+	// details.
 	last := eval[int](p, `Number([...document.querySelectorAll("#frontier [data-trial]")].at(-1).dataset.trial)`)
 	eval[bool](p, `document.getElementById("chart").scrollIntoView({block: "center"}), true`)
 	p.do(chromedp.Sleep(300 * time.Millisecond))
 	at := eval[[]float64](p, fmt.Sprintf(`litefrontChart.locate(1, %d)`, last))
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	const hovered = `document.querySelector("#chart .drawing .bars")?.getAttribute("d")`
+	p.until(hovered + ` !== undefined && document.querySelector("#chart .drawing").getBoundingClientRect().width > 100`)
+	sketch := eval[string](p, hovered)
 	p.do(chromedp.MouseClickXY(at[0], at[1]))
 	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, frontier[len(frontier)-1]))
+	if got := eval[string](p, `document.querySelector("#details .bars").getAttribute("d")`); got != sketch {
+		t.Errorf("the mouse over the point draws %q, its details %q", sketch, got)
+	}
 	if !eval[bool](p, `document.querySelector("#details .drawing").getBoundingClientRect().height > 5 && document.querySelector("#details .bars").getTotalLength() > 100`) {
 		t.Error("the layers are not drawn")
 	}
@@ -86,14 +95,15 @@ func TestPage(t *testing.T) {
 	// Logarithmic axes move what is not at their ends.
 	const where = `litefrontChart.locate(1, Number([...document.querySelectorAll("#frontier [data-trial]")].at(-2).dataset.trial)).join()`
 	linear := eval[string](p, where)
-	// What is selected to be copied stays so, since a drawing leaves alone what it does
-	// not change.
-	const selected = `getSelection().toString().trim()`
-	eval[bool](p, `getSelection().selectAllChildren(document.querySelector("#frontier tbody")), true`)
+	// Texts that are selected to be copied stay so, since a drawing leaves alone what it
+	// does not change.
+	const selected = `getSelection().toString()`
+	eval[bool](p, `((from, to) => getSelection().setBaseAndExtent(from, 0, to, to.length))(
+		...[".arch", ".interval"].map((of) => document.querySelector("#frontier tbody " + of).firstChild)), true`)
 	before := eval[string](p, selected)
 	eval[bool](p, `document.getElementById("log-axes").click(), true`)
 	p.until(fmt.Sprintf(`%s !== %q`, where, linear))
-	if after := eval[string](p, selected); after != before || !strings.Contains(after, "frontier") {
+	if after := eval[string](p, selected); after != before || !strings.Contains(after, "gpt2") || !strings.Contains(after, "]") {
 		t.Errorf("selected was %q, and once the page is drawn anew %q", before, after)
 	}
 	p.click("log-axes")

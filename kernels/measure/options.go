@@ -33,7 +33,7 @@ type Options struct {
 	// DriftTolerance is how much slower than usual the sentinels may be, as a
 	// share: 0.1 accepts a slowdown of 1.1.
 	DriftTolerance float64
-	// MaxRepeats is how often a drifted measurement is made again.
+	// MaxRepeats is how often a measurement that was disturbed is made again.
 	MaxRepeats int
 }
 

@@ -181,7 +181,7 @@ type Verdict string
 const (
 	OK          Verdict = "ok"          // intervals tight, device steady
 	Noisy       Verdict = "noisy"       // the budget ended before the intervals were tight
-	Drifted     Verdict = "drifted"     // the device was slower than usual, or busy elsewhere, also when repeated
+	Drifted     Verdict = "drifted"     // the device was slower than usual, or Background, and no repeat helped
 	Interrupted Verdict = "interrupted" // stopped half-way; never told to a study
 )
 
@@ -214,8 +214,9 @@ type Measurement struct {
 	SpentMs   float64 `json:"spent_ms"` // all device time, repeats and sentinels included
 
 	Verdict Verdict `json:"verdict"`
-	Repeats int     `json:"repeats,omitempty"` // how often it was measured again because of drift
+	Repeats int     `json:"repeats,omitempty"` // how often it was measured again because of drift or Background
 	// Background says that the program which measured was in the background at times,
-	// also when repeated: browsers give less of the device to a page that is hidden.
+	// and no repeat was free of it: browsers give less of the device to a page that is
+	// hidden.
 	Background bool `json:"background,omitempty"`
 }

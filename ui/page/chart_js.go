@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"github.com/hack-pad/safejs"
+
+	"litefront/ui/view"
 )
 
 // chart draws the candidates with the global litefrontChart.
@@ -20,7 +22,7 @@ type chart struct {
 func (p *page) drawChart() error {
 	c := &p.chart
 	if !c.created {
-		if err := c.create(p.clicked); err != nil {
+		if err := c.create(p.clicked, p.sketch); err != nil {
 			return err
 		}
 	}
@@ -38,7 +40,7 @@ func (p *page) drawChart() error {
 
 // create puts a chart into the page. Its element is not vugu's, which would
 // empty it.
-func (c *chart) create(clicked func(trial int)) (err error) {
+func (c *chart) create(clicked func(trial int), sketch func(trial int) any) (err error) {
 	if c.library, err = safejs.Global().Get("litefrontChart"); err != nil {
 		return err
 	}
@@ -63,24 +65,47 @@ func (c *chart) create(clicked func(trial int)) (err error) {
 	if c.handle, err = c.library.Call("create", canvas); err != nil {
 		return err
 	}
+	if err := c.on("onClick", func(trial int) any { clicked(trial); return nil }); err != nil {
+		return err
+	}
+	err = c.on("onHover", sketch)
+	c.created = err == nil
+	return err
+}
+
+// on has the chart call f with the number of a trial.
+func (c *chart) on(event string, f func(trial int) any) error {
 	handler, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
-		if len(args) > 0 {
-			if trial, err := args[0].Int(); err == nil {
-				clicked(trial)
-			}
+		if len(args) == 0 {
+			return nil
 		}
-		return nil
+		trial, err := args[0].Int()
+		if err != nil {
+			return nil
+		}
+		return f(trial)
 	})
 	if err != nil {
 		return err
 	}
-	_, err = c.library.Call("onClick", c.handle, handler)
-	c.created = err == nil
+	_, err = c.library.Call(event, c.handle, handler)
 	return err
 }
 
 func (p *page) clicked(trial int) {
 	p.change(func() { p.store.Select(trial) })
+}
+
+// sketch is a trial's architecture, as the chart draws it.
+func (p *page) sketch(trial int) any {
+	p.env.Lock()
+	defer p.env.UnlockOnly()
+	t := p.store.Trial(trial)
+	if t == nil {
+		return nil
+	}
+	d := view.Draw(t.Arch)
+	return map[string]any{"box": d.Box, "label": d.Label, "paths": map[string]any{"bars": d.Bars, "ticks": d.Ticks}}
 }
 
 // float32Array copies values to JavaScript.

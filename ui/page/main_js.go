@@ -65,8 +65,8 @@ func run() (err error) {
 	go p.tick()
 	root := &view.Root{Store: p.store, Page: p}
 	for ok := true; ok; ok = renderer.EventWait() {
-		begun := time.Now()
 		p.env.Lock()
+		begun := time.Now()
 		if p.postponed(begun) {
 			p.env.UnlockOnly()
 			continue
@@ -134,8 +134,11 @@ func (p *page) draw() {
 
 // postponed reports whether the page must rest yet, for as long as its last drawing
 // took: events of a slider may come faster than they can be drawn. One drawing then
-// follows for all of them.
+// follows for all of them. While the page loads there is nothing to rest from.
 func (p *page) postponed(now time.Time) bool {
+	if p.store.Phase() == store.Loading {
+		return false
+	}
 	rest := p.took - now.Sub(p.drawn)
 	if rest > 0 && !p.due {
 		p.due = true

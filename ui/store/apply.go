@@ -231,6 +231,7 @@ func (s *Store) asked(e trial.Trial) error {
 		s.reach = reach{}
 		delete(s.trials, s.order[i])
 		s.order = slices.Delete(s.order, i, i+1)
+		s.Version++
 	}
 	s.trials[e.Number] = &Trial{Trial: e, Name: e.Arch.String(), DecoderParams: float64(e.Arch.DecoderParams())}
 	s.order = append(s.order, e.Number)

@@ -111,7 +111,7 @@ func TestLinkBesideAStudy(t *testing.T) {
 	if len(s.Errors) != 1 || !strings.Contains(s.Errors[0], "a study is kept") || !reflect.DeepEqual(s.Form, before) {
 		t.Errorf("another link: %q, %+v", s.Errors, s.Form)
 	}
-	s.Dismiss(0)
+	s.Dismiss(s.Errors[0])
 	tell(t, s, search.Message{State: search.StateIdle})
 	if len(s.Errors) > 0 {
 		t.Errorf("it says so again: %q", s.Errors)

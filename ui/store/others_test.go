@@ -312,14 +312,14 @@ func TestPaces(t *testing.T) {
 		asked := w.ask()
 		m := trial.Measurement{ArchID: asked.Arch.ID(), Workload: w.study.Started().Workload, Protocol: trial.Litefront, Slowdown: 1 + float64(i)/1000, Verdict: trial.OK}
 		if i%2 == 1 {
-			m.Verdict = trial.Drifted
+			m.Verdict, m.Background = trial.Drifted, true
 		}
 		if err := w.study.Tell(asked.Number, asked.Token, m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	paces := s.Paces()
-	if first, last := paces[0], paces[len(paces)-1]; len(paces) != maxPaces || first != (Pace{7, 1.005, true}) || last != (Pace{maxPaces + 6, 1 + float64(maxPaces+4)/1000, false}) {
+	if first, last := paces[0], paces[len(paces)-1]; len(paces) != maxPaces || first != (Pace{7, 1.005, true, true}) || last != (Pace{maxPaces + 6, 1 + float64(maxPaces+4)/1000, false, false}) {
 		t.Errorf("%d paces from %+v to %+v", len(paces), first, last)
 	}
 	if got := SlowdownLimit(); got <= 1 || got >= 2 {

@@ -10,7 +10,9 @@ import (
 type Pace struct {
 	Number   int     // of the trial
 	Slowdown float64 // over the best that the device had shown by then; 1 is as fast
-	Drifted  bool    // so slow, also when repeated, that the measurement is marked
+	// Drifted says that the measurement is marked, and Background that it was made
+	// while the page was in the background at times.
+	Drifted, Background bool
 }
 
 // maxPaces is how many of the latest candidates are shown.
@@ -32,5 +34,5 @@ func (s *Store) pace(t *Trial) {
 	if len(s.paces) == maxPaces {
 		s.paces = s.paces[1:]
 	}
-	s.paces = append(s.paces, Pace{t.Number, m.Slowdown, m.Verdict == trial.Drifted})
+	s.paces = append(s.paces, Pace{t.Number, m.Slowdown, m.Verdict == trial.Drifted, m.Background})
 }

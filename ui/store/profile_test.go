@@ -103,13 +103,14 @@ func TestMeasureProfile(t *testing.T) {
 	}
 
 	// Who hides the page while it is measured, or starts it hidden, is told.
-	for range 2 {
+	for _, begun := range []bool{false, true} {
 		if p.Hidden {
 			t.Error("the page was in front, the profile denies it")
 		}
+		s.SetHidden(begun)
 		do(t, s.MeasureProfile, search.DoProfile)
 		tell(t, s, measuringNow)
-		s.SetHidden(true)
+		s.SetHidden(!begun)
 		tell(t, s, profileTold(profileOf(s.Selected().ArchID())))
 		s.SetHidden(false)
 		tell(t, s, idleNow)
@@ -151,7 +152,7 @@ func TestMeasureRefused(t *testing.T) {
 		t.Errorf("while a search runs the errors are %q", s.Errors)
 	}
 	w.end(search.DoneInterrupted)
-	s.Dismiss(0)
+	s.Dismiss(s.Errors[0])
 	for _, answers := range [][]search.Message{
 		{{Error: "profile: this browser has no SIMD"}},
 		{measuringNow, {Error: "profile: needs too much memory"}, idleNow},
@@ -163,7 +164,7 @@ func TestMeasureRefused(t *testing.T) {
 		if s.Measuring() != "" || !s.CanMeasure() || len(s.Errors) != 1 {
 			t.Errorf("measuring %q after the errors %q", s.Measuring(), s.Errors)
 		}
-		s.Dismiss(0)
+		s.Dismiss(s.Errors[0])
 	}
 }
 
@@ -183,7 +184,7 @@ func TestWrongProfiles(t *testing.T) {
 		if len(s.Errors) != 1 || s.Profile() != nil {
 			t.Fatalf("unasked: the errors are %q", s.Errors)
 		}
-		s.Dismiss(0)
+		s.Dismiss(s.Errors[0])
 		do(t, s.MeasureProfile, search.DoProfile)
 		tell(t, s, measuringNow)
 		change(&p)

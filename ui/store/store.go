@@ -212,9 +212,9 @@ func (s *Store) Status() string {
 func (s *Store) disturbance() string {
 	switch {
 	case s.searching && s.hidden:
-		return " This tab is in the background: measurements may be slower."
+		return " This tab is in the background: what is measured meanwhile is marked, or measured again."
 	case s.background:
-		return " This tab was in the background: some measurements may be slower."
+		return " This tab was in the background: what was under way was measured again, or is marked."
 	}
 	return ""
 }
@@ -280,11 +280,10 @@ func (s *Store) Fail(message string) {
 	s.Errors = s.Errors[max(len(s.Errors)-maxErrors, 0):]
 }
 
-// Dismiss removes the i-th message.
-func (s *Store) Dismiss(i int) {
-	if i >= 0 && i < len(s.Errors) {
-		s.Errors = slices.Delete(s.Errors, i, i+1)
-	}
+// Dismiss removes a message. It is named by its text, which says what the user meant:
+// a second click may come before the first is drawn.
+func (s *Store) Dismiss(message string) {
+	s.Errors = slices.DeleteFunc(s.Errors, func(e string) bool { return e == message })
 }
 
 // line makes text from outside one line of at most n characters.

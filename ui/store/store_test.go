@@ -592,9 +592,9 @@ func TestErrors(t *testing.T) {
 	if len(s.Errors) != maxErrors || s.Errors[0] != "message 5 with more" {
 		t.Errorf("errors %q", s.Errors)
 	}
-	s.Dismiss(0)
-	s.Dismiss(99)
-	s.Dismiss(-1)
+	s.Dismiss(s.Errors[0])
+	s.Dismiss("unknown")
+	s.Dismiss("")
 	if len(s.Errors) != maxErrors-1 || s.Errors[0] != "message 6 with more" {
 		t.Errorf("errors %q", s.Errors)
 	}

@@ -73,7 +73,7 @@ func TestTakeModel(t *testing.T) {
 		t.Errorf("while a search runs the errors are %q", s.Errors)
 	}
 	w.end(search.DoneInterrupted)
-	s.Dismiss(0)
+	s.Dismiss(s.Errors[0])
 
 	command, ok := take()
 	if !ok || command.Do != search.DoModel || command.File != "model.onnx" || command.Arch.ID() != s.Selected().Arch.ID() || *command.Workload != s.Study.Workload {

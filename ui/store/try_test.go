@@ -98,14 +98,15 @@ func TestGenerate(t *testing.T) {
 // Speeds in the background are said to be such.
 func TestGenerateHidden(t *testing.T) {
 	s, _ := trying(t)
-	for _, hidden := range []bool{false, true} {
+	for _, hidden := range [][2]bool{{false, false}, {false, true}, {true, false}} { // before and after it begins
+		s.SetHidden(hidden[0])
 		do(t, s.Generate, search.DoGenerate)
-		s.SetHidden(hidden)
+		s.SetHidden(hidden[1])
 		s.SetHidden(false)
 		tell(t, s, piece([]int{1}, &generate.Result{PrefillMs: 1}))
 		tell(t, s, search.Message{State: search.StateIdle})
 		_, lines := s.Generated()
-		if said := strings.Contains(strings.Join(lines, "\n"), "in the background at times"); said != hidden {
+		if said := strings.Contains(strings.Join(lines, "\n"), "in the background at times"); said != (hidden[0] || hidden[1]) {
 			t.Errorf("hidden %v, but it says %q", hidden, lines)
 		}
 	}
@@ -151,7 +152,7 @@ func TestStopGenerating(t *testing.T) {
 	if !s.CanStopGenerating() || !slices.Contains(s.Errors, "the clock was set") {
 		t.Errorf("a notice ends a generation, or is not shown: %q", s.Errors)
 	}
-	s.Dismiss(0)
+	s.Dismiss(s.Errors[0])
 	tell(t, s, piece([]int{1, 2}, nil))
 	do(t, s.StopGenerating, search.DoStop)
 	do(t, s.StopGenerating, "")

@@ -242,15 +242,15 @@ func TestBackground(t *testing.T) {
 	s.SetHidden(true)
 	w := start(t, s, 1)
 	s.SetHidden(false)
-	status("Searching. This tab was in the background: some measurements may be slower.")
+	status("Searching. This tab was in the background: what was under way was measured again, or is marked.")
 	tell(t, s, search.Message{State: search.StateIdle})
 	do(t, s.Start, search.DoStart)
 	tell(t, s, search.Message{State: search.StateSearching})
 	status("Searching.")
 	s.SetHidden(true)
-	status("Searching. This tab is in the background: measurements may be slower.")
+	status("Searching. This tab is in the background: what is measured meanwhile is marked, or measured again.")
 	s.SetHidden(false)
-	const was = " This tab was in the background: some measurements may be slower."
+	const was = " This tab was in the background: what was under way was measured again, or is marked."
 	status("Searching." + was)
 	w.measure()
 	w.end(search.DoneInterrupted)
@@ -259,7 +259,7 @@ func TestBackground(t *testing.T) {
 	do(t, s.Start, search.DoStart)
 	s.SetHidden(true) // before the worker answers
 	tell(t, s, search.Message{State: search.StateSearching})
-	status("Searching. This tab is in the background: measurements may be slower.")
+	status("Searching. This tab is in the background: what is measured meanwhile is marked, or measured again.")
 	w.end(search.DoneInterrupted)
 	status("Paused: 1 measured, 0 failed." + was)
 	s.SetHidden(false)

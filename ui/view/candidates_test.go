@@ -218,12 +218,12 @@ func TestCompare(t *testing.T) {
 	for i, d := range bars {
 		layers := v.store.Compared()[i].Arch.Layers
 		widest = max(widest, widestInner(layers))
-		if strings.Count(d.bars, "z") != len(layers) {
-			t.Errorf("%d bars for %d layers", strings.Count(d.bars, "z"), len(layers))
+		if strings.Count(d.Bars, "z") != len(layers) {
+			t.Errorf("%d bars for %d layers", strings.Count(d.Bars, "z"), len(layers))
 		}
 	}
 	for i, d := range bars {
-		has := strings.Contains(d.bars, fmt.Sprintf("h%.1fv", float64(widestBar)))
+		has := strings.Contains(d.Bars, fmt.Sprintf("h%.1fv", float64(widestBar)))
 		if inner := widestInner(v.store.Compared()[i].Arch.Layers); has != (inner == widest) {
 			t.Errorf("drawing %d is as wide as there is room, %v, with d_inner %d of %d", i, has, inner, widest)
 		}

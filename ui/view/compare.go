@@ -15,12 +15,12 @@ type Compare struct {
 func (c *Compare) trials() []*store.Trial { return c.Store.Compared() }
 
 // drawings are those of the candidates, all in the scale of the widest layer.
-func (c *Compare) drawings() []drawing {
+func (c *Compare) drawings() []Drawing {
 	widest := 0
 	for _, t := range c.trials() {
 		widest = max(widest, widestInner(t.Arch.Layers))
 	}
-	var list []drawing
+	var list []Drawing
 	for _, t := range c.trials() {
 		list = append(list, draw(t.Arch.Layers, widest))
 	}

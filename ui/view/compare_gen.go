@@ -146,8 +146,8 @@ func (c *Compare) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 								_ = vgparent
 								vgn = &vugu.VGNode{Type: vugu.VGNodeType(3), Namespace: "svg", Data: "svg", Attr: []vugu.VGAttribute{{Namespace: "", Key: "class", Val: "drawing"}, vugu.VGAttribute{Namespace: "", Key: "role", Val: "img"}}}
 								vgparent.AppendChild(vgn)
-								vgn.AddAttrInterface("aria-label", d.label)
-								vgn.AddAttrInterface("viewBox", d.box)
+								vgn.AddAttrInterface("aria-label", d.Label)
+								vgn.AddAttrInterface("viewBox", d.Box)
 								{
 									vgparent := vgn
 									_ = vgparent
@@ -155,12 +155,12 @@ func (c *Compare) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 									vgparent.AppendChild(vgn)
 									vgn = &vugu.VGNode{Type: vugu.VGNodeType(3), Namespace: "svg", Data: "path", Attr: []vugu.VGAttribute{{Namespace: "", Key: "class", Val: "bars"}}}
 									vgparent.AppendChild(vgn)
-									vgn.AddAttrInterface("d", d.bars)
+									vgn.AddAttrInterface("d", d.Bars)
 									vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "\n            "}
 									vgparent.AppendChild(vgn)
 									vgn = &vugu.VGNode{Type: vugu.VGNodeType(3), Namespace: "svg", Data: "path", Attr: []vugu.VGAttribute{{Namespace: "", Key: "class", Val: "ticks"}}}
 									vgparent.AppendChild(vgn)
-									vgn.AddAttrInterface("d", d.ticks)
+									vgn.AddAttrInterface("d", d.Ticks)
 									vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "\n          "}
 									vgparent.AppendChild(vgn)
 								}

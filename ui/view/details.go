@@ -53,9 +53,14 @@ func (c *Details) architecture() []row {
 	return rows
 }
 
-// drawing shows an architecture: the first layer at the top, each a bar as wide as its
+// Drawing shows an architecture: the first layer at the top, each a bar as wide as its
 // d_inner, cut into its heads.
-type drawing struct{ box, label, bars, ticks string }
+type Drawing struct {
+	Box   string // view box of the SVG
+	Label string // what it shows, in words
+	Bars  string // path that is filled
+	Ticks string // path of lines
+}
 
 // The dimensions of a drawing, in its own units.
 const (
@@ -64,10 +69,10 @@ const (
 	barPitch  = 9
 )
 
-func (c *Details) drawing() drawing {
-	layers := c.trial().Arch.Layers
-	return draw(layers, widestInner(layers))
-}
+func (c *Details) drawing() Drawing { return Draw(c.trial().Arch) }
+
+// Draw draws an architecture by itself: its widest layer is as wide as there is room.
+func Draw(a arch.Architecture) Drawing { return draw(a.Layers, widestInner(a.Layers)) }
 
 func byInner(a, b arch.Layer) int { return a.DInner - b.DInner }
 
@@ -75,7 +80,7 @@ func byInner(a, b arch.Layer) int { return a.DInner - b.DInner }
 func widestInner(layers []arch.Layer) int { return slices.MaxFunc(layers, byInner).DInner }
 
 // draw draws layers in the scale in which a bar of the d_inner widest is the widest.
-func draw(layers []arch.Layer, widest int) drawing {
+func draw(layers []arch.Layer, widest int) Drawing {
 	heads := func(a, b arch.Layer) int { return a.Heads - b.Heads }
 	narrow, wide := slices.MinFunc(layers, byInner), slices.MaxFunc(layers, byInner)
 	few, many := slices.MinFunc(layers, heads), slices.MaxFunc(layers, heads)
@@ -93,11 +98,11 @@ func draw(layers []arch.Layer, widest int) drawing {
 		}
 		return fmt.Sprintf("%d to %d", a, b)
 	}
-	return drawing{
-		box:   fmt.Sprintf("0 0 %d %d", widestBar, barPitch*len(layers)),
-		label: fmt.Sprintf("The layers, top to bottom: %d, d_inner %s, %s heads", len(layers), span(narrow.DInner, wide.DInner), span(few.Heads, many.Heads)),
-		bars:  bars.String(),
-		ticks: ticks.String(),
+	return Drawing{
+		Box:   fmt.Sprintf("0 0 %d %d", widestBar, barPitch*len(layers)),
+		Label: fmt.Sprintf("The layers, top to bottom: %d, d_inner %s, %s heads", len(layers), span(narrow.DInner, wide.DInner), span(few.Heads, many.Heads)),
+		Bars:  bars.String(),
+		Ticks: ticks.String(),
 	}
 }
 
@@ -171,7 +176,7 @@ func (c *Details) measurement() []row {
 		rows = append(rows, row{"slowdown of the device", fmt.Sprintf("%.2f×", m.Slowdown)})
 	}
 	if m.Background {
-		rows = append(rows, row{"in the background", "at times, also when repeated: browsers give a hidden page less of the device"})
+		rows = append(rows, row{"in the background", "at times: browsers give a hidden page less of the device"})
 	}
 	if m.Repeats > 0 {
 		rows = append(rows, row{"measured again", fmt.Sprintf("%d times, because the device drifted or the page was in the background", m.Repeats)})

@@ -95,8 +95,8 @@ func (c *Details) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 					vgparent.AppendChild(vgn)
 					vgn = &vugu.VGNode{Type: vugu.VGNodeType(3), Namespace: "svg", Data: "svg", Attr: []vugu.VGAttribute{{Namespace: "", Key: "class", Val: "drawing"}, vugu.VGAttribute{Namespace: "", Key: "role", Val: "img"}}}
 					vgparent.AppendChild(vgn)
-					vgn.AddAttrInterface("aria-label", c.drawing().label)
-					vgn.AddAttrInterface("viewBox", c.drawing().box)
+					vgn.AddAttrInterface("aria-label", c.drawing().Label)
+					vgn.AddAttrInterface("viewBox", c.drawing().Box)
 					{
 						vgparent := vgn
 						_ = vgparent
@@ -104,12 +104,12 @@ func (c *Details) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 						vgparent.AppendChild(vgn)
 						vgn = &vugu.VGNode{Type: vugu.VGNodeType(3), Namespace: "svg", Data: "path", Attr: []vugu.VGAttribute{{Namespace: "", Key: "class", Val: "bars"}}}
 						vgparent.AppendChild(vgn)
-						vgn.AddAttrInterface("d", c.drawing().bars)
+						vgn.AddAttrInterface("d", c.drawing().Bars)
 						vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "\n        "}
 						vgparent.AppendChild(vgn)
 						vgn = &vugu.VGNode{Type: vugu.VGNodeType(3), Namespace: "svg", Data: "path", Attr: []vugu.VGAttribute{{Namespace: "", Key: "class", Val: "ticks"}}}
 						vgparent.AppendChild(vgn)
-						vgn.AddAttrInterface("d", c.drawing().ticks)
+						vgn.AddAttrInterface("d", c.drawing().Ticks)
 						vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "\n      "}
 						vgparent.AppendChild(vgn)
 					}

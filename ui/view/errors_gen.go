@@ -37,11 +37,9 @@ func (c *Errors) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 			_ = vgparent
 			vgn = &vugu.VGNode{Type: vugu.VGNodeType(1), Data: "\n    "}
 			vgparent.AppendChild(vgn)
-			for i, text := range c.Store.Errors {
-				var vgiterkey interface{} = i
+			for vgiterkeyt, text := range c.Store.Errors {
+				var vgiterkey interface{} = vgiterkeyt
 				_ = vgiterkey
-				i := i
-				_ = i
 				text := text
 				_ = text
 				vgn = &vugu.VGNode{Type: vugu.VGNodeType(3), Namespace: "", Data: "div", Attr: []vugu.VGAttribute{{Namespace: "", Key: "class", Val: "error"}}}
@@ -60,7 +58,7 @@ func (c *Errors) Build(vgin *vugu.BuildIn) (vgout *vugu.BuildOut) {
 					vgparent.AppendChild(vgn)
 					vgn.DOMEventHandlerSpecList = append(vgn.DOMEventHandlerSpecList, vugu.DOMEventHandlerSpec{
 						EventType: "click",
-						Func:      func(event vugu.DOMEvent) { guard(c.Store, func() { c.Store.Dismiss(i) }) },
+						Func:      func(event vugu.DOMEvent) { guard(c.Store, func() { c.Store.Dismiss(text) }) },
 						// TODO: implement capture, etc. mostly need to decide syntax
 					})
 					{

@@ -141,5 +141,5 @@ func verdictOf(t *store.Trial) verdict {
 var verdicts = map[trial.Verdict]struct{ mark, meaning string }{
 	trial.OK:      {"✓ ok", "The intervals are tight and the device was steady."},
 	trial.Noisy:   {"≈ noisy", "The time for this candidate ended before its intervals were tight."},
-	trial.Drifted: {"↯ drifted", "The device was slower than usual, or busy elsewhere, also when the measurement was repeated."},
+	trial.Drifted: {"↯ drifted", "The device was slower than usual, or the page in the background, and repeating the measurement did not help, or there was no time for it."},
 }

@@ -149,6 +149,10 @@ func TestPace(t *testing.T) {
 	if got := v.text("pace"); !strings.Contains(got, "1.25×") || strings.Contains(got, "drifted") || !strings.HasSuffix(got, "Slowest lately was 1.50×, at candidate 3.") {
 		t.Errorf("it says %q", got)
 	}
+	// Nobody else is to blame for what was measured while the page was hidden.
+	if got := told(store.Pace{Slowdown: 1, Drifted: true, Background: true}); !strings.HasSuffix(got, "marked ↯ drifted: this tab was in the background.") {
+		t.Errorf("it says %q", got)
+	}
 	plot := v.element("pace-plot")
 	var d []string
 	for _, p := range all(plot, func(n *html.Node) bool { return n.Data == "path" }) {

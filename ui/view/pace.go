@@ -32,15 +32,26 @@ func (c *Progress) pace() string {
 	if !ok {
 		return ""
 	}
-	text := fmt.Sprintf("The device took %.2f× its best time at the last candidate: steady.", last.Slowdown)
-	switch {
-	case last.Drifted:
-		text = fmt.Sprintf("The device took %.2f× its best time at the last candidate, which is marked ↯ drifted: it is throttled by heat or saving power, or other programs are running.", last.Slowdown)
-	case c.slow():
-		text = fmt.Sprintf("The device took %.2f× its best time at the last candidate: it is throttled by heat or saving power, or other programs are running.", last.Slowdown)
-	}
+	text := told(last)
 	if worst.Number != last.Number {
 		text += fmt.Sprintf(" Slowest lately was %.2f×, at candidate %d.", worst.Slowdown, worst.Number)
+	}
+	return text
+}
+
+// told says how fast the device was at the last candidate, and why.
+func told(last store.Pace) string {
+	text := fmt.Sprintf("The device took %.2f× its best time at the last candidate", last.Slowdown)
+	if last.Drifted {
+		text += ", which is marked ↯ drifted"
+	}
+	switch {
+	case last.Background:
+		text += ": this tab was in the background."
+	case last.Drifted, last.Slowdown > store.SlowdownLimit():
+		text += ": it is throttled by heat or saving power, or other programs are running."
+	default:
+		text += ": steady."
 	}
 	return text
 }

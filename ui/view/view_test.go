@@ -643,11 +643,11 @@ func TestDrawing(t *testing.T) {
 	for _, l := range layers {
 		ticks += l.Heads - 1
 	}
-	if bars := strings.Count(d.bars, "z"); bars != len(layers) || strings.Count(d.ticks, "M") != ticks {
-		t.Errorf("%d bars and %d ticks for %d layers with %d", bars, strings.Count(d.ticks, "M"), len(layers), ticks)
+	if bars := strings.Count(d.Bars, "z"); bars != len(layers) || strings.Count(d.Ticks, "M") != ticks {
+		t.Errorf("%d bars and %d ticks for %d layers with %d", bars, strings.Count(d.Ticks, "M"), len(layers), ticks)
 	}
 	v.render()
-	if n := v.find(v.results.Out.Out[0], func(n *vugu.VGNode) bool { return slices.Contains(n.Attr, vugu.VGAttribute{Key: "d", Val: d.bars}) }); n == nil || n.Namespace != "svg" {
+	if n := v.find(v.results.Out.Out[0], func(n *vugu.VGNode) bool { return slices.Contains(n.Attr, vugu.VGAttribute{Key: "d", Val: d.Bars}) }); n == nil || n.Namespace != "svg" {
 		t.Errorf("the bars are not drawn: %+v", n)
 	}
 }

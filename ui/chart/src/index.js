@@ -5,6 +5,9 @@
 //   update(handle, json, points)   show these points instead
 //   onClick(handle, f)             call f(trial number) for each point clicked that is
 //                                  not another study's; predicted ones have negative numbers
+//   onHover(handle, f)             show in the tooltips of such points what f(trial number)
+//                                  returns: {box, label, paths}, the view box of a drawing,
+//                                  what it shows, and its paths by their classes; or null
 //   resize(handle)                 fit the element now
 //   data(handle) -> object         what is drawn, by group: {trial, x, y, xLow, xHigh, z} each
 //   png(handle) -> string          a picture of it, as a data URL, twice as large
@@ -54,7 +57,7 @@ function chart(handle) {
 
 export function create(element) {
   const echart = init(element);
-  const c = { echart, observer: null, drawn: -PAUSE, timer: 0, waiting: null, axes: '', settings: {}, groups: {} };
+  const c = { echart, observer: null, drawn: -PAUSE, timer: 0, waiting: null, axes: '', sketch: () => null, settings: {}, groups: {} };
   c.observer = new ResizeObserver(() => {
     echart.resize();
     if (c.waiting) plan(c); // its legend may take other rows
@@ -82,7 +85,7 @@ function draw(c) {
   c.settings = settings;
   // Other axes begin unzoomed; new points leave the view where it is.
   const axes = [settings.xName, settings.yName, settings.xLog, settings.yLog].join('\n');
-  c.echart.setOption(option(settings, groups, axes !== c.axes, c.echart.getWidth()), { notMerge: axes !== c.axes, replaceMerge: ['series'] });
+  c.echart.setOption(option(settings, groups, axes !== c.axes, c.echart.getWidth(), (trial) => c.sketch(trial)), { notMerge: axes !== c.axes, replaceMerge: ['series'] });
   c.axes = axes;
   c.drawn = performance.now(); // so that what is slow to draw is drawn less often
 }
@@ -93,6 +96,10 @@ export function onClick(handle, f) {
   echart.on('click', (event) => {
     if (!isOther(event)) f(event.value[TRIAL]);
   });
+}
+
+export function onHover(handle, f) {
+  chart(handle).sketch = f;
 }
 
 export function resize(handle) {

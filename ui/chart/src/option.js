@@ -34,8 +34,8 @@ const LEGEND_TOP = 4;
 const LEGEND_ROW = 22;
 
 // option is the whole picture, width pixels wide; zoom says to begin with all of it in
-// view.
-export function option(settings, groups, zoom, width) {
+// view. sketch gives what index.js calls so.
+export function option(settings, groups, zoom, width, sketch) {
   const names = { ...NAMES, ...settings.labels };
   const colour = colours(settings.dark);
   const scale = scaleOf(settings, groups, colour);
@@ -55,7 +55,9 @@ export function option(settings, groups, zoom, width) {
       confine: true,
       backgroundColor: colour.back,
       textStyle: { color: colour.text },
-      formatter: (event) => tooltip(event.value, settings, isOther(event) ? `${event.seriesName}, ${names.trial}` : names.trial),
+      formatter: (event) => (isOther(event)
+        ? tooltip(event.value, settings, `${event.seriesName}, ${names.trial}`)
+        : tooltip(event.value, settings, names.trial, sketch(event.value[TRIAL]))),
     },
     xAxis: axis(settings.xName, settings.xLog, 28, colour),
     yAxis: axis(settings.yName, settings.yLog, 52, colour),

@@ -32,7 +32,10 @@ type Session struct {
 	// Rested, if not nil, is called before a search or a load begins: what Target's clock
 	// did until then does not matter.
 	Rested func()
-	Store  Store
+	// Turn, if not nil, waits until the commands that the page has sent are received.
+	// Nothing is while a call of Target runs.
+	Turn  func() error
+	Store Store
 	// Lock reserves the device until unlock, or says in an error who else searches or
 	// measures on it. It is nil where nothing can be reserved.
 	Lock func() (unlock func(), err error)
@@ -274,6 +277,9 @@ func (s *Session) hide(c search.Command) error {
 
 // switched is the count of measure.WithSwitches.
 func (s *Session) switched() int {
+	if s.Turn != nil { // what the page sent during the last call counts for that
+		_ = s.Turn() // if it fails, so will that before the next call, which is told
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.hidden {
