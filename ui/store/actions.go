@@ -78,6 +78,7 @@ type Confirm struct {
 	Instead  string // label of the button that does something else, and loses nothing; empty for none
 	command  search.Command
 	space    string // or this takes the place of what is written
+	link     fields // or these that of the form
 }
 
 // Asks reports whether there is a question.
@@ -147,6 +148,10 @@ func (s *Store) Accept() (search.Command, bool) {
 	}
 	if c.space != "" {
 		s.takeSpace(c.space)
+		return search.Command{}, false
+	}
+	if c.link != nil {
+		s.fill(c.link)
 		return search.Command{}, false
 	}
 	s.Errors = nil

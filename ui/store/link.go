@@ -85,6 +85,18 @@ func (s *Store) openLink() {
 		s.Fail(err.Error())
 		return
 	}
+	if text, ok := fields[FieldSpace]; ok && s.losesSpace(text) {
+		s.Confirm = Confirm{Question: "Take the link's setup? Its space replaces the one that you have written.", Accept: "Replace", link: fields}
+		return
+	}
+	s.fill(fields)
+}
+
+// fields are those of a link, by their names.
+type fields map[string]string
+
+// fill fills the form in with a link's fields.
+func (s *Store) fill(fields fields) {
 	s.resetForm()
 	if text, ok := fields[FieldSpace]; ok { // first: it bounds other fields
 		s.Form.Preset = OwnSpace
@@ -113,7 +125,7 @@ func (s *Store) openLink() {
 }
 
 // parseLink returns the fields that a link names.
-func parseLink(link string) (map[string]string, error) {
+func parseLink(link string) (fields, error) {
 	if len(link) > maxLink {
 		return nil, fmt.Errorf("the link's setup has %d bytes; at most %d are allowed", len(link), maxLink)
 	}
@@ -121,7 +133,7 @@ func parseLink(link string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the link's setup cannot be read: %w", err)
 	}
-	fields := map[string]string{}
+	fields := fields{}
 	for name, list := range values {
 		if !slices.Contains(fieldNames, name) {
 			return nil, fmt.Errorf("the link's setup has an unknown field %.40q; known are %s", name, strings.Join(fieldNames, ", "))

@@ -91,6 +91,24 @@ func TestLinkOfAnOwnSpace(t *testing.T) {
 	if s.Form.Preset != "archai-gpt2" || s.Form.Space != ownTOML {
 		t.Errorf("a link without a space: %s, %s", s.Form.Preset, s.Form.Space)
 	}
+	// Another's is not lost to that of the link, unless its author agrees.
+	link := strings.TrimPrefix(other.Link(), "#")
+	s.SetField(FieldSpace, "name = \"yours\"")
+	before := s.Form
+	for _, accepts := range []bool{false, true} {
+		s.OpenLink("#" + link)
+		if !s.Confirm.Asks() || !reflect.DeepEqual(s.Form, before) {
+			t.Errorf("asks %v, %+v", s.Confirm.Asks(), s.Form)
+		}
+		if accepts {
+			do(t, s.Accept, "")
+		}
+		s.Decline()
+	}
+	if s.Form.Space != ownTOML || s.Form.Preset != OwnSpace || s.Form.Prompt != "16" {
+		t.Errorf("agreed to: %+v", s.Form)
+	}
+	s.OpenLink("#seed=5&preset=archai-gpt2")
 	if strings.Contains(s.Link(), "mine") {
 		t.Errorf("the link of a preset is %s", s.Link())
 	}

@@ -91,14 +91,21 @@ func (s *Store) EditPreset() { s.offerSpace(presetTOML(s.Form.Preset)) }
 // what is written now, if that is worth a question.
 func (s *Store) offerSpace(text string) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	written := s.Form.Space
 	switch {
 	case s.Study != nil || text == "":
-	case strings.TrimSpace(written) == "" || written == text || slices.ContainsFunc(s.Presets, func(p Preset) bool { return presetTOML(p.Name) == written }):
-		s.takeSpace(text)
-	default:
+	case s.losesSpace(text):
 		s.Confirm = Confirm{Question: "Replace the space that you have written?", Accept: "Replace", space: text}
+	default:
+		s.takeSpace(text)
 	}
+}
+
+// losesSpace reports whether something is written that would be missed if text took its
+// place.
+func (s *Store) losesSpace(text string) bool {
+	written := s.Form.Space
+	return strings.TrimSpace(written) != "" && written != text &&
+		!slices.ContainsFunc(s.Presets, func(p Preset) bool { return presetTOML(p.Name) == written })
 }
 
 func (s *Store) takeSpace(text string) {

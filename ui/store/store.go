@@ -33,8 +33,8 @@ type Store struct {
 	Invalid map[string]string // messages by the name of the form's field
 	Presets []Preset
 
-	// Confirm is what waits for the user's consent, since it discards the kept
-	// study.
+	// Confirm is what waits for the user's consent, since it discards the kept study, or
+	// what is written.
 	Confirm Confirm
 	Axes    Axes  // of the chart
 	Third   Third // what its marks show beside
