@@ -186,8 +186,8 @@ func (v view) row(p point, objectives []objective.Objective) []string {
 	return append(row, remark(p))
 }
 
-// remark says whether p is predicted, what keeps it off the frontier, and the verdict
-// if that is not ok.
+// remark says whether p is predicted, what keeps it off the frontier, and the verdict if
+// that is not ok.
 func remark(p point) string {
 	var remarks []string
 	if p.Status == results.Predicted {
@@ -196,7 +196,7 @@ func remark(p point) string {
 	switch standing := p.Standing(); {
 	case p.Violates != "":
 		remarks = append(remarks, "breaks "+p.Violates)
-	case standing == results.Dominated || standing == results.Unknown:
+	case standing == results.Dominated || standing == results.Unknown || standing == results.Reference:
 		remarks = append(remarks, standing)
 	}
 	if p.Measurement != nil && p.Measurement.Verdict != trial.OK {
