@@ -462,7 +462,7 @@ func inBackground(p faultyPage) {
 	p.start("1000")
 	p.state("searching")
 	hide(true)
-	p.until(`document.getElementById("status").innerText.includes("This tab is in the background: measurements may be slower.")`)
+	p.until(`document.getElementById("status").innerText.includes("This tab is in the background: what is measured meanwhile is marked, or measured again.")`)
 	p.measured(1) // all of it in the background, also when repeated
 	hide(false)
 	p.until(`document.getElementById("status").innerText.includes("This tab was in the background")`)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -95,6 +96,9 @@ func complain(w io.Writer, authority *lan.Authority, here lan.Host, dir string, 
 	path := filepath.Join(dir, lan.File)
 	if made {
 		fmt.Fprintf(w, "litefront: made a certificate authority for this machine alone, %s; its key must stay there\n", path)
+	}
+	if left := time.Until(authority.Expires()); left < 30*24*time.Hour {
+		fmt.Fprintf(w, "litefront: %s expires on %s; from then on devices need the certificate of a new one, which is made once the file is removed\n", path, authority.Expires().Format(time.DateOnly))
 	}
 	if len(here.Private()) == 0 {
 		fmt.Fprintln(w, "litefront: this machine has no address on a private network; --listen can name another address")

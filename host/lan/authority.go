@@ -47,8 +47,9 @@ const (
 const remedy = "remove the file and start again, and have devices install the certificate of the new one"
 
 // An Authority signs certificates for one host, and its own certificate says so
-// (RFC 5280, name constraints): whoever gets hold of the key can stand in for this
-// host, and for no other.
+// (RFC 5280, name constraints): whoever gets hold of the key can stand in for what
+// this host is called, on any network where a device uses such a name or address, and
+// for nothing else.
 //
 // What devices trust is a root above it, since the constraints of a root itself are
 // not heeded everywhere, as on Apple's systems. Nobody has the root's key: it signed
@@ -92,18 +93,21 @@ func open(dir string, h Host, now func() time.Time) (a *Authority, made bool, er
 // readSecret reads a file that only its owner may read. Windows has no such modes;
 // there the user's folder keeps others out.
 func readSecret(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	info, err := os.Stat(path) // first: a pipe's end may never open
 	if err != nil {
 		return nil, errors.Unwrap(err) // without the path, which callers know
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a file")
 	}
+	if info.Size() > mostBytes {
+		return nil, fmt.Errorf("%d bytes long; an authority has at most %d", info.Size(), mostBytes)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	defer f.Close()
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return nil, fmt.Errorf("others may read or write the key (mode %04o); if nobody has, chmod 600 helps, otherwise %s", mode, remedy)
 	}
@@ -152,9 +156,17 @@ func parse(data []byte) (root, cert *x509.Certificate, key *ecdsa.PrivateKey, er
 	return root, cert, key, nil
 }
 
-// limited reports whether cert has constraints as limit makes them.
+// limited reports whether cert has constraints as limit makes them: single names, with
+// nothing below them, and single addresses.
 func limited(cert *x509.Certificate) bool {
-	return cert.PermittedDNSDomainsCritical && slices.Contains(cert.PermittedDNSDomains, "localhost") && len(cert.PermittedIPRanges) > 0
+	below := func(name string) bool { return !slices.Contains(cert.ExcludedDNSDomains, "."+name) }
+	several := func(n *net.IPNet) bool {
+		ones, bits := n.Mask.Size()
+		return ones != bits
+	}
+	return cert.PermittedDNSDomainsCritical &&
+		slices.Contains(cert.PermittedDNSDomains, "localhost") && !slices.ContainsFunc(cert.PermittedDNSDomains, below) &&
+		len(cert.PermittedIPRanges) > 0 && !slices.ContainsFunc(cert.PermittedIPRanges, several)
 }
 
 // create makes an authority for h and keeps it in the file at path.

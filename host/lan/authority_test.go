@@ -335,7 +335,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"changed", block(certificateBlock, changed) + cert + key, 0o600, start, []string{"damaged", "not signed"}},
 		{"another root", string(other.Certificate()) + cert + key, 0o600, start, []string{"damaged", "not signed"}},
 		{"for all names", block(certificateBlock, free.Raw) + block(certificateBlock, below.Raw) + pkcs8(belowKey), 0o600, start, []string{"damaged", "not limited"}},
-		{"too long", strings.Repeat("\n", mostBytes) + root + cert + key, 0o600, start, []string{"damaged", "0 certificates"}},
+		{"too long", strings.Repeat("\n", mostBytes) + root + cert + key, 0o600, start, []string{"bytes long", "at most 65536"}},
 		{"for the group", root + cert + key, 0o640, start, []string{"0640", "chmod 600"}},
 		{"for all", root + cert + key, 0o604, start, []string{"0604", "chmod 600"}},
 		{"expired", root + cert + key, 0o600, start.Add(caLife + time.Second), []string{"expired on 2027-03-04", "remove the file", "install"}},

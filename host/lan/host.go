@@ -136,16 +136,19 @@ func (h Host) Private() []netip.Addr {
 // have many.
 const mostAddresses = 4
 
-// Reached lists by what h is reached where it listens on an address, what serves
+// Reached lists by what of h it is reached where it listens on an address, what serves
 // other devices best first.
 func (h Host) Reached(listening netip.Addr) (hosts []string) {
 	switch {
 	case slices.Contains(loopback, listening):
 		return []string{"localhost"}
-	case listening.IsLoopback():
-		return []string{listening.String()}
 	case !listening.IsUnspecified():
-		hosts = append(hosts, listening.WithZone("").String())
+		if own, ok := h.find(listening.WithZone("").String()); ok {
+			hosts = append(hosts, own)
+		}
+		if listening.IsLoopback() {
+			return hosts
+		}
 		return append(hosts, slices.DeleteFunc(slices.Clone(h.Names), func(name string) bool { return name == "localhost" })...)
 	}
 	for _, a := range h.Private() {

@@ -115,11 +115,16 @@ func TestReached(t *testing.T) {
 		"192.168.1.7": {"192.168.1.7", "laptop.local", "laptop"},
 		"127.0.0.1":   {"localhost"},
 		"::1":         {"localhost"},
-		"127.0.0.2":   {"127.0.0.2"},
+		"127.0.0.2":   nil, // not what it was told to listen on
+		"192.168.1.8": {"laptop.local", "laptop"},
 	} {
 		if got := h.Reached(address(t, listening)); !slices.Equal(got, want) {
 			t.Errorf("Reached(%s) = %q; want %q", listening, got, want)
 		}
+	}
+	other := address(t, "127.0.0.2")
+	if got := host("box", nil, other, netip.Addr{}).Reached(other); !slices.Equal(got, []string{"127.0.0.2"}) {
+		t.Errorf("Reached(%s) = %q", other, got)
 	}
 	many := host("box", interfaces(t, "10.0.0.1/8", "10.0.0.2/8", "10.0.0.3/8", "10.0.0.4/8", "10.0.0.5/8"), netip.IPv6Unspecified(), netip.Addr{})
 	if got := many.Reached(netip.IPv6Unspecified()); len(got) != mostAddresses+3 {

@@ -16,10 +16,7 @@ import (
 // another host than h are refused, so that no website can reach the page through a
 // name of its own (DNS rebinding).
 func Serve(ctx context.Context, secure, plain net.Listener, page http.Handler, a *Authority, h Host) error {
-	t, err := newTrust(a, h, port(secure))
-	if err != nil {
-		return err
-	}
+	t := newTrust(a, h, secure)
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return web.Answer(ctx, secure, a.config(h), web.Only(h.Has, t.beside(page))) })
 	both.Go(func() error { return web.Answer(ctx, plain, nil, web.Only(h.Has, t)) })

@@ -191,13 +191,45 @@ func TestTrustPage(t *testing.T) {
 	}
 }
 
+type listensOn struct {
+	net.Listener
+	address netip.Addr
+}
+
+func (l listensOn) Addr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.address, 8443))
+}
+
+// The page about trust leads who comes by an unknown name to what is covered, and
+// reached where the server listens.
+func TestBest(t *testing.T) {
+	a, _ := opened(t, t.TempDir(), laptop(t))
+	renamed := host("desk", interfaces(t, "192.168.1.7/24"), netip.IPv6Unspecified(), netip.Addr{})
+	moved := host("laptop", interfaces(t, "192.168.1.9/24"), netip.IPv6Unspecified(), netip.Addr{})
+	for _, tt := range []struct {
+		h               Host
+		listening, want string
+	}{
+		{renamed, "::", "192.168.1.7"},
+		{renamed, "192.168.1.7", "192.168.1.7"},
+		{moved, "::", "laptop.local"},
+		{moved, "192.168.1.9", "laptop.local"},
+		{moved, "127.0.0.1", "localhost"},
+		{moved, "127.0.0.2", "localhost"}, // which no certificate helps
+	} {
+		if got := newTrust(a, tt.h, listensOn{address: address(t, tt.listening)}).best; got != tt.want {
+			t.Errorf("%s, listening on %s: %s; want %s", tt.h, tt.listening, got, tt.want)
+		}
+	}
+}
+
 // Who comes by an address that the authority does not cover still finds the page
 // about trust, and it leads to a name that is covered.
 func TestServeMoved(t *testing.T) {
 	a, _ := opened(t, t.TempDir(), laptop(t))
 	moved := host("laptop", interfaces(t, "192.168.1.9/24"), netip.IPv6Unspecified(), netip.Addr{})
 	s := serving(t, a, moved)
-	if r, body := s.ask("GET", "http", "192.168.1.9", "", "/"); r.StatusCode != 200 || !strings.Contains(body, `href="`+URL("https", "laptop.local", s.secure)+`"`) || strings.Contains(body, "https://192") {
+	if r, body := s.ask("GET", "http", "192.168.1.9", "", "/"); r.StatusCode != 200 || !strings.Contains(body, `href="`+URL("https", "localhost", s.secure)+`"`) || strings.Contains(body, "https://192") {
 		t.Errorf("after the move: %s %s", r.Status, body)
 	}
 	if r, body := s.ask("GET", "https", "laptop.local", "", "/x"); r.StatusCode != 200 || body != "the page at /x" {

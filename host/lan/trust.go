@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -42,21 +43,23 @@ func styleHash() string {
 
 // trust answers with the page about the authority, and with its certificate.
 type trust struct {
-	page        *template.Template
 	authority   *Authority
 	covered     Host
+	best        string // of covered, for who came by another name or address
 	port        string // of HTTPS
 	certificate []byte
 }
 
-// newTrust is for an authority whose host h is served by HTTPS at port.
-func newTrust(a *Authority, h Host, port string) (*trust, error) {
-	page, err := template.New("trust").Parse(trustHTML)
-	if err != nil {
-		return nil, err
-	}
+var trustPage = template.Must(template.New("trust").Parse(trustHTML))
+
+// newTrust is for an authority whose host h is served by HTTPS on secure.
+func newTrust(a *Authority, h Host, secure net.Listener) *trust {
 	covered, _ := a.Covers(h)
-	return &trust{page: page, authority: a, covered: covered, port: port, certificate: a.Certificate()}, nil
+	best := "localhost" // which every authority covers
+	if listening, err := netip.ParseAddrPort(secure.Addr().String()); err == nil {
+		best = append(covered.Reached(listening.Addr()), best)[0]
+	}
+	return &trust{authority: a, covered: covered, best: best, port: port(secure), certificate: a.Certificate()}
 }
 
 // beside has t answer for its own paths, and page for all others.
@@ -104,10 +107,10 @@ func (t *trust) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (t *trust) render(host string) ([]byte, error) {
 	to, ok := t.covered.find(host)
 	if !ok {
-		to = t.covered.Names[0]
+		to = t.best
 	}
 	var b bytes.Buffer
-	err := t.page.Execute(&b, map[string]any{
+	err := trustPage.Execute(&b, map[string]any{
 		"Style":       template.CSS(trustCSS),
 		"Page":        "https://" + net.JoinHostPort(to, t.port) + "/",
 		"Certificate": certificatePath,

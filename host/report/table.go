@@ -186,17 +186,20 @@ func (v view) row(p point, objectives []objective.Objective) []string {
 	return append(row, remark(p))
 }
 
-// remark says whether p is predicted, what keeps it off the frontier, and the verdict if
-// that is not ok.
+// remark says whether p is predicted or a reference, what keeps it off the frontier, and the
+// verdict if that is not ok.
 func remark(p point) string {
 	var remarks []string
 	if p.Status == results.Predicted {
 		remarks = append(remarks, results.Predicted)
 	}
+	if p.Overlay() {
+		remarks = append(remarks, results.Reference)
+	}
 	switch standing := p.Standing(); {
 	case p.Violates != "":
 		remarks = append(remarks, "breaks "+p.Violates)
-	case standing == results.Dominated || standing == results.Unknown || standing == results.Reference:
+	case standing == results.Dominated || standing == results.Unknown:
 		remarks = append(remarks, standing)
 	}
 	if p.Measurement != nil && p.Measurement.Verdict != trial.OK {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -43,7 +44,7 @@ func Answer(ctx context.Context, l net.Listener, secure *tls.Config, h http.Hand
 	serve := server.Serve
 	if secure != nil {
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
-		server.ErrorLog = log.New(io.Discard, "", 0) // devices that do not trust it yet are no fault
+		server.ErrorLog = log.New(handshakes{log.Writer()}, "litefront: ", 0)
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -60,6 +61,19 @@ func Answer(ctx context.Context, l net.Listener, secure *tls.Config, h http.Hand
 	}
 	<-stopped
 	return nil
+}
+
+// handshakes leaves out of a log what devices say that do not trust the server yet, or
+// that are gone: that is no fault of the server's.
+type handshakes struct{ log io.Writer }
+
+func (h handshakes) Write(line []byte) (int, error) {
+	for _, theirs := range []string{"remote error", "EOF", "timeout", "reset by peer", "broken pipe", "first record does not look like", "unsupported versions", "client sent"} {
+		if bytes.Contains(line, []byte("TLS handshake error")) && bytes.Contains(line, []byte(theirs)) {
+			return len(line), nil
+		}
+	}
+	return h.log.Write(line)
 }
 
 // Loopback reports whether only this machine reaches a.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -89,5 +90,25 @@ func TestServeAfterTheEnd(t *testing.T) {
 	cancel()
 	if err := Serve(ctx, l, dist); err != nil {
 		t.Errorf("Serve = %v; want nil", err)
+	}
+}
+
+// What devices say that do not trust the server is left out of its log, and nothing else.
+func TestHandshakes(t *testing.T) {
+	var b bytes.Buffer
+	log := handshakes{&b}
+	for line, kept := range map[string]bool{
+		"http: TLS handshake error from 192.168.1.8:1: remote error: tls: unknown certificate authority\n": false,
+		"http: TLS handshake error from 192.168.1.8:1: EOF\n":                                              false,
+		"http: TLS handshake error from 192.168.1.8:1: the authority has expired\n":                        true,
+		"http: panic serving 192.168.1.8:1: EOF\n":                                                         true,
+	} {
+		b.Reset()
+		if n, err := log.Write([]byte(line)); n != len(line) || err != nil {
+			t.Errorf("%q: %d, %v", line, n, err)
+		}
+		if got := b.String() == line; got != kept {
+			t.Errorf("%q is kept: %v", line, got)
+		}
 	}
 }

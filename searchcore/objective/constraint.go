@@ -41,9 +41,6 @@ func ParseConstraint(text string) (Constraint, error) {
 	if err != nil || math.IsNaN(bound) || math.IsInf(bound, 0) {
 		return fail("bound %q must be a finite number", number)
 	}
-	if op == "<=" && bound < 0 {
-		return fail("bound %q must not be negative: no candidate has less than 0", number)
-	}
 	return Constraint{o, op, bound}, nil
 }
 

@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/hack-pad/safejs"
@@ -96,10 +97,17 @@ func (p *page) clicked(trial int) {
 	p.change(func() { p.store.Select(trial) })
 }
 
-// sketch is a trial's architecture, as the chart draws it.
-func (p *page) sketch(trial int) any {
+// sketch is a trial's architecture, as the chart draws it. The chart asks in events of
+// the mouse and of timers, never within a call from here: that would wait for itself.
+func (p *page) sketch(trial int) (drawing any) {
 	p.env.Lock()
 	defer p.env.UnlockOnly()
+	defer func() {
+		if r := recover(); r != nil {
+			p.store.Fail(fmt.Sprintf("this page has a bug, reload it: %v", r))
+			drawing = nil
+		}
+	}()
 	t := p.store.Trial(trial)
 	if t == nil {
 		return nil

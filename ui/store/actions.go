@@ -78,7 +78,7 @@ type Confirm struct {
 	Instead  string // label of the button that does something else, and loses nothing; empty for none
 	command  search.Command
 	space    string // or this takes the place of what is written
-	link     fields // or these that of the form
+	link     string // or its setup that of the form
 }
 
 // Asks reports whether there is a question.
@@ -143,15 +143,18 @@ func (s *Store) takes(text, doing string) bool {
 func (s *Store) Accept() (search.Command, bool) {
 	c := s.Confirm
 	s.Confirm = Confirm{}
+	if c.link != "" { // which waits where it cannot be taken now
+		s.link, s.linkAgreed = c.link, true
+		if s.answered {
+			s.openLink()
+		}
+		return search.Command{}, false
+	}
 	if !c.Asks() || s.Waiting() || s.searching || s.dead {
 		return search.Command{}, false
 	}
 	if c.space != "" {
 		s.takeSpace(c.space)
-		return search.Command{}, false
-	}
-	if c.link != nil {
-		s.fill(c.link)
 		return search.Command{}, false
 	}
 	s.Errors = nil

@@ -61,7 +61,7 @@ const maxLink = 16 << 10
 // what it gets wrong of a field beside that. While a study is kept, its setup stays and
 // the link waits. Nothing happens before the worker has told what is kept.
 func (s *Store) OpenLink(fragment string) {
-	s.link, s.linkWaits = strings.TrimPrefix(fragment, "#"), false
+	s.link, s.linkWaits, s.linkAgreed = strings.TrimPrefix(fragment, "#"), false, false
 	if s.answered {
 		s.openLink()
 	}
@@ -85,18 +85,10 @@ func (s *Store) openLink() {
 		s.Fail(err.Error())
 		return
 	}
-	if text, ok := fields[FieldSpace]; ok && s.losesSpace(text) {
-		s.Confirm = Confirm{Question: "Take the link's setup? Its space replaces the one that you have written.", Accept: "Replace", link: fields}
+	if text, ok := fields[FieldSpace]; ok && !s.linkAgreed && s.losesSpace(text) {
+		s.Confirm = Confirm{Question: "Take the link's setup? Its space replaces the one that is written here.", Accept: "Replace", link: link}
 		return
 	}
-	s.fill(fields)
-}
-
-// fields are those of a link, by their names.
-type fields map[string]string
-
-// fill fills the form in with a link's fields.
-func (s *Store) fill(fields fields) {
 	s.resetForm()
 	if text, ok := fields[FieldSpace]; ok { // first: it bounds other fields
 		s.Form.Preset = OwnSpace
@@ -125,7 +117,7 @@ func (s *Store) fill(fields fields) {
 }
 
 // parseLink returns the fields that a link names.
-func parseLink(link string) (fields, error) {
+func parseLink(link string) (map[string]string, error) {
 	if len(link) > maxLink {
 		return nil, fmt.Errorf("the link's setup has %d bytes; at most %d are allowed", len(link), maxLink)
 	}
@@ -133,7 +125,7 @@ func parseLink(link string) (fields, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the link's setup cannot be read: %w", err)
 	}
-	fields := fields{}
+	fields := map[string]string{}
 	for name, list := range values {
 		if !slices.Contains(fieldNames, name) {
 			return nil, fmt.Errorf("the link's setup has an unknown field %.40q; known are %s", name, strings.Join(fieldNames, ", "))

@@ -108,6 +108,18 @@ func TestLinkOfAnOwnSpace(t *testing.T) {
 	if s.Form.Space != ownTOML || s.Form.Preset != OwnSpace || s.Form.Prompt != "16" {
 		t.Errorf("agreed to: %+v", s.Form)
 	}
+	// A study that comes while the question is open keeps its setup, and the link waits.
+	s.SetField(FieldSpace, "name = \"yours\"")
+	s.OpenLink("#" + link)
+	another := ready(t)
+	another.SetField(FieldSeed, "77")
+	e := start(t, another, 1).study.Started()
+	tell(t, s, event(trial.KindStarted, func(told *trial.Event) { told.Started = &e }))
+	do(t, s.Accept, "")
+	if s.Form.Seed != "77" || len(s.Errors) != 1 || !strings.Contains(s.Errors[0], "a study is kept") {
+		t.Errorf("beside a study the link gives the seed %s, %q", s.Form.Seed, s.Errors)
+	}
+	s = writes(t, ownTOML)
 	s.OpenLink("#seed=5&preset=archai-gpt2")
 	if strings.Contains(s.Link(), "mine") {
 		t.Errorf("the link of a preset is %s", s.Link())

@@ -104,6 +104,7 @@ func (s *Store) offerSpace(text string) {
 // place.
 func (s *Store) losesSpace(text string) bool {
 	written := s.Form.Space
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.TrimSpace(written) != "" && written != text &&
 		!slices.ContainsFunc(s.Presets, func(p Preset) bool { return presetTOML(p.Name) == written })
 }

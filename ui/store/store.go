@@ -61,6 +61,8 @@ type Store struct {
 	code      string
 	link      string // fragment of the page's address that is still to be taken
 	linkWaits bool   // and that was said
+	// linkAgreed says that the user agreed to lose the space that is written for it.
+	linkAgreed bool
 
 	// What the worker is up to, since it was started.
 	begun      bool // it told its device: its program runs

@@ -32,8 +32,8 @@ type Session struct {
 	// Rested, if not nil, is called before a search or a load begins: what Target's clock
 	// did until then does not matter.
 	Rested func()
-	// Turn, if not nil, waits until the commands that the page has sent are received.
-	// Nothing is while a call of Target runs.
+	// Turn, if not nil, waits until the commands that the page has sent are received, and
+	// carried out if nothing is ahead of them. None is while a call of Target runs.
 	Turn  func() error
 	Store Store
 	// Lock reserves the device until unlock, or says in an error who else searches or

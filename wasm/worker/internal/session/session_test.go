@@ -118,6 +118,26 @@ func TestHide(t *testing.T) {
 	}
 }
 
+// A page that was hidden during the last call of an attempt is told of after it, and
+// still that attempt is made again, and no other.
+func TestHideDuringTheLastCall(t *testing.T) {
+	w := newWorker(t, new(memory))
+	turns := 0
+	w.Turn = func() error {
+		if turns++; turns == 2 { // at the end of the first attempt
+			w.send(search.Command{Do: search.DoHide, Hidden: true})
+			w.send(search.Command{Do: search.DoHide})
+		}
+		return nil
+	}
+	messages := w.search(request("1"))
+	wantNone(t, messages)
+	measured := events(messages, false, trial.KindMeasured)
+	if len(measured) != 1 || measured[0].Measured.Measurement.Repeats != 1 || measured[0].Measured.Measurement.Background {
+		t.Errorf("told is %+v", measured)
+	}
+}
+
 func TestStop(t *testing.T) {
 	w := newWorker(t, new(memory))
 	messages := w.ask(search.Command{Do: search.DoStop})
