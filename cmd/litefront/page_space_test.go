@@ -50,7 +50,7 @@ func TestPageSpace(t *testing.T) {
 			t.Errorf("%s: the page says %q, space check %q", name, got, told)
 		}
 	}
-	p.until(`document.getElementById("space-status").textContent.startsWith("The space has ")`)
+	p.until(`document.getElementById("space-status").textContent.startsWith("Architectures in the space: ")`)
 
 	// A mistake is told with its line while it is typed, and shown.
 	p.key("x")

@@ -32,7 +32,13 @@ func (s *Store) Start() (search.Command, bool) {
 	}
 	q, ok := s.request()
 	if !ok {
-		s.settled = true // what is wrong is shown in the form
+		s.settled = true // what is wrong is shown in the form, which may be out of view
+		for _, name := range fieldNames {
+			if message := s.Invalid[name]; message != "" {
+				s.Fail("the search cannot start: " + message)
+				break
+			}
+		}
 		return search.Command{}, false
 	}
 	s.settled, s.reason, s.background, s.Errors, s.Confirm = false, "", false, nil, Confirm{}

@@ -288,6 +288,9 @@ func (s *Store) threads() (int, error) {
 	if err != nil || n < 1 || n > trial.MaxThreads {
 		return 0, fmt.Errorf("threads %q must be a whole number from 1 to %d", s.Form.Threads, trial.MaxThreads)
 	}
+	if s.Study == nil && s.Device != nil && s.Device.Cores > 0 && n > s.Device.Cores {
+		return 0, fmt.Errorf("threads %d must be at most %d, the cores of this device", n, s.Device.Cores)
+	}
 	return n, nil
 }
 
@@ -299,13 +302,14 @@ func (s *Store) seed() (uint64, error) {
 	return n, nil
 }
 
-// checkBudget demands a budget that is not spent yet.
+// checkBudget demands a budget that is not spent yet, unless other constraints are to
+// judge anew what was measured.
 func (s *Store) checkBudget() error {
 	b, err := search.ParseBudget(s.Form.Budget)
 	switch {
 	case err != nil:
 		return err
-	case s.Study == nil:
+	case s.Study == nil, study.ConstraintsValue(s.Form.constraints()) != study.ConstraintsValue(s.Study.Constraints):
 		return nil
 	case b.Time > 0 && s.spent(b):
 		return fmt.Errorf("budget %s is spent: the study has run for %s; raise it to go on", s.Form.Budget, s.elapsed().Round(time.Second))

@@ -50,6 +50,7 @@ func TestFields(t *testing.T) {
 		{FieldThreads, "2", ""},
 		{FieldThreads, "0", "from 1 to 64"},
 		{FieldThreads, "65", "from 1 to 64"},
+		{FieldThreads, "3", "at most 2, the cores of this device"},
 		{FieldThreads, "all", `"all"`},
 		{FieldBudget, "200", ""},
 		{FieldBudget, "1h30m", ""},

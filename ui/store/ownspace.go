@@ -260,7 +260,7 @@ func (s *Store) SpaceStatus() string {
 	default:
 		for _, l := range lines {
 			if l.Name == "architectures" {
-				return "The space has " + l.Value + " architectures."
+				return "Architectures in the space: " + l.Value + "."
 			}
 		}
 		return ""

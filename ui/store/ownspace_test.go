@@ -67,7 +67,7 @@ func TestOwnSpace(t *testing.T) {
 		t.Fatalf("begins with %q: %v", s.Form.Space, err)
 	}
 	answer(t, s)
-	if n := valueOf(s, "architectures"); !strings.HasPrefix(n, "about 1.87e+34") || s.SpaceStatus() != "The space has "+n+" architectures." {
+	if n := valueOf(s, "architectures"); !strings.HasPrefix(n, "about 1.87e+34") || s.SpaceStatus() != "Architectures in the space: "+n+"." {
 		t.Errorf("%s architectures; %q", n, s.SpaceStatus())
 	}
 	if s.SurveyDue() {

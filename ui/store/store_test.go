@@ -133,6 +133,16 @@ func TestBudgetSpent(t *testing.T) {
 	if got := s.Invalid[FieldBudget]; !strings.Contains(got, "raise it") {
 		t.Errorf("beside the budget: %q", got)
 	}
+	if len(s.Errors) != 1 || !strings.HasPrefix(s.Errors[0], "the search cannot start: budget 2 is spent") {
+		t.Errorf("in view: %q", s.Errors)
+	}
+	// Other constraints have no need of a budget.
+	s.SetField(FieldConstraints, "peak_mb<=100")
+	s.SetField(FieldBudget, "2")
+	if s.Invalid[FieldBudget] != "" {
+		t.Errorf("with other constraints: %q", s.Invalid[FieldBudget])
+	}
+	s.SetField(FieldConstraints, "")
 	s.SetField(FieldBudget, "3")
 	if s.Invalid[FieldBudget] != "" {
 		t.Errorf("a raised budget is refused: %q", s.Invalid[FieldBudget])

@@ -20,7 +20,7 @@ type Line struct {
 func (s Survey) Lines() []Line {
 	size := rounded(s.Size)
 	if s.Bounded {
-		size += ", less what the bounds on the decoder parameters exclude"
+		size += " at most: bounds on the decoder parameters exclude some"
 	}
 	lines := []Line{{"space", fmt.Sprintf("%s (%s)", s.Name, s.Arch)}, {"architectures", size}}
 	for _, g := range s.Genes {

@@ -290,10 +290,20 @@ func (s *Session) switched() int {
 
 // forget discards the kept study and tells what is left, as open does.
 func (s *Session) forget(c search.Command) error {
-	if err := s.Store.Replace(nil); err != nil {
+	if err := s.keep(nil); err != nil {
 		return fmt.Errorf("the kept study could not be discarded: %w", err)
 	}
 	return s.open(c)
+}
+
+// keep keeps lines instead of the study before, unless a search elsewhere adds to that.
+func (s *Session) keep(lines []string) error {
+	unlock, err := s.reserve()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.Store.Replace(lines)
 }
 
 // replace keeps the study of c.Journal instead of the one before, and tells it
@@ -303,7 +313,7 @@ func (s *Session) replace(c search.Command) error {
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
-	if err := s.Store.Replace(lines); err != nil {
+	if err := s.keep(lines); err != nil {
 		return fmt.Errorf("import: the study could not be kept: %w", err)
 	}
 	return s.open(c)

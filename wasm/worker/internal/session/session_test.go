@@ -429,6 +429,15 @@ func TestLock(t *testing.T) {
 	}
 	held = false
 	wantNone(t, w.search(request("2")))
+	// What a search elsewhere adds to is neither discarded nor replaced.
+	held = true
+	kept := slices.Clone(w.store.lines)
+	for _, c := range []search.Command{{Do: search.DoForget}, {Do: search.DoImport, Journal: strings.Join(kept[:1], "\n") + "\n"}} {
+		if wantError(t, w.ask(c), "another tab is searching"); !slices.Equal(w.store.lines, kept) {
+			t.Errorf("%s: %d lines are left of %d", c.Do, len(w.store.lines), len(kept))
+		}
+	}
+	held = false
 	if held {
 		t.Error("the lock is held after the search")
 	}
