@@ -93,6 +93,7 @@ func (s *Store) openLink() {
 	if text, ok := fields[FieldSpace]; ok { // first: it bounds other fields
 		s.Form.Preset = OwnSpace
 		s.setSpace(text)
+		s.linkSpace = s.Form.Space
 		s.judge(FieldSpace)
 		delete(fields, FieldPreset)
 		delete(fields, FieldSpace)

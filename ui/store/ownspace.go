@@ -105,7 +105,7 @@ func (s *Store) offerSpace(text string) {
 func (s *Store) losesSpace(text string) bool {
 	written := s.Form.Space
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	return strings.TrimSpace(written) != "" && written != text &&
+	return strings.TrimSpace(written) != "" && written != text && written != s.linkSpace &&
 		!slices.ContainsFunc(s.Presets, func(p Preset) bool { return presetTOML(p.Name) == written })
 }
 

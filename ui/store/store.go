@@ -63,6 +63,7 @@ type Store struct {
 	linkWaits bool   // and that was said
 	// linkAgreed says that the user agreed to lose the space that is written for it.
 	linkAgreed bool
+	linkSpace  string // as the last link brought it
 
 	// What the worker is up to, since it was started.
 	begun      bool // it told its device: its program runs
