@@ -67,7 +67,7 @@ func TestSpaceCheck(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	for _, want := range []string{"about 1.87e+34, less", "~ 6000768 to", "no member has d_inner 128, 192\n"} {
+	for _, want := range []string{"about 1.87e+34 at most", "~ 6000768 to", "no member has d_inner 128, 192\n"} {
 		if text := s.must("space", "check", "lts-gpt2"); !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
