@@ -6,6 +6,10 @@
 // prints tables with a verdict per goal and writes bench/results/cost.json, and
 // what was measured to bench/results/cost-raw.json: with -from, a file of that kind
 // is judged anew, without measuring.
+//
+// With -transfer it holds out each of four devices in turn, the engines with one and two
+// threads, and judges models that start from those of the others with few measurements
+// of their own, beside such as start from nothing.
 package main
 
 import (
@@ -79,6 +83,10 @@ func runTransfer(trialTime time.Duration, names, from, out string) error {
 	if err != nil {
 		return err
 	}
-	_ = f
-	return nil
+	r, err := judgeTransfer(f)
+	if err != nil {
+		return err
+	}
+	r.print()
+	return contest.Write(out, r)
 }
