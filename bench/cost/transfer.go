@@ -179,7 +179,7 @@ func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.Device
 		for _, i := range order[:half] {
 			pool = append(pool, archs[i])
 		}
-		chosen, err := cost.Choose(known, pool, d.Measurements[0].Workload, n)
+		chosen, err := cost.Choose(pool, d.Measurements[0].Workload, n)
 		if err != nil {
 			return result, err
 		}

@@ -48,16 +48,6 @@ type point struct {
 // What feasible, if not nil, has an error for is not chosen. An error says that n is
 // not 1 to 200, or that the space or the workload is not valid.
 func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured, wanted []arch.Architecture, feasible func(arch.Architecture) error) ([]arch.Architecture, error) {
-	return DesignFrom(nil, sp, w, n, r, measured, wanted, feasible)
-}
-
-// DesignFrom is [Design] for [FitFrom]: where models of other devices are known, what
-// tells most is what tells this device from them. An error may say, too, what
-// [CheckKnown] has against them.
-func DesignFrom(known []trial.DeviceModel, sp space.Space, w trial.Workload, n int, r *rand.Rand, measured, wanted []arch.Architecture, feasible func(arch.Architecture) error) ([]arch.Architecture, error) {
-	if err := CheckKnown(known, w); err != nil {
-		return nil, fmt.Errorf("cost: %w", err)
-	}
 	if n < 1 || n > maxDesign {
 		return nil, fmt.Errorf("cost: a design of %d architectures; allowed are 1 to %d", n, maxDesign)
 	}
@@ -84,23 +74,20 @@ func DesignFrom(known []trial.DeviceModel, sp space.Space, w trial.Workload, n i
 		}
 		add(a)
 	}
-	points, inverse, err := describe(all, len(measured), w, known)
+	points, err := describe(all, len(measured), w)
 	if err != nil {
 		return nil, err
 	}
 	for i := range points {
 		points[i].wanted = want[points[i].arch.ID()]
 	}
-	return choose(points[:len(measured)], points[len(measured):], n, inverse), nil
+	return choose(points[:len(measured)], points[len(measured):], n), nil
 }
 
-// Choose is [DesignFrom] among given candidates, n of them or all: their indices, in the
-// order of choice.
-func Choose(known []trial.DeviceModel, candidates []arch.Architecture, w trial.Workload, n int) ([]int, error) {
-	if err := CheckKnown(known, w); err != nil {
-		return nil, fmt.Errorf("cost: %w", err)
-	}
-	points, inverse, err := describe(candidates, 0, w, known)
+// Choose is [Design] among given candidates, all different, n of them or all: it returns
+// their indices in the order of choice.
+func Choose(candidates []arch.Architecture, w trial.Workload, n int) ([]int, error) {
+	points, err := describe(candidates, 0, w)
 	if err != nil {
 		return nil, err
 	}
@@ -109,15 +96,15 @@ func Choose(known []trial.DeviceModel, candidates []arch.Architecture, w trial.W
 		at[a.ID()] = i
 	}
 	var chosen []int
-	for _, a := range choose(nil, points, n, inverse) {
+	for _, a := range choose(nil, points, n) {
 		chosen = append(chosen, at[a.ID()])
 	}
 	return chosen, nil
 }
 
-// choose picks n of the pool. The inverses are those of the information matrices of
-// prefill and decode before anything is measured.
-func choose(measured, pool []point, n int, inverse [2]*mat.SymDense) []arch.Architecture {
+// choose picks n of the pool.
+func choose(measured, pool []point, n int) []arch.Architecture {
+	inverse := ignorance()
 	covered := map[int]bool{}
 	add := func(p point) {
 		for i, row := range p.rows {
@@ -191,18 +178,16 @@ func update(inverse *mat.SymDense, row []float64) {
 // knows yet which it will be.
 const columns = terms + knots
 
-// describe returns the points of list, of which the first are measured already, and the
-// inverses of the information matrices before that. Those of the others that no memory
-// holds are left out.
-func describe(list []arch.Architecture, measured int, w trial.Workload, known []trial.DeviceModel) ([]point, [2]*mat.SymDense, error) {
-	inverse := ignorance()
+// describe returns the points of list, of which the first are measured already. Those
+// of the others that no memory holds are left out.
+func describe(list []arch.Architecture, measured int, w trial.Workload) ([]point, error) {
 	var points []point
 	var passes [][2]counts
 	var first error
 	for i, a := range list {
 		both, err := takeApart(a, w)
 		if err != nil && i < measured {
-			return nil, inverse, err
+			return nil, err
 		}
 		if err != nil {
 			first = err
@@ -212,7 +197,7 @@ func describe(list []arch.Architecture, measured int, w trial.Workload, known []
 		passes = append(passes, [2]counts{both[0].total(), both[1].total()})
 	}
 	if len(points) == measured {
-		return nil, inverse, first
+		return nil, first
 	}
 	quantile := func(of func(i int) int64) (sorted []int64) {
 		for i := range points {
@@ -247,45 +232,7 @@ func describe(list []arch.Architecture, measured int, w trial.Workload, known []
 	for i := range points {
 		points[i].cost *= float64(len(points)) / total
 	}
-	if len(known) > 0 {
-		for k := range inverse {
-			inverse[k] = compareWith(fitsOf(known, k), points, passes, k)
-		}
-	}
-	return points, inverse, nil
-}
-
-// compareWith replaces the rows of a pass by shares of what known fits say of it, each
-// scaled to the others' speed, and returns the inverse of the information in them.
-func compareWith(known []fit, points []point, passes [][2]counts, k int) *mat.SymDense {
-	scale := make([]float64, len(known))
-	for d, f := range known {
-		for _, p := range passes {
-			scale[d] += f.ms(p[k])
-		}
-	}
-	var samples []sample
-	for _, p := range passes {
-		s := sample{counts: p[k]}
-		for d, f := range known {
-			s.ms += f.ms(s.counts) / scale[d]
-		}
-		samples = append(samples, s)
-	}
-	believed := priorOf(known, samples, math.MaxInt64)
-	for i, s := range samples {
-		x := fit{threshold: math.MaxInt64}.regressors(s.counts)
-		row := make([]float64, terms+1)
-		for j, u := range believed.unit {
-			if u > 0 {
-				row[j] = x[j] / s.ms / u
-			}
-		}
-		points[i].rows[k] = row
-	}
-	var inverse mat.SymDense
-	inverse.ScaleSym(1/(believed.noise*believed.noise), believed.cov)
-	return &inverse
+	return points, nil
 }
 
 // stratum is the decile of v among sorted.

@@ -125,7 +125,7 @@ func TestDesignBeatsChance(t *testing.T) {
 			for range fresh {
 				list = append(list, draw(t, sp, r))
 			}
-			points, _, err := describe(list, 0, trial.DefaultWorkload(), nil)
+			points, err := describe(list, 0, trial.DefaultWorkload())
 			if err != nil || len(points) != len(list) {
 				t.Fatal(err)
 			}

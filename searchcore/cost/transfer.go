@@ -22,7 +22,7 @@ const (
 	weightSD = 1.0
 	// ownSD is what share of a pass each term may take beyond what the known
 	// devices say.
-	ownSD = 0.04
+	ownSD = 0.03
 	// leastNoise is the smallest deviation of measurements that is believed.
 	leastNoise = 0.01
 	// noiseWeight is how many measurements the deviation that known devices had
@@ -123,16 +123,16 @@ func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, err
 }
 
 // regressFrom is regress with what the known fits say. Thresholds are theirs, and with
-// enough samples those of regress, too.
+// enough samples those of regress, too. One and the slope beyond it are two more
+// parameters, so they must lower Akaike's criterion, here for the noise that is left
+// without them.
 func regressFrom(known []fit, samples []sample) fit {
-	criterion := func(f fit, extra int) float64 {
-		n := float64(len(samples))
-		return n*math.Log((f.rss+f.penalty)/n+1e-12) + 2*float64(extra)
-	}
 	fitBeyond := func(threshold int64) fit {
 		return regressBeyond(samples, threshold, priorOf(known, samples, threshold))
 	}
 	best := fitBeyond(math.MaxInt64)
+	variance := best.sigma * best.sigma
+	criterion := func(f fit, extra float64) float64 { return (f.rss+f.penalty)/variance + 2*extra }
 	least := criterion(best, 0)
 	var candidates []int64
 	for _, k := range known {
@@ -157,49 +157,47 @@ type prior struct {
 	rows  *mat.Dense
 	right []float64
 	noise float64 // standard deviation of measurements
-	unit  [terms + 1]float64
-	cov   *mat.SymDense // of the shares unit·perUnit
 }
 
 // priorOf returns the prior for fits with the threshold to samples, whose times say how
-// fast the device is.
+// fast the device is. It is nil, as if nothing were known, where what is known is too far
+// from anything that the samples can be.
 func priorOf(known []fit, samples []sample, threshold int64) *prior {
 	p := &prior{}
 	n := float64(len(samples))
-	// A term's unit is what share of a pass it takes, on the average, at 1 ms.
+	var unit [terms + 1]float64 // what share of a pass a term takes on the average, at 1 ms
 	for _, s := range samples {
 		x := fit{threshold: threshold}.regressors(s.counts)
-		for j := range p.unit {
-			p.unit[j] += x[j] / s.ms / n
+		for j := range unit {
+			unit[j] += x[j] / s.ms / n
 		}
 	}
 	mean := mat.NewVecDense(terms+1, nil)
-	p.cov = mat.NewSymDense(terms+1, nil)
+	cov := mat.NewSymDense(terms+1, nil)
 	for j := range terms + 1 {
-		p.cov.SetSym(j, j, ownSD*ownSD)
+		cov.SetSym(j, j, ownSD*ownSD)
 	}
 	each := 1 / float64(len(known))
 	for _, k := range known {
-		shares := mat.NewVecDense(terms+1, k.shares(samples, threshold, p.unit))
+		shares := mat.NewVecDense(terms+1, k.shares(samples, threshold, unit))
 		mean.AddScaledVec(mean, each, shares)
-		p.cov.SymRankOne(p.cov, weightSD*weightSD*each, shares)
+		cov.SymRankOne(cov, weightSD*weightSD*each, shares)
 		p.noise += each * k.sigma * k.sigma
 	}
 	p.noise = max(leastNoise, math.Sqrt(p.noise))
 	var factor, whitening mat.Cholesky
 	var precision mat.SymDense
 	var root mat.TriDense
-	// The covariance has a diagonal of its own: neither factor can fail.
-	factor.Factorize(p.cov)
-	_ = factor.InverseTo(&precision)
-	whitening.Factorize(&precision)
+	if !factor.Factorize(cov) || factor.InverseTo(&precision) != nil || !whitening.Factorize(&precision) {
+		return nil
+	}
 	whitening.UTo(&root)
 	p.rows = mat.NewDense(terms+1, terms+1, nil)
 	var right mat.VecDense
 	right.MulVec(&root, mean)
 	for i := range terms + 1 {
 		for j := range terms + 1 {
-			p.rows.Set(i, j, p.noise*root.At(i, j)*p.unit[j])
+			p.rows.Set(i, j, p.noise*root.At(i, j)*unit[j])
 		}
 		p.right = append(p.right, p.noise*right.AtVec(i))
 	}
@@ -213,7 +211,9 @@ func (f fit) shares(samples []sample, threshold int64, unit [terms + 1]float64) 
 	var ratios []float64
 	var over, all float64
 	for _, s := range samples {
-		ratios = append(ratios, s.ms/f.ms(s.counts))
+		if ms := f.ms(s.counts); ms > 0 {
+			ratios = append(ratios, s.ms/ms)
+		}
 		x := f.regressors(s.counts)
 		over, all = over+x[excess], all+x[bytes]
 	}
@@ -224,8 +224,11 @@ func (f fit) shares(samples []sample, threshold int64, unit [terms + 1]float64) 
 		}
 		perUnit[excess] = 0
 	}
-	scale := median(ratios)
 	shares := make([]float64, terms+1)
+	if len(ratios) == 0 {
+		return shares
+	}
+	scale := median(ratios)
 	for j := range shares {
 		shares[j] = scale * perUnit[j] * unit[j]
 	}

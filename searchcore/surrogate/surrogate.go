@@ -291,7 +291,7 @@ func (s *Strategy) plan() error {
 		typical = append(typical, p.Arch)
 	}
 	r := rand.New(rand.NewPCG(s.setup.Seed, 0))
-	s.design, err = cost.DesignFrom(s.setup.Known, s.setup.Space, s.setup.Workload, s.designed, r, nil, typical, s.feasible)
+	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, s.designed, r, nil, typical, s.feasible)
 	return err
 }
 
