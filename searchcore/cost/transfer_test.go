@@ -2,6 +2,7 @@ package cost
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -61,44 +62,39 @@ func errorOf(t testing.TB, m *Model, d device, sp space.Space, r *rand.Rand) (me
 	return mean
 }
 
-// A device that others resemble is known after six noisy measurements about as well as
-// one from nothing after eight, and no worse after eight.
+// A device that others resemble is known better than from nothing after the same eight
+// noisy measurements, and about as well after six of them.
 func TestTransferNeedsFewer(t *testing.T) {
 	for _, name := range []string{"lts-gpt2", "lts-transformer-xl"} {
 		sp, w := preset(t, name), trial.DefaultWorkload()
-		var six, same, eight, most float64
-		const devices = 4
+		var six, same, eight float64
+		const devices = 16
 		for seed := range uint64(devices) {
 			r := rand.New(rand.NewPCG(seed, 11))
 			known := knownDevices(t, sp, 3, 1.5, 0.05, r)
 			d := relative(r, 1.5, 0.2+5*r.Float64())
 			d.noise = 0.05
-			list, err := Design(sp, w, 6, r, nil, nil, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := FitFrom(known, d.observe(t, list, w, r))
-			if err != nil {
-				t.Fatal(err)
-			}
-			e := errorOf(t, m, d, sp, r)
-			if list, err = Design(sp, w, 8, r, nil, nil, nil); err != nil {
-				t.Fatal(err)
+			var list []arch.Architecture
+			for range 8 {
+				list = append(list, draw(t, sp, r))
 			}
 			observations := d.observe(t, list, w, r)
-			if m, err = FitFrom(known, observations); err != nil {
-				t.Fatal(err)
+			for _, c := range []struct {
+				known []trial.DeviceModel
+				n     int
+				sum   *float64
+			}{{known, 6, &six}, {known, 8, &same}, {nil, 8, &eight}} {
+				m, err := FitFrom(c.known, observations[:c.n])
+				if err != nil {
+					t.Fatal(err)
+				}
+				*c.sum += errorOf(t, m, d, sp, r) / devices
 			}
-			same += errorOf(t, m, d, sp, r) / devices
-			if m, err = Fit(observations); err != nil {
-				t.Fatal(err)
-			}
-			eight += errorOf(t, m, d, sp, r) / devices
-			six, most = six+e/devices, max(most, e)
 		}
-		t.Logf("%s: mean error from known devices %.4f after 6, at most %.4f, and %.4f after 8; from nothing %.4f after 8", name, six, most, same, eight)
-		if six > 1.1*eight || same > eight || most > 0.08 {
-			t.Errorf("%s: mean error from known devices %.4f after 6, at most %.4f, and %.4f after 8; from nothing %.4f after 8", name, six, most, same, eight)
+		said := fmt.Sprintf("%s: mean error from known devices %.4f after 6 and %.4f after 8; from nothing %.4f after 8", name, six, same, eight)
+		t.Log(said)
+		if six > 1.05*eight || same > 0.9*eight {
+			t.Error(said)
 		}
 	}
 }
