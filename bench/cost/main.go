@@ -83,7 +83,7 @@ func runTransfer(trialTime time.Duration, names, from, out string) error {
 	if err != nil {
 		return err
 	}
-	r, err := judgeTransfer(f)
+	r, err := judgeTransfer(f, transferSeeds)
 	if err != nil {
 		return err
 	}

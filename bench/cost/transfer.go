@@ -57,10 +57,14 @@ type transferDevice struct {
 }
 
 type transferStart struct {
-	Name     string     `json:"name"`
-	Measured int        `json:"measured"`
-	Prefill  spreadOver `json:"prefill"`
-	Decode   spreadOver `json:"decode"`
+	Name     string `json:"name"`
+	Measured int    `json:"measured"`
+	// Mean absolute relative errors: over what was measured, whose noise is in them, and
+	// over what the model predicts that is fitted to all that the device measured.
+	Prefill      spreadOver `json:"prefill"`
+	Decode       spreadOver `json:"decode"`
+	PrefillOfAll spreadOver `json:"prefill_of_all"`
+	DecodeOfAll  spreadOver `json:"decode_of_all"`
 }
 
 // spreadOver is a mean absolute relative error over the seeds.
@@ -120,8 +124,8 @@ func (d onDevice) observe(archs []arch.Architecture, indices []int) (list []cost
 
 // judgeTransfer holds out each device in turn: its model starts from those of the
 // others, fitted to all that they measured, and from nothing.
-func judgeTransfer(f *fleet) (transferResults, error) {
-	r := transferResults{Code: f.Code, Candidates: len(f.Archs), Seeds: transferSeeds}
+func judgeTransfer(f *fleet, seeds int) (transferResults, error) {
+	r := transferResults{Code: f.Code, Candidates: len(f.Archs), Seeds: seeds}
 	devices, passes, err := f.undisturbed()
 	if err != nil {
 		return r, err
@@ -129,18 +133,19 @@ func judgeTransfer(f *fleet) (transferResults, error) {
 	r.Passes = passes
 	everything := rand.New(rand.NewPCG(0, 0)).Perm(len(f.Archs))
 	var models []trial.DeviceModel
+	var full []*cost.Model
 	for _, d := range devices {
 		m, err := cost.Fit(d.observe(f.Archs, everything))
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", d.Name, err)
 		}
-		models = append(models, m.Known())
+		models, full = append(models, m.Known()), append(full, m)
 	}
 	for i, d := range devices {
 		known := slices.Delete(slices.Clone(models), i, i+1)
 		result := transferDevice{Name: d.Name, Device: d.Measurements[0].Device}
 		for _, s := range starts {
-			score, err := s.judge(f.Archs, d, known)
+			score, err := s.judge(f.Archs, d, known, full[i], seeds)
 			if err != nil {
 				return r, fmt.Errorf("%s: %w", d.Name, err)
 			}
@@ -162,7 +167,7 @@ func judgeTransfer(f *fleet) (transferResults, error) {
 
 // judge fits to candidates of one half that are designed for the start, and predicts the
 // other half.
-func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.DeviceModel) (transferStart, error) {
+func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.DeviceModel, full *cost.Model, seeds int) (transferStart, error) {
 	if !s.transfer {
 		known = nil
 	}
@@ -172,8 +177,8 @@ func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.Device
 		n = half
 	}
 	result := transferStart{Name: s.name, Measured: n}
-	var prefill, decode []float64
-	for seed := range uint64(transferSeeds) {
+	var errs [4][]float64
+	for seed := range uint64(seeds) {
 		order := rand.New(rand.NewPCG(seed, 1)).Perm(len(archs))
 		var pool []arch.Architecture
 		for _, i := range order[:half] {
@@ -191,19 +196,25 @@ func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.Device
 		if err != nil {
 			return result, err
 		}
-		var got, want times
+		var rest []arch.Architecture
+		var want times
 		for _, o := range d.observe(archs, order[half:]) {
-			p, q, err := m.Predict(o.Arch)
-			if err != nil {
-				return result, err
-			}
-			got.prefill, got.decode = append(got.prefill, p.Ms), append(got.decode, q.Ms)
+			rest = append(rest, o.Arch)
 			want.prefill, want.decode = append(want.prefill, o.Measurement.Prefill.MinMs), append(want.decode, o.Measurement.Decode.MinMs)
 		}
-		prefill = append(prefill, compare("", got.prefill, want.prefill).MAPE)
-		decode = append(decode, compare("", got.decode, want.decode).MAPE)
+		got, _, err := predict(m, rest)
+		if err != nil {
+			return result, err
+		}
+		all, _, err := predict(full, rest)
+		if err != nil {
+			return result, err
+		}
+		for i, pair := range [][2][]float64{{got.prefill, want.prefill}, {got.decode, want.decode}, {got.prefill, all.prefill}, {got.decode, all.decode}} {
+			errs[i] = append(errs[i], compare("", pair[0], pair[1]).MAPE)
+		}
 	}
-	result.Prefill, result.Decode = over(prefill), over(decode)
+	result.Prefill, result.Decode, result.PrefillOfAll, result.DecodeOfAll = over(errs[0]), over(errs[1]), over(errs[2]), over(errs[3])
 	return result, nil
 }
 
@@ -222,12 +233,12 @@ func (r transferResults) print() {
 		return fmt.Sprintf("%5.2f %% [%.2f, %.2f]", 100*s.Mean, 100*s.Low, 100*s.High)
 	}
 	for _, d := range r.Devices {
-		fmt.Printf("\nheld out: %s\n%-32s %9s   %-24s %-24s\n", d.Name, "fitted", "measured", "prefill MAPE", "decode MAPE")
+		fmt.Printf("\nheld out: %s\n%-30s %8s   %-23s %-23s %-9s %s\n", d.Name, "fitted", "measured", "prefill MAPE", "decode MAPE", "prefill*", "decode*")
 		for _, s := range d.Starts {
-			fmt.Printf("%-32s %9d   %-24s %-24s\n", s.Name, s.Measured, cell(s.Prefill), cell(s.Decode))
+			fmt.Printf("%-30s %8d   %-23s %-23s %5.2f %%   %5.2f %%\n", s.Name, s.Measured, cell(s.Prefill), cell(s.Decode), 100*s.PrefillOfAll.Mean, 100*s.DecodeOfAll.Mean)
 		}
 	}
-	fmt.Println()
+	fmt.Printf("\n*: over the predictions of the model that is fitted to all %d, which average the noise of measurements\n\n", r.Candidates)
 	for _, g := range r.Goals {
 		contest.Verdict(g.Pass, "%s %.4f (goal: at %s %g)", g.Name, g.Value, g.side(), g.Goal)
 	}
