@@ -60,6 +60,14 @@ func (s *Study) Trials() []Record {
 	return records
 }
 
+// Trial returns the trial of a number, if one was asked.
+func (s *Study) Trial(number int) (r Record, asked bool) {
+	if number < 1 || number > len(s.trials) {
+		return Record{}, false
+	}
+	return *s.trials[number-1], true
+}
+
 // Frontier returns the measured trials that no other dominates, overlays and
 // violated constraints left aside, sorted by the first objective from worst to
 // best.
