@@ -72,8 +72,10 @@ func newMirror(ctx context.Context, tx *sql.Tx, journal int64, called string, ev
 func startMirror(journal int64, e trial.Event) (*mirror, error) {
 	m := &mirror{journal: journal, front: map[int]bool{}, current: true}
 	var err error
-	m.study, err = study.Replay([]trial.Event{e}, nil, m.watch)
-	return m, err
+	if m.study, err = study.Replay([]trial.Event{e}, nil, m.watch); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func (m *mirror) watch(e trial.Event) { m.changed = m.changed || e.Kind == trial.KindFrontier }

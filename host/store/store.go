@@ -41,8 +41,8 @@ const readers = 4
 
 // What callers may want to tell apart; other errors are about the file.
 var (
-	ErrUnknown = errors.New("is unknown")        // no device, study or journal of this name
-	ErrExists  = errors.New("exists already")    // a study or journal does
+	ErrUnknown = errors.New("is unknown")         // no device, study or journal of this name
+	ErrExists  = errors.New("exists already")     // a study or journal does
 	ErrHeld    = errors.New("is held by another") // a journal is, here or in another process
 )
 
