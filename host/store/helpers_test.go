@@ -195,14 +195,6 @@ func eventsOf(t testing.TB, s *Store, id int64, class string) (events []trial.Ev
 	return events
 }
 
-// numbers are the trials of points.
-func numbers(points []Point) (list []int) {
-	for _, p := range points {
-		list = append(list, p.Number)
-	}
-	return list
-}
-
 // someObjectives are two or three different ones.
 func someObjectives(choose func(n int) int) []string {
 	names := allNames()

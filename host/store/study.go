@@ -58,8 +58,7 @@ func createStudy(ctx context.Context, tx *sql.Tx, name string, request json.RawM
 	case len(request) > 0 && !json.Valid(request):
 		return 0, created, fmt.Errorf("study %q: its request must be JSON", name)
 	}
-	id, err = studyID(ctx, tx, name)
-	switch {
+	switch _, err := studyID(ctx, tx, name); {
 	case err == nil:
 		return 0, created, fmt.Errorf("study %q %w", name, ErrExists)
 	case !errors.Is(err, ErrUnknown):
