@@ -100,11 +100,14 @@ func frontier(ctx context.Context, tx *sql.Tx, studyID int64, class string, set 
 		return nil, false, fmt.Errorf("%s: %w", called, err)
 	}
 	first := set[:1]
+	whose, err := tx.PrepareContext(ctx, "SELECT arch, device, verdict FROM measurement WHERE journal = ? AND trial = ?")
+	if err != nil {
+		return nil, false, err
+	}
+	defer whose.Close()
 	for _, i := range pareto.Front(costs) {
 		p := points[i]
-		err := tx.QueryRowContext(ctx, "SELECT arch, device, verdict FROM measurement WHERE journal = ? AND trial = ?", journal, p.Number).
-			Scan(&p.ArchID, &p.DeviceID, &p.Verdict)
-		if err != nil {
+		if err := whose.QueryRowContext(ctx, journal, p.Number).Scan(&p.ArchID, &p.DeviceID, &p.Verdict); err != nil {
 			return nil, false, err
 		}
 		front = append(front, p)

@@ -197,7 +197,7 @@ func (s *Store) importJournal(ctx context.Context, name, class string, events []
 		_, called, err := journalID(ctx, tx, id, class)
 		switch {
 		case err == nil:
-			return fmt.Errorf("%s: a journal %w", called, ErrExists)
+			return fmt.Errorf("%s: a journal %w; import it under another name or class", called, ErrExists)
 		case !errors.Is(err, ErrUnknown):
 			return err
 		}
