@@ -20,7 +20,7 @@ func main() {
 	flag.IntVar(&o.others, "others", 180, "other journals in the store")
 	flag.IntVar(&o.each, "each", 5_000, "measurements in each of them")
 	flag.IntVar(&o.rounds, "rounds", 21, "how often each question is asked")
-	flag.StringVar(&o.dir, "dir", "", "folder for the store, which takes some 3 GiB and is removed (default: the system's for temporary files)")
+	flag.StringVar(&o.dir, "dir", "", "folder for the store, which takes some 5 GiB and is removed (default: the system's for temporary files)")
 	out := flag.String("out", filepath.Join("bench", "results", "fleet.json"), "where to write the results")
 	flag.Parse()
 	if err := run(context.Background(), o, *out); err != nil {

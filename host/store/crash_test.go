@@ -78,7 +78,11 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	announced := map[int]int{}
 	random := rand.New(rand.NewPCG(1, 1))
-	for range 12 {
+	kills := 12
+	if os.Getenv("LITEFRONT_LONG") != "" {
+		kills = 300
+	}
+	for range kills {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childPath+"="+path, "GORACE=atexit_sleep_ms=0")
 		cmd.Stderr = os.Stderr
@@ -116,7 +120,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		}
 		checkAfterCrash(t, path, announced)
 	}
-	if len(announced) < 12 {
+	if len(announced) < kills {
 		t.Fatalf("only %d results were announced; the test shows nothing", len(announced))
 	}
 }

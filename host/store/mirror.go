@@ -162,7 +162,7 @@ func (m *mirror) derive(st *statements) error {
 
 // count writes how far the journal is.
 func (m *mirror) count(st *statements, events, bytes int64) error {
-	p := m.study.Progress()
+	p := m.study.Counts()
 	own := encodeNames(m.study.Started().Objectives)
 	return st.exec(countJournal, events, bytes, p.Asked, p.Measured, p.Failed, own, encodeNames(allNames()), m.journal)
 }

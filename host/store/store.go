@@ -145,7 +145,8 @@ func connect(path, more string) (*sql.DB, error) {
 		fmt.Sprintf("&_busy_timeout=%d", busyMs) +
 		// Every commit is on the disk when it returns. On Apple's systems that takes more than fsync.
 		"&_synchronous=FULL&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)" +
-		"&_foreign_keys=1&_pragma=trusted_schema(0)&" + more
+		"&_foreign_keys=1&_pragma=trusted_schema(0)" +
+		"&_pragma=journal_size_limit(67108864)&" + more // the log shrinks again after an import
 	connector, err := sqlite.NewConnector(name)
 	if err != nil {
 		return nil, err

@@ -103,12 +103,15 @@ func (s *Study) Predicted() *trial.Predicted {
 // are known, and would ignore frontier points beyond it; in this scale every
 // point counts, and the share never falls.
 func (s *Study) Progress() trial.Progress {
-	return trial.Progress{
-		Asked:       len(s.trials),
-		Measured:    s.measured,
-		Failed:      s.failed,
-		Hypervolume: s.hypervolume(),
-	}
+	p := s.Counts()
+	p.Hypervolume = s.hypervolume()
+	return p
+}
+
+// Counts is Progress without the hypervolume, which takes time where the frontier is
+// large.
+func (s *Study) Counts() trial.Progress {
+	return trial.Progress{Asked: len(s.trials), Measured: s.measured, Failed: s.failed}
 }
 
 // frontierEvent is the frontier as it is announced.
