@@ -15,6 +15,7 @@ import (
 	"litefront/kernels/ops"
 	"litefront/kernels/wasmasm"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
 )
 
 // Features are the WebAssembly extensions a module may use beyond fixed-width
@@ -27,6 +28,9 @@ type Features struct {
 	RelaxedDot bool // products of int8, where the engine makes one instruction of them
 	// Threads is how many threads the engine runs a module on; none is one.
 	Threads int `json:",omitempty"`
+	// GPU is set by engines that run GPU programs (package wgsl) in place of
+	// WebAssembly.
+	GPU *GPU `json:",omitempty"`
 }
 
 func (f Features) ops() ops.Features {
@@ -103,6 +107,9 @@ func Compile(g *graph.Graph, f Features) (*Module, error) {
 func emit(g *graph.Graph, f Features) (*emitter, error) {
 	if err := g.Memory.Fit(graph.MaxBytes); err != nil {
 		return nil, err
+	}
+	if !slices.Contains(trial.Precisions(), g.Workload.Precision) {
+		return nil, fmt.Errorf("workload: precision %q is for GPUs; WebAssembly modules have one of %q", g.Workload.Precision, trial.Precisions())
 	}
 	if most := max(f.Threads, 1); g.Workload.Threads > most {
 		return nil, fmt.Errorf("workload: threads %d exceed the engine's %d", g.Workload.Threads, most)

@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"litefront/internal/archtest"
 	"litefront/kernels"
 	"litefront/kernels/ref"
 	"litefront/searchcore/arch"
@@ -179,63 +180,8 @@ func randomTokens(r *rand.Rand, n, vocab int) []int {
 	return tokens
 }
 
-// smallArch draws architectures with every awkward dimension: odd widths, head
-// widths that are no multiple of anything, projections.
-func smallArch(r *rand.Rand, maxLen int) arch.Architecture {
-	heads := 1 + r.IntN(5)
-	a := arch.Architecture{
-		Backbone: arch.GPT2,
-		Vocab:    1 + r.IntN(300),
-		DModel:   heads * (6 + r.IntN(18)), // a norm over fewer is ill-conditioned
-		MaxLen:   maxLen,
-	}
-	switch r.IntN(3) {
-	case 0:
-		a.DEmbed = 1 + r.IntN(70)
-	case 1:
-		a.DivVal = 4
-	}
-	for range 1 + r.IntN(4) {
-		h := heads
-		for r.IntN(2) == 0 || a.DModel%h != 0 {
-			h = 1 + r.IntN(heads)
-		}
-		a.Layers = append(a.Layers, arch.Layer{Heads: h, DInner: 1 + r.IntN(150)})
-	}
-	return a
-}
-
-// smallXL draws Transformer-XL with as awkward dimensions: heads that do not fill
-// the width, clusters with and without tables of their own, any memory.
-func smallXL(r *rand.Rand) arch.Architecture {
-	a := arch.Architecture{
-		Backbone: arch.TransformerXL,
-		Vocab:    1 + r.IntN(300),
-		DModel:   8 + r.IntN(80),
-		MemLen:   r.IntN(21),
-		DivVal:   []int{1, 2, 4}[r.IntN(3)],
-	}
-	if r.IntN(3) == 0 {
-		a.DEmbed = 16 + r.IntN(70)
-	}
-	clustered(r, &a)
-	for range 1 + r.IntN(4) {
-		a.Layers = append(a.Layers, arch.Layer{Heads: 1 + r.IntN(6), DInner: 1 + r.IntN(150)})
-	}
-	return a
-}
-
-// clustered divides the vocabulary into up to four clusters.
-func clustered(r *rand.Rand, a *arch.Architecture) {
-	for n, cut := r.IntN(4), 0; n > 0; n-- {
-		if cut += 1 + r.IntN(80); cut < a.Vocab {
-			a.Cutoffs = append(a.Cutoffs, cut)
-		}
-	}
-	for a.DivVal > 1 && a.Clusters()[len(a.Cutoffs)].Width < 1 {
-		a.DivVal--
-	}
-}
+// What is drawn has every awkward dimension.
+var smallArch, smallXL, clustered = archtest.GPT2, archtest.TransformerXL, archtest.Cluster
 
 func TestSmallArchitectures(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))

@@ -10,12 +10,12 @@ import (
 	"litefront/searchcore/graph"
 )
 
-// distribution is the range that a tensor's seeded weights are drawn from,
+// Distribution is the range that a tensor's seeded weights are drawn from,
 // uniformly: offset ± scale. Matrices keep the variance of a normalised input
 // (1/fan-in), those that write to the residual stream shrink with depth as in
 // GPT-2, so activations stay finite and free of denormals at any depth; gains and
 // biases are spread enough that leaving one out shows.
-func distribution(g *graph.Graph, t *graph.Tensor) (scale, offset float32) {
+func Distribution(g *graph.Graph, t *graph.Tensor) (scale, offset float32) {
 	uniform := math.Sqrt(3 / float64(t.Cols.Len)) // a uniform ±a has variance a²/3
 	switch {
 	case t.Name == profileInputs:
@@ -33,8 +33,8 @@ func distribution(g *graph.Graph, t *graph.Tensor) (scale, offset float32) {
 	}
 }
 
-// tensorSeed makes the tensors of one module differ.
-func tensorSeed(t *graph.Tensor) uint32 {
+// TensorSeed is mixed into the seed of t; it makes the tensors of one module differ.
+func TensorSeed(t *graph.Tensor) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(t.Name))
 	return h.Sum32()
@@ -51,8 +51,8 @@ func Weights(g *graph.Graph, t *graph.Tensor, seed uint32) []float32 {
 
 // ReadWeights fills x with those of [Weights] from the one with the index first on.
 func ReadWeights(x []float32, g *graph.Graph, t *graph.Tensor, seed uint32, first int) {
-	scale, offset := distribution(g, t)
-	seed ^= tensorSeed(t)
+	scale, offset := Distribution(g, t)
+	seed ^= TensorSeed(t)
 	r, c := first/t.Cols.Len, first%t.Cols.Len
 	for i := range x {
 		x[i] = ops.Random(seed, t.Rows.At(r)*t.Cols.Size()+t.Cols.At(c), scale, offset)
@@ -72,8 +72,8 @@ func (e *emitter) init(ready *wasmasm.Func) {
 		if t.Kind != graph.Weight {
 			continue
 		}
-		scale, offset := distribution(e.g, t)
-		own := func(t *graph.Tensor) wasmasm.I32 { return seed.Xor(i32(int(int32(tensorSeed(t))))) }
+		scale, offset := Distribution(e.g, t)
+		own := func(t *graph.Tensor) wasmasm.I32 { return seed.Xor(i32(int(int32(TensorSeed(t))))) }
 		fill := func(t *graph.Tensor, scale, offset float32) {
 			f.Call(e.lib.Fill(), at(t), i32(int(t.Bytes()/16)), own(t), wasmasm.ConstF32(scale), wasmasm.ConstF32(offset))
 		}

@@ -62,11 +62,19 @@ type Call struct {
 	Reps   uint32
 }
 
-// Footprint is the memory of a program, in bytes.
+// Footprint is the memory of a program, in bytes, and what running it cost beside its
+// time.
 type Footprint struct {
-	LinearBytes int64 // what memory.size reports
+	LinearBytes int64 // what memory.size reports, or the sum of a GPU program's buffers
 	RSSBytes    int64 // growth of the peak resident set since before Prepare; 0 if unknown
+	// SubmitNs is what submitting a run of loops to a GPU took beyond its kernels, in
+	// nanoseconds: the median; 0 elsewhere, or where kernels cannot be timed apart.
+	SubmitNs int64
 }
+
+// SoftwareAdapter is the feature of a GPU's device that computes on the CPU: what it
+// measures tells nothing of GPUs.
+const SoftwareAdapter = "software adapter"
 
 var (
 	// ErrLost is returned (or wrapped) by a Program whose engine is gone. The

@@ -62,10 +62,11 @@ const (
 	F32 Format = iota // IEEE single precision; tokens: int32
 	I8                // -127 to 127
 	I16               // activations: -32767 to 32767
+	F16               // IEEE half precision: weights on GPUs
 )
 
 // Bytes is the size of an entry.
-func (f Format) Bytes() int { return []int{4, 1, 2}[f] }
+func (f Format) Bytes() int { return []int{4, 1, 2, 2}[f] }
 
 // Kind says which region of memory a tensor lives in.
 type Kind byte
@@ -110,7 +111,7 @@ type Tensor struct {
 // rounded up to a multiple of 16.
 func (t *Tensor) Stride() int {
 	n := t.Cols.Size()
-	if t.Format == F32 {
+	if t.Format == F32 || t.Format == F16 {
 		return n
 	}
 	return (n + 2*Lane - 1) / (2 * Lane) * 2 * Lane
@@ -251,13 +252,18 @@ func Build(a arch.Architecture, w trial.Workload) (*Graph, error) {
 	return g, nil
 }
 
-// matrix adds a packed weight matrix, in the workload's precision.
+// matrix adds a weight matrix in the workload's precision, packed unless that is a
+// GPU's.
 func (g *Graph) matrix(name string, rows, cols Axis) *Tensor {
 	t := g.tensor(name, Weight, rows, cols)
-	t.Packed = true
-	if g.Workload.Precision == trial.I8 {
-		t.Format = I8
+	switch g.Workload.Precision {
+	case trial.F16:
+		t.Format = F16
+	case trial.I8:
+		t.Packed, t.Format = true, I8
 		t.Scales = g.tensor(name+".scales", Scale, Dense(1), Padded(t.storedRows()))
+	default:
+		t.Packed = true
 	}
 	return t
 }
@@ -290,7 +296,7 @@ func (g *Graph) op(o Op) *Tensor { return g.add(&g.Ops, o) }
 func (g *Graph) ready(o Op) { g.add(&g.Ready, o) }
 
 func (g *Graph) add(list *[]Op, o Op) *Tensor {
-	if o.Kind == Linear && o.W.Format != F32 {
+	if o.Kind == Linear && o.W.Format == I8 {
 		o.X = g.quantize(list, o)
 	}
 	*list = append(*list, o)

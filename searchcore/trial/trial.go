@@ -23,10 +23,19 @@ const (
 	// I8 is int8 for matrices of weights, with a scale for each row. Products with
 	// them are of integers, for which activations are rounded far finer than that.
 	I8 Precision = "int8"
+	// F16 is half precision for matrices of weights; arithmetic and activations stay
+	// in single precision. Only GPUs have it.
+	F16 Precision = "f16"
 )
 
-// Precisions lists the precisions there are, the default first.
+// Precisions lists the precisions of WebAssembly modules, the default first.
 func Precisions() []Precision { return []Precision{F32, I8} }
+
+// GPUPrecisions lists those of GPU programs, the default first.
+func GPUPrecisions() []Precision { return []Precision{F32, F16} }
+
+// allPrecisions lists every precision once.
+func allPrecisions() []Precision { return []Precision{F32, I8, F16} }
 
 // Workload says what a candidate is asked to do while it is measured. Batch
 // size is always 1.
@@ -64,8 +73,8 @@ func (w Workload) Validate() error {
 		return fmt.Errorf("workload: context %d is shorter than prompt_len %d", w.Context, w.PromptLen)
 	case w.Context > MaxContext:
 		return fmt.Errorf("workload: context %d exceeds the limit of %d", w.Context, MaxContext)
-	case !slices.Contains(Precisions(), w.Precision):
-		return fmt.Errorf("workload: precision %q must be one of %q", w.Precision, Precisions())
+	case !slices.Contains(allPrecisions(), w.Precision):
+		return fmt.Errorf("workload: precision %q must be one of %q", w.Precision, allPrecisions())
 	case w.Threads < 1 || w.Threads > MaxThreads:
 		return fmt.Errorf("workload: threads %d must be between 1 and %d", w.Threads, MaxThreads)
 	}

@@ -1,0 +1,126 @@
+//go:build gpu
+
+package gpu_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"litefront/host/gpu"
+	"litefront/internal/archtest"
+	"litefront/kernels/measure"
+	"litefront/kernels/wgsl"
+	"litefront/searchcore/arch"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
+)
+
+const seed = 12345
+
+// open opens the adapter that LITEFRONT_GPU names, or any.
+func open(t testing.TB) *gpu.Engine {
+	t.Helper()
+	e, err := gpu.OpenEngine(os.Getenv("LITEFRONT_GPU"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func load(t testing.TB, e *gpu.Engine, g *graph.Graph) *gpu.Program {
+	t.Helper()
+	m, err := wgsl.Compile(g, *e.Features().GPU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.Load(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := p.Footprint(); err != nil || f.LinearBytes != m.Memory.TotalBytes {
+		t.Fatalf("buffers take %d bytes, error %v; planned were %d", f.LinearBytes, err, m.Memory.TotalBytes)
+	}
+	run(t, p, measure.Call{Export: "init", Arg: seed})
+	return p
+}
+
+func run(t testing.TB, p *gpu.Program, c measure.Call) {
+	t.Helper()
+	if _, err := p.Run(c); err != nil {
+		t.Fatalf("%+v: %v", c, err)
+	}
+}
+
+// tolerance is how far logits may be from the reference, as a share of the largest.
+func tolerance(p trial.Precision) float64 {
+	if p == trial.F16 {
+		return 2e-2
+	}
+	return 1e-3
+}
+
+// Random architectures of both backbones, in both precisions, compute what the reference
+// says: prompts of several lengths, and what is decoded after them.
+func TestLogits(t *testing.T) {
+	e := open(t)
+	r := rand.New(rand.NewPCG(51, 51))
+	for i := range 40 {
+		const prompt, context = 33, 40
+		a := archtest.GPT2(r, context)
+		if i%2 == 1 {
+			a = archtest.TransformerXL(r)
+		} else if i%4 == 0 {
+			archtest.Cluster(r, &a)
+		}
+		tokens := make([]int, context)
+		written := make([]int32, context)
+		for j := range tokens {
+			tokens[j] = r.IntN(a.Vocab)
+			written[j] = int32(tokens[j])
+		}
+		for _, precision := range trial.GPUPrecisions() {
+			if precision == trial.F16 && i/2%2 == 1 && os.Getenv("LITEFRONT_LONG") == "" {
+				continue // half of them: software adapters compile slowly
+			}
+			t.Run(fmt.Sprintf("%02d %s %v", i, precision, a), func(t *testing.T) {
+				compare(t, e, a, trial.Workload{PromptLen: prompt, Context: context, Precision: precision, Threads: 1}, tokens, written)
+			})
+		}
+	}
+}
+
+func compare(t *testing.T, e *gpu.Engine, a arch.Architecture, w trial.Workload, tokens []int, written []int32) {
+	g, err := graph.Build(a, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := archtest.Reference(g, seed, tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, e, g)
+	defer p.Close()
+	if err := p.SetTokens(0, written); err != nil {
+		t.Fatal(err)
+	}
+	check := func(call string, arg, seen int) {
+		t.Helper()
+		run(t, p, measure.Call{Export: call, Arg: uint32(arg), Reps: 1})
+		logits, err := p.Logits()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := archtest.MaxError(logits, want[seen-1]); !(e <= tolerance(w.Precision)) {
+			t.Fatalf("%s(%d): error %.2g of scale", call, arg, e)
+		}
+	}
+	for _, n := range []int{w.PromptLen, 1, 16, w.PromptLen - 1} {
+		check("prefill_loop", n, n)
+		for pos := n; pos < min(n+3, w.Context); pos++ {
+			check("decode_loop", pos, pos+1)
+		}
+	}
+}

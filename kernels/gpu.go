@@ -1,0 +1,17 @@
+package kernels
+
+// GPU is what a GPU's adapter offers to programs: its limits, by WebGPU's names, and
+// features.
+type GPU struct {
+	MaxBufferSize                     int64  `json:"maxBufferSize"`               // bytes
+	MaxStorageBufferBindingSize       int64  `json:"maxStorageBufferBindingSize"` // bytes
+	MaxComputeWorkgroupStorageSize    uint32 `json:"maxComputeWorkgroupStorageSize"`
+	MaxComputeInvocationsPerWorkgroup uint32 `json:"maxComputeInvocationsPerWorkgroup"`
+	MaxComputeWorkgroupsPerDimension  uint32 `json:"maxComputeWorkgroupsPerDimension"`
+
+	Subgroups  bool `json:"subgroups,omitempty"`  // sums over subgroups
+	Timestamps bool `json:"timestamps,omitempty"` // kernels' times, apart from those of submissions
+	// Software says that the adapter computes on the CPU: its programs are right, and
+	// its times tell nothing of GPUs.
+	Software bool `json:"software,omitempty"`
+}

@@ -1,0 +1,9 @@
+// Every vector is read once, neighbours by neighbours.
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  var sum = vec4<f32>();
+  for (var i = 0u; i < TURNS; i++) {
+    sum += matrix[i * groups.x * 64u + id.x];
+  }
+  state[id.x] = sum;
+}
