@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
 
 // addPrecisionFlag gives cmd the flag of a workload's precision.
 func addPrecisionFlag(cmd *cobra.Command, p *trial.Precision) {
-	cmd.Flags().StringVar((*string)(p), "precision", string(*p), `format of the module's weights: "f32" or "int8"`)
+	cmd.Flags().StringVar((*string)(p), "precision", string(*p), `format of the weights: "f32" or "int8", on a GPU "f32" or "f16"`)
 }
 
 // addThreads adds the flag of those commands that run candidates.
@@ -76,6 +77,7 @@ type deviceFlags struct {
 	memory    bytesValue
 	trialTime time.Duration
 	callLimit time.Duration
+	target    string
 }
 
 // addDeviceFlags gives cmd the flags of the measuring protocol and its engine.
@@ -86,6 +88,7 @@ func addDeviceFlags(cmd *cobra.Command) *deviceFlags {
 	f.StringVar(&d.protocol, "protocol", o.Protocol, `how to measure: "litefront" (medians with intervals, sentinels) or "lts" (mean of ten runs)`)
 	f.Var(&d.memory, "memory-limit", "memory that a candidate may need, such as 512MiB or 2GiB")
 	f.DurationVar(&d.trialTime, "trial-time", o.Budget, "time to spend on each candidate")
+	f.StringVar(&d.target, "target", "cpu", `what measures: "cpu", as WebAssembly; "gpu"; or "gpu:" and a part of its adapter's name`)
 	f.DurationVar(&d.callLimit, "call-limit", 30*time.Second, "kill a candidate whose single call takes longer")
 	return d
 }
@@ -101,7 +104,21 @@ func (d *deviceFlags) start() (*runtime.Process, error) {
 	if err := d.options().Validate(); err != nil {
 		return nil, err
 	}
-	return runtime.NewProcess(cacheDir(), d.callLimit)
+	kind, adapter, named := strings.Cut(d.target, ":")
+	switch {
+	case kind == "gpu":
+		return runtime.NewGPUProcess(adapter, d.callLimit)
+	case kind == "cpu" && !named:
+		return runtime.NewProcess(cacheDir(), d.callLimit)
+	}
+	return nil, fmt.Errorf(`target %.40q must be "cpu", "gpu", or "gpu:" and a part of an adapter's name`, d.target)
+}
+
+// noteSoftware says so where a GPU's adapter computes on the CPU.
+func noteSoftware(w io.Writer, d trial.Device) {
+	if slices.Contains(d.Features, measure.SoftwareAdapter) {
+		fmt.Fprintf(w, "litefront: note: %s is a software adapter; its times tell nothing of GPUs\n", d.CPU)
+	}
 }
 
 // options are those of the measuring protocol.

@@ -52,6 +52,7 @@ func measureCommand() *cobra.Command {
 			return err
 		}
 		defer process.Close()
+		noteSoftware(cmd.ErrOrStderr(), process.Device())
 		local, err := measure.Local(process, d.options())
 		if err != nil {
 			return err
@@ -93,6 +94,9 @@ func printMeasurement(w io.Writer, path string, t trial.Trial, m trial.Measureme
 	_, err := fmt.Fprintf(w, "%s: %v (%s)\n  prefill of %d tokens  %s\n  decode at %d         %s\n  peak memory           %.1f MiB",
 		path, t.Arch, m.Verdict, m.Workload.PromptLen, interval(m.Prefill), m.Workload.DecodePos(), interval(m.Decode),
 		float64(m.MemoryBytes)/(1<<20))
+	if err == nil && m.SubmitMs > 0 {
+		_, err = fmt.Fprintf(w, "\n  submission            %s ms beyond the kernels", digits(m.SubmitMs))
+	}
 	if err == nil && m.RSSBytes > 0 {
 		_, err = fmt.Fprintf(w, " (resident set grew by %.1f MiB)", float64(m.RSSBytes)/(1<<20))
 	}

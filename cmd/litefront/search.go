@@ -130,14 +130,18 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
+	if s.core == "wasm" && s.device.target != "cpu" {
+		return fmt.Errorf("core %q measures on target \"cpu\" alone, not on %q", s.core, s.device.target)
+	}
 	process, err := s.device.start()
 	if err != nil {
 		return err
 	}
 	defer process.Close()
-	if err := measure.CheckThreads(process, s.workload.Workload); err != nil {
+	if err := measure.CheckWorkload(process, s.workload.Workload); err != nil {
 		return err
 	}
+	noteSoftware(cmd.ErrOrStderr(), process.Device())
 
 	ctx := untilInterrupted(cmd)
 	var studies []*study.Study

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -203,7 +204,7 @@ func (e *Engine) describe(l wgpu.Limits) trial.Device {
 	i := e.adapter.GetInfo()
 	d := trial.Device{
 		Name: host, OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: name(e.adapter), Cores: runtime.NumCPU(),
-		Engine: fmt.Sprintf("wgpu %s, %s", version(), i.BackendType),
+		Engine: fmt.Sprintf("wgpu-native of cogentcore/webgpu %s, %s", version(), i.BackendType),
 		Features: []string{"webgpu", fmt.Sprintf("maxBufferSize=%d", l.MaxBufferSize),
 			fmt.Sprintf("maxStorageBufferBindingSize=%d", l.MaxStorageBufferBindingSize)},
 		TimerStepNs: 1000,
@@ -218,10 +219,16 @@ func (e *Engine) describe(l wgpu.Limits) trial.Device {
 	return d
 }
 
-// version is that of wgpu-native: four numbers in a word.
+// version is that of the library, which holds wgpu-native and does not tell its own.
 func version() string {
-	v := uint32(wgpu.GetVersion())
-	return fmt.Sprintf("%d.%d.%d.%d", v>>24, v>>16&255, v>>8&255, v&255)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == "github.com/cogentcore/webgpu" {
+				return d.Version
+			}
+		}
+	}
+	return "unknown"
 }
 
 // Device implements measure.Target.

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 
+	"litefront/host/gpu"
 	"litefront/kernels"
 	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
@@ -27,13 +28,16 @@ func ServeChild() {
 	// Up to one thread for each core runs compiled code, which is never preempted;
 	// another must be able to see that the parent is gone.
 	runtime.GOMAXPROCS(runtime.NumCPU() + 1)
-	engine, err := NewEngine(cacheDir)
-	if err != nil {
+	s := &service{programs: map[int]measure.Program{}}
+	var err error
+	if adapter, ok := os.LookupEnv(childGPU); ok {
+		s.engine, s.unfit = gpu.Open(adapter)
+	} else if s.engine, err = NewEngine(cacheDir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	server := rpc.NewServer()
-	if err := server.RegisterName("Engine", &service{engine: engine, programs: map[int]measure.Program{}}); err != nil {
+	if err := server.RegisterName("Engine", s); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -56,7 +60,8 @@ func (o orphan) Read(b []byte) (int, error) {
 // service is the child's side of the connection. net/rpc calls its methods on
 // goroutines of their own; the parent makes one call at a time.
 type service struct {
-	engine   *Engine
+	engine   measure.Target
+	unfit    error // why there is no engine
 	programs map[int]measure.Program
 	last     int
 }
@@ -67,12 +72,24 @@ type RunArgs struct {
 	Call    measure.Call
 }
 
-func (s *service) Device(_ int, reply *trial.Device) error {
-	*reply = s.engine.Device()
+// Description is what a child says of its engine.
+type Description struct {
+	Device   trial.Device
+	Features kernels.Features
+}
+
+func (s *service) Describe(_ int, reply *Description) error {
+	if s.unfit != nil {
+		return s.unfit
+	}
+	*reply = Description{s.engine.Device(), s.engine.Features()}
 	return nil
 }
 
 func (s *service) Prepare(m *kernels.Module, id *int) error {
+	if s.unfit != nil {
+		return s.unfit
+	}
 	p, err := s.engine.Prepare(m)
 	if err != nil {
 		return err

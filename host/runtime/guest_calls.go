@@ -148,7 +148,7 @@ func (g *guestCalls) run(mod api.Module, stack []uint64) {
 			return 0, err
 		}
 		f, err := p.Footprint()
-		r.LinearBytes, r.RSSBytes = f.LinearBytes, f.RSSBytes
+		r.LinearBytes, r.RSSBytes, r.SubmitNs = f.LinearBytes, f.RSSBytes, f.SubmitNs
 		return abi.OK, err
 	})
 }

@@ -24,31 +24,45 @@ import (
 // longer than the limit, or a child that dies, fails with an error that wraps
 // measure.ErrLost and costs nothing but the programs of that child.
 type Process struct {
-	cacheDir string
-	limit    time.Duration
-	device   trial.Device
-	child    *child // nil when there is none
+	environment []string // tells the child which engine it is
+	limit       time.Duration
+	description Description
+	child       *child // nil when there is none
 }
 
 // NewProcess returns a target whose calls may take at most limit each. cacheDir
 // is as in [NewEngine].
 func NewProcess(cacheDir string, limit time.Duration) (*Process, error) {
-	p := &Process{cacheDir: cacheDir, limit: limit}
+	return newProcess(limit, childEnv+"="+cacheDir)
+}
+
+// NewGPUProcess is NewProcess for the GPU whose adapter's name contains a text, as in
+// gpu.Open: a driver that crashes, or kernels that hang, end the child alone.
+func NewGPUProcess(adapter string, limit time.Duration) (*Process, error) {
+	environment := []string{childGPU + "=" + adapter}
+	if os.Getenv("XDG_RUNTIME_DIR") == "" { // without it, Vulkan's loader complains on standard error
+		environment = append(environment, "XDG_RUNTIME_DIR="+os.TempDir())
+	}
+	return newProcess(limit, environment...)
+}
+
+func newProcess(limit time.Duration, environment ...string) (*Process, error) {
+	p := &Process{environment: environment, limit: limit}
 	c, err := p.running()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.call("Device", 0, &p.device, limit); err != nil {
+	if err := c.call("Describe", 0, &p.description, limit); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
 // Device implements measure.Target.
-func (p *Process) Device() trial.Device { return p.device }
+func (p *Process) Device() trial.Device { return p.description.Device }
 
 // Features implements measure.Target.
-func (p *Process) Features() kernels.Features { return features() }
+func (p *Process) Features() kernels.Features { return p.description.Features }
 
 // Now implements measure.Target.
 func (p *Process) Now() int64 { return now() }
@@ -82,7 +96,7 @@ func (p *Process) running() (*child, error) {
 	if p.child != nil && !p.child.dead() {
 		return p.child, nil
 	}
-	c, err := startChild(p.cacheDir)
+	c, err := startChild(p.environment)
 	if err != nil {
 		return nil, fmt.Errorf("%w: engine process: %w", measure.ErrDevice, err)
 	}
@@ -99,20 +113,21 @@ type child struct {
 	once   sync.Once
 }
 
-// A child is started with childArg as its only argument and the name of its
-// cache directory in childEnv.
+// A child is started with childArg as its only argument, and the name of its cache
+// directory in childEnv, or that of a GPU's adapter in childGPU.
 const (
 	childArg = "litefront-engine-child"
 	childEnv = "LITEFRONT_ENGINE_CACHE"
+	childGPU = "LITEFRONT_ENGINE_GPU"
 )
 
-func startChild(cacheDir string) (*child, error) {
+func startChild(environment []string) (*child, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	c := &child{cmd: exec.Command(exe, childArg), stderr: &words{}, exited: make(chan struct{})}
-	c.cmd.Env = append(os.Environ(), childEnv+"="+cacheDir)
+	c.cmd.Env = append(os.Environ(), environment...)
 	c.cmd.Stderr = c.stderr
 	in, err := c.cmd.StdinPipe()
 	if err != nil {

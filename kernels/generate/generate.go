@@ -44,8 +44,11 @@ func (q Request) Run(ctx context.Context, target measure.Target, weights export.
 	if err != nil {
 		return Result{}, err
 	}
-	if err := measure.CheckThreads(target, g.Workload); err != nil {
+	if err := measure.CheckWorkload(target, g.Workload); err != nil {
 		return Result{}, err
+	}
+	if target.Features().GPU != nil {
+		return Result{}, errors.New("generation runs on WebAssembly, not on a GPU")
 	}
 	m, err := kernels.Compile(g, target.Features())
 	if err != nil {

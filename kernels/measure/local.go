@@ -44,13 +44,17 @@ func Local(target Target, o Options) (*LocalMeasurer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	compute, stream, err := sentinels(target.Features())
+	if err != nil {
+		return nil, err
+	}
 	return &LocalMeasurer{
 		target:  target,
 		options: o,
-		compute: &sentinel{name: "compute sentinel", target: target, module: kernels.ComputeSentinel()},
-		stream:  &sentinel{name: "stream sentinel", target: target, module: kernels.StreamSentinel()},
+		compute: &sentinel{name: "compute sentinel", target: target, module: compute},
+		stream:  &sentinel{name: "stream sentinel", target: target, module: stream},
 		build:   graph.Build,
-		compile: kernels.Compile,
+		compile: compile,
 	}, nil
 }
 
@@ -130,9 +134,9 @@ func (l *LocalMeasurer) measure(s *session, a arch.Architecture, m *trial.Measur
 	return nil
 }
 
-// plan plans a candidate, unless it is too large or has too many threads.
+// plan plans a candidate, unless it is too large or asks for what the target lacks.
 func (l *LocalMeasurer) plan(a arch.Architecture, w trial.Workload) (*graph.Graph, error) {
-	if err := CheckThreads(l.target, w); err != nil {
+	if err := CheckWorkload(l.target, w); err != nil {
 		return nil, err
 	}
 	g, err := l.build(a, w)
@@ -151,7 +155,14 @@ func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.
 	if err != nil {
 		return nil, err
 	}
-	return l.compile(g, l.target.Features())
+	m, err := l.compile(g, l.target.Features())
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Memory.Fit(l.options.MemoryLimit); err != nil { // a GPU's buffers are not the plan's
+		return nil, fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return m, nil
 }
 
 // run executes a module on the target and fills in m.
@@ -211,10 +222,12 @@ func footprint(p Program, planned int64, m *trial.Measurement) error {
 	case err != nil:
 		return &stepError{"footprint", err}
 	case f.LinearBytes != planned:
-		return fmt.Errorf("footprint: linear memory is %d bytes, and the plan says %d", f.LinearBytes, planned)
+		return fmt.Errorf("footprint: memory is %d bytes, and the plan says %d", f.LinearBytes, planned)
 	case f.RSSBytes < 0:
 		return fmt.Errorf("footprint: resident set grew by %d bytes, which must be at least 0", f.RSSBytes)
+	case f.SubmitNs < 0 || f.SubmitNs > maxElapsedNs:
+		return fmt.Errorf("footprint: submissions of %d ns must be between 0 and %d", f.SubmitNs, maxElapsedNs)
 	}
-	m.MemoryBytes, m.RSSBytes = f.LinearBytes, f.RSSBytes
+	m.MemoryBytes, m.RSSBytes, m.SubmitMs = f.LinearBytes, f.RSSBytes, toMs(f.SubmitNs)
 	return nil
 }

@@ -566,7 +566,7 @@ func TestErrors(t *testing.T) {
 		{"sentinel cannot be prepared", func(f *fakeTarget) { f.prepareErr = map[string]error{streamModule: errors.New("out of memory")} },
 			"the device does not measure: stream sentinel: out of memory"},
 		{"plan lied", func(f *fakeTarget) { f.linear += 65536 },
-			"footprint: linear memory is 6619136 bytes, and the plan says 6553600"},
+			"footprint: memory is 6619136 bytes, and the plan says 6553600"},
 		{"footprint fails", func(f *fakeTarget) { f.footErr = errors.New("no /proc") }, "footprint: no /proc"},
 		{"negative growth", func(f *fakeTarget) { f.rss = -1 },
 			"footprint: resident set grew by -1 bytes, which must be at least 0"},

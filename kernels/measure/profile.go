@@ -28,7 +28,7 @@ func (l *LocalMeasurer) Profile(ctx context.Context, a arch.Architecture, w tria
 	if err != nil {
 		return trial.Profile{}, err
 	}
-	module, err := kernels.CompileProfile(g, g.Groups(), l.target.Features())
+	module, err := compileProfile(g, g.Groups(), l.target.Features())
 	if err != nil {
 		return trial.Profile{}, err
 	}

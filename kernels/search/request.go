@@ -67,7 +67,7 @@ func (q Request) Run(ctx context.Context, target measure.Target, j study.Journal
 	if len(q.Journal) > 0 && q.Journal[0].Started != nil {
 		workload = q.Journal[0].Started.Workload
 	}
-	if err := measure.CheckThreads(target, workload); err != nil { // before anything is recorded
+	if err := measure.CheckWorkload(target, workload); err != nil { // before anything is recorded
 		return nil, trial.Done{}, err
 	}
 	s, err := q.Open(j, watch)

@@ -77,6 +77,17 @@ func emit(g *graph.Graph, a kernels.GPU) (*emitter, error) {
 	return e, nil
 }
 
+// LimitError says that an adapter is too small for a program.
+type LimitError struct {
+	Name   string // of the limit, as WebGPU calls it
+	Limit  int64  // its value
+	Needed string // what exceeds it
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the adapter's %s is %d, and the model needs %s", e.Name, e.Limit, e.Needed)
+}
+
 // finish checks what depends on the dispatches.
 func (e *emitter) finish() (*Program, error) {
 	limit := e.adapter.MaxComputeWorkgroupsPerDimension
@@ -84,7 +95,7 @@ func (e *emitter) finish() (*Program, error) {
 		for _, d := range list {
 			x, y, z := d.Groups(uint32(max(e.g.Workload.PromptLen, int(e.p.ReadyRows))))
 			if most := max(x, y, z); most > limit {
-				return nil, fmt.Errorf("the adapter's maxComputeWorkgroupsPerDimension is %d, and %d are needed", limit, most)
+				return nil, &LimitError{"maxComputeWorkgroupsPerDimension", int64(limit), fmt.Sprintf("%d workgroups", most)}
 			}
 		}
 	}
@@ -121,7 +132,7 @@ func (e *emitter) place() error {
 	}
 	fit := func(what string, bytes int64) error {
 		if bytes > limit {
-			return fmt.Errorf("the adapter's %s is %d, and %s of %d bytes are needed", name, limit, what, bytes)
+			return &LimitError{name, limit, fmt.Sprintf("%s of %d bytes", what, bytes)}
 		}
 		return nil
 	}

@@ -202,7 +202,7 @@ type Measurement struct {
 	Workload     Workload `json:"workload"`
 	Device       Device   `json:"device"`
 	Code         string   `json:"code"`          // version of the program that measured
-	ModuleSHA256 string   `json:"module_sha256"` // of the WebAssembly module that ran
+	ModuleSHA256 string   `json:"module_sha256"` // of the WebAssembly module or GPU program that ran
 	Protocol     string   `json:"protocol"`      // Litefront or LTS
 
 	Prefill Stat `json:"prefill"` // Workload.PromptLen tokens and the last one's logits
@@ -215,8 +215,13 @@ type Measurement struct {
 	Stream   Stat    `json:"stream_sentinel"`
 	Slowdown float64 `json:"slowdown"`
 
-	MemoryBytes int64 `json:"memory_bytes"`        // linear memory of the module after the run: exact
+	MemoryBytes int64 `json:"memory_bytes"`        // linear memory of the module after the run, or a GPU program's buffers: exact
 	RSSBytes    int64 `json:"rss_bytes,omitempty"` // growth of the process's peak resident set; 0 where the platform does not tell
+
+	// SubmitMs is what submitting work to a GPU took beyond its kernels, whose times
+	// alone the others are: the median over samples, each of a whole batch. It is 0
+	// elsewhere, and where kernels cannot be timed apart.
+	SubmitMs float64 `json:"submit_ms,omitempty"`
 
 	CompileMs float64 `json:"compile_ms"` // emitting and compiling the module
 	InitMs    float64 `json:"init_ms"`    // filling its weights

@@ -79,7 +79,7 @@ func (p *program) Run(c measure.Call) (int64, error) {
 	if status := hostRun(p.handle, c.Export, c.Arg, c.Reps, r); status != abi.OK {
 		return 0, p.engine.failure(status)
 	}
-	p.footprint = &measure.Footprint{LinearBytes: r.LinearBytes, RSSBytes: r.RSSBytes}
+	p.footprint = &measure.Footprint{LinearBytes: r.LinearBytes, RSSBytes: r.RSSBytes, SubmitNs: r.SubmitNs}
 	return r.ElapsedNs, nil
 }
 

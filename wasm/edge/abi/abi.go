@@ -64,6 +64,7 @@ type Result struct {
 	ElapsedNs   int64 // of the call
 	LinearBytes int64 // the program's footprint after the call
 	RSSBytes    int64
+	SubmitNs    int64
 	ErrorLen    uint32 // of Error, what counts
 	Error       [MaxError]byte
 }

@@ -1,0 +1,70 @@
+package measure
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"litefront/kernels"
+	"litefront/kernels/wgsl"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
+)
+
+// compile makes of g what an engine of such features runs: a WebAssembly module, or a
+// GPU program. Its error wraps [ErrTooLarge] if the adapter is too small.
+func compile(g *graph.Graph, f kernels.Features) (*kernels.Module, error) {
+	if f.GPU == nil {
+		return kernels.Compile(g, f)
+	}
+	m, err := wgsl.Compile(g, *f.GPU)
+	return m, tooLarge(err)
+}
+
+func compileProfile(g *graph.Graph, groups []graph.Group, f kernels.Features) (*kernels.Module, error) {
+	if f.GPU == nil {
+		return kernels.CompileProfile(g, groups, f)
+	}
+	m, err := wgsl.CompileProfile(g, groups, *f.GPU)
+	return m, tooLarge(err)
+}
+
+func tooLarge(err error) error {
+	if limit := new(wgsl.LimitError); errors.As(err, &limit) {
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return err
+}
+
+// sentinels are the fixed programs for an engine of such features.
+func sentinels(f kernels.Features) (compute, stream *kernels.Module, err error) {
+	if f.GPU == nil {
+		return kernels.ComputeSentinel(), kernels.StreamSentinel(), nil
+	}
+	if compute, err = wgsl.ComputeSentinel(*f.GPU); err != nil {
+		return nil, nil, err
+	}
+	stream, err = wgsl.StreamSentinel(*f.GPU)
+	return compute, stream, err
+}
+
+// Precisions lists what t has of precisions, the default first.
+func Precisions(t Target) []trial.Precision {
+	if t.Features().GPU != nil {
+		return trial.GPUPrecisions()
+	}
+	return trial.Precisions()
+}
+
+// CheckWorkload reports why t cannot run w, whatever the candidate: a precision that it
+// lacks, or too many threads.
+func CheckWorkload(t Target, w trial.Workload) error {
+	if has := Precisions(t); !slices.Contains(has, w.Precision) {
+		engine := "WebAssembly"
+		if t.Features().GPU != nil {
+			engine = "a GPU"
+		}
+		return fmt.Errorf("workload: precision %q must be one of %q for %s", w.Precision, has, engine)
+	}
+	return CheckThreads(t, w)
+}
