@@ -15,7 +15,7 @@ fn entry(i: u32) -> f32 {
   if (i / op.at.y % op.rows.y >= op.rows.x || i % op.at.y % op.rows.w >= op.rows.z) {
     return 0.0;
   }
-  var h = i * 0x9e3779b9u ^ (run.seed ^ op.at.z);
+  var h = (i * 0x9e3779b9u) ^ run.seed ^ op.at.z;
   h = (h ^ (h >> 16u)) * 0x85ebca6bu;
   h = (h ^ (h >> 13u)) * 0xc2b2ae35u;
   h = h ^ (h >> 16u);

@@ -1,0 +1,147 @@
+//go:build !js && !wasip1
+
+package wgsl_test
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"context"
+
+	"github.com/chromedp/chromedp"
+
+	"litefront/internal/archtest"
+	"litefront/internal/browsertest"
+	"litefront/kernels"
+	"litefront/kernels/wgsl"
+	"litefront/searchcore/trial"
+)
+
+const seed = 12345
+
+// gpuTab is a tab that has gpu.js, in a Chromium with a GPU that computes on the CPU if
+// the machine has no other. It returns what the GPU is.
+func gpuTab(t *testing.T) (context.Context, kernels.GPU) {
+	t.Helper()
+	tab := browsertest.NewWith(t, 10*time.Minute, map[string]string{"enable-unsafe-webgpu": "true"})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/gpu.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join("..", "..", "ui", "static", "gpu.js"))
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,"><script src="gpu.js"></script>`)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	if err := chromedp.Do(tab, chromedp.Navigate(server.URL)); err != nil {
+		t.Fatal(err)
+	}
+	told := browsertest.Eval[string](t, tab, `litefrontGPU.open()`)
+	var opened struct {
+		Name string
+		GPU  kernels.GPU
+	}
+	if err := json.Unmarshal([]byte(told), &opened); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", opened)
+	return tab, opened.GPU
+}
+
+// prepared loads a program and returns its number.
+func prepared(t *testing.T, tab context.Context, m *kernels.Module) int {
+	t.Helper()
+	p, err := wgsl.Decode(m.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := make([]byte, 0, p.ParamsBytes())
+	for _, w := range p.ParamsBuffer() {
+		params = binary.LittleEndian.AppendUint32(params, w)
+	}
+	number := browsertest.Eval[int](t, tab, fmt.Sprintf(`litefrontGPU.prepare(%q, Uint8Array.from(atob(%q), (c) => c.charCodeAt(0)))`,
+		string(m.Bytes), base64.StdEncoding.EncodeToString(params)))
+	if bytes := browsertest.Eval[int64](t, tab, fmt.Sprintf("litefrontGPU.bytes(%d)", number)); bytes != m.Memory.TotalBytes {
+		t.Errorf("buffers take %d bytes; planned were %d", bytes, m.Memory.TotalBytes)
+	}
+	browsertest.Eval[[]float64](t, tab, fmt.Sprintf(`litefrontGPU.run(%d, 'init', 0, 1, %d, 1)`, number, seed))
+	if len(p.Lists["ready"]) > 0 {
+		browsertest.Eval[[]float64](t, tab, fmt.Sprintf(`litefrontGPU.run(%d, 'ready', 0, %d, 0, 1)`, number, p.ReadyRows))
+	}
+	return number
+}
+
+const logitsText = `litefrontGPU.logits(%d).then((bytes) => {
+	let text = '';
+	for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+	return btoa(text);
+})`
+
+// TestChromium has the browser compile every shader of random architectures of both
+// backbones, in both precisions, and run them: its validation has nothing to say, and
+// logits are those of the reference.
+func TestChromium(t *testing.T) {
+	tab, gpu := gpuTab(t)
+	r := rand.New(rand.NewPCG(54, 54))
+	for i := range 40 {
+		a := draw(r, i)
+		tokens := make([]int, 40)
+		for j := range tokens {
+			tokens[j] = r.IntN(a.Vocab)
+		}
+		for _, precision := range trial.GPUPrecisions() {
+			if precision == trial.F16 && i/2%2 == 1 && os.Getenv("LITEFRONT_LONG") == "" {
+				continue // half of them: software adapters compile slowly
+			}
+			t.Run(fmt.Sprintf("%02d %s %v", i, precision, a), func(t *testing.T) {
+				g := build(t, a, precision)
+				want, err := archtest.Reference(g, seed, tokens)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := wgsl.Compile(g, gpu)
+				if err != nil {
+					t.Fatal(err)
+				}
+				number := prepared(t, tab, m)
+				defer browsertest.Eval[any](t, tab, fmt.Sprintf("litefrontGPU.close(%d)", number))
+				browsertest.Eval[any](t, tab, fmt.Sprintf("litefrontGPU.setTokens(%d, 0, %s)", number, strings.ReplaceAll(fmt.Sprint(tokens), " ", ",")))
+				check := func(list string, pos, rows, seen int) {
+					t.Helper()
+					browsertest.Eval[[]float64](t, tab, fmt.Sprintf(`litefrontGPU.run(%d, %q, %d, %d, 0, 1)`, number, list, pos, rows))
+					text := browsertest.Eval[string](t, tab, fmt.Sprintf(logitsText, number))
+					bytes, err := base64.StdEncoding.DecodeString(text)
+					if err != nil || len(bytes) != 4*a.Vocab {
+						t.Fatalf("%d bytes of logits, error %v", len(bytes), err)
+					}
+					logits := make([]float32, a.Vocab)
+					for j := range logits {
+						logits[j] = math.Float32frombits(binary.LittleEndian.Uint32(bytes[4*j:]))
+					}
+					tolerance := 1e-3
+					if precision == trial.F16 {
+						tolerance = 2e-2
+					}
+					if e := archtest.MaxError(logits, want[seen-1]); !(e <= tolerance) {
+						t.Fatalf("%s at %d, %d rows: error %.2g of scale", list, pos, rows, e)
+					}
+				}
+				for _, n := range []int{33, 16} {
+					check("prefill", 0, n, n)
+					check("decode", n, 1, n+1)
+				}
+			})
+		}
+	}
+}
