@@ -115,7 +115,7 @@ func copyStatic(root string, built artefacts) error {
 // of all that decides what it measures.
 func stamp(built artefacts) error {
 	code := artefacts{}
-	for _, name := range []string{"engine.js", "page.wasm", "thread.js", "worker.js"} {
+	for _, name := range []string{"engine.js", "gpu.js", "page.wasm", "thread.js", "worker.js"} {
 		code[name] = built[name]
 	}
 	return fillIn(built, "index.html", `data-code=""`, fmt.Sprintf(`data-code="%.12s"`, sum(code.sums())))

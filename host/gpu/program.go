@@ -122,25 +122,16 @@ func (p *Program) bind() error {
 // tells it, from the first one's start to the last one's end, and else that of the
 // submission.
 func (p *Program) Run(c measure.Call) (int64, error) {
-	list, loop := strings.CutSuffix(c.Export, "_loop")
-	r := run{list: list, rows: 1, reps: max(c.Reps, 1)}
-	switch {
-	case c.Export == "init":
+	if c.Export == "init" {
 		start := now()
 		if _, _, err := p.dispatch(run{list: "init", rows: 1, seed: c.Arg, reps: 1}); err != nil {
 			return 0, err
 		}
 		err := p.Ready()
 		return now() - start, err
-	case c.Export == "loop":
-		r.list = "loop"
-	case !loop:
-		return 0, fmt.Errorf("a GPU program does not export %q", c.Export)
-	case strings.HasSuffix(list, "prefill"):
-		r.rows = c.Arg
-	default:
-		r.pos = c.Arg
 	}
+	r := run{reps: max(c.Reps, 1)}
+	r.list, r.pos, r.rows = wgsl.Loop(c.Export, c.Arg)
 	if p.p.Lists[r.list] == nil {
 		return 0, fmt.Errorf("the program has no list %q", r.list)
 	}

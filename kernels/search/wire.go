@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"litefront/kernels/generate"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
@@ -12,6 +14,9 @@ type Command struct {
 	Do string `json:"do"` // one of the Do constants
 	// Request is what DoStart runs. Its Journal stays empty: the worker keeps it.
 	Request *Request `json:"request,omitempty"`
+	// Target says what DoStart measures on: TargetCPU, which none means, or TargetGPU. A
+	// study that is continued stays on what it was measured on.
+	Target string `json:"target,omitempty"`
 	// Journal is what DoImport keeps, or DoRead reads: the lines of a journal.
 	Journal string `json:"journal,omitempty"`
 	// Objectives are those by which DoRead takes the frontier; none means the study's own.
@@ -30,6 +35,15 @@ type Command struct {
 	// Hidden says, with DoHide, whether the page is in the background.
 	Hidden bool `json:"hidden,omitempty"`
 }
+
+// The targets of a browser.
+const (
+	TargetCPU = "cpu" // WebAssembly
+	TargetGPU = "gpu" // WebGPU
+)
+
+// OnGPU reports whether a device measures GPU programs.
+func OnGPU(d trial.Device) bool { return slices.Contains(d.Features, "webgpu") }
 
 // The commands. A worker keeps one study.
 const (
@@ -71,6 +85,9 @@ type Message struct {
 	// earlier session.
 	Replayed bool          `json:"replayed,omitempty"`
 	Device   *trial.Device `json:"device,omitempty"`
+	// GPU is the other device that this browser has, if any; it comes after the state that
+	// ends the answer to DoOpen.
+	GPU *trial.Device `json:"gpu,omitempty"`
 	// State says what the worker does from now on. It comes last: what answers a
 	// command, or belongs to a search, has been told, but for the frontier that a
 	// kept study predicts.

@@ -3,6 +3,7 @@
 package wgsl_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -11,13 +12,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/chromedp/chromedp"
 
@@ -101,9 +99,6 @@ func TestChromium(t *testing.T) {
 			tokens[j] = r.IntN(a.Vocab)
 		}
 		for _, precision := range trial.GPUPrecisions() {
-			if precision == trial.F16 && i/2%2 == 1 && os.Getenv("LITEFRONT_LONG") == "" {
-				continue // half of them: software adapters compile slowly
-			}
 			t.Run(fmt.Sprintf("%02d %s %v", i, precision, a), func(t *testing.T) {
 				g := build(t, a, precision)
 				want, err := archtest.Reference(g, seed, tokens)

@@ -13,8 +13,10 @@ import (
 // Compile emits the program of g for an adapter. It fails, with one line that names the
 // limit, if the adapter is too small for it; nothing is allocated by then.
 //
-// Offsets of tensors are parameters of dispatches, and shapes are constants of shaders,
-// so that layers of one shape share their pipelines. Weights that init(seed) makes are
+// Shaders are specialised by constants for what decides their code: tiles, how many
+// invocations share a result, what is fused. Offsets and lengths are parameters of
+// dispatches, so that layers and candidates share pipelines, which take long to compile.
+// Weights that init(seed) makes are
 // those of the WebAssembly module but for how the adapter rounds them.
 func Compile(g *graph.Graph, a kernels.GPU) (*kernels.Module, error) {
 	p, err := compile(g, a)

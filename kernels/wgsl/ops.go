@@ -29,16 +29,16 @@ func (e *emitter) op(o graph.Op, one bool) {
 	byRow := Dispatch{X: ceil(c4, 64), Z: 1, Rows: 1}
 	switch o.Kind {
 	case graph.Embed:
-		p.at[0] = [4]uint32{e.at(o.W), 0, e.at(o.Y)}
+		p.at[0] = [4]uint32{e.at(o.W), uint32(c4), e.at(o.Y), math.Float32bits(float32(o.Scale))}
 		p.n, p.extra = uint32(o.W.Rows.Len), uint32(o.Start)
 		byRow.Matrix = e.places[o.W].buffer
-		e.add(e.shader("embed", constants{"C4": c4, "SCALE": o.Scale}), p.words(), byRow)
+		e.add(e.shader("embed", nil), p.words(), byRow)
 	case graph.Positions:
-		p.at[0] = [4]uint32{0, e.at(o.W), e.at(o.Y)}
-		e.add(e.shader("positions", constants{"C4": c4}), p.words(), byRow)
+		p.at[0], p.n = [4]uint32{0, e.at(o.W), e.at(o.Y)}, uint32(c4)
+		e.add(e.shader("positions", nil), p.words(), byRow)
 	case graph.Shift:
-		p.x, p.at[0] = e.at(o.X), [4]uint32{0, e.at(o.B), e.at(o.Y)}
-		e.add(e.shader("shift", constants{"C4": c4}), p.words(), byRow)
+		p.x, p.at[0], p.n = e.at(o.X), [4]uint32{0, e.at(o.B), e.at(o.Y)}, uint32(c4)
+		e.add(e.shader("shift", nil), p.words(), byRow)
 	case graph.Norm:
 		p = e.row(o)
 		p.at[0] = [4]uint32{e.at(o.W), e.at(o.B), e.at(o.Y)}
@@ -46,19 +46,21 @@ func (e *emitter) op(o graph.Op, one bool) {
 		if o.LastRow {
 			d = Dispatch{X: 1, Y: 1, Z: 1}
 		}
-		e.add(e.shader("norm", constants{"C4": c4, "ROW": o.X.Stride(), "WIDTH": float64(o.X.Cols.Len)}), p.words(), d)
+		p.n, p.extra = uint32(c4), uint32(o.X.Cols.Len)
+		e.add(e.shader("norm", nil), p.words(), d)
 	case graph.Linear:
 		e.linear([]graph.Op{o}, one)
 	case graph.Transpose:
-		p.x, p.at[0] = e.at(o.X), [4]uint32{0, 0, e.at(o.Y)}
+		p.x, p.at[0] = e.at(o.X), [4]uint32{uint32(e.g.Arch.MemLen), 0, e.at(o.Y)}
 		n := o.X.Stride()
-		e.add(e.shader("transpose", constants{"N": n, "SPAN4": quads(o.Y), "MEMORY": e.g.Arch.MemLen}), p.words(),
+		p.n, p.extra = uint32(n), uint32(quads(o.Y))
+		e.add(e.shader("transpose", nil), p.words(),
 			Dispatch{X: ceil(n, 64), Y: 1, Z: 1, Rows: 4})
 	case graph.Unproject:
 		p = e.row(o)
 		p.at[0] = [4]uint32{e.at(o.W), 0, e.at(o.Y)}
-		p.n = uint32(o.W.Rows.Len)
-		e.add(e.shader("unproject", constants{"C4": c4}), p.words(), Dispatch{Matrix: e.places[o.W].buffer, X: ceil(c4, 16), Y: 1, Z: 1})
+		p.n, p.extra = uint32(o.W.Rows.Len), uint32(c4)
+		e.add(e.shader("unproject", nil), p.words(), Dispatch{Matrix: e.places[o.W].buffer, X: ceil(c4, 16), Y: 1, Z: 1})
 	case graph.Attention, graph.RelativeAttention:
 		e.attention(o, one)
 	case graph.LogSoftmax:
@@ -83,7 +85,8 @@ func (e *emitter) linear(ops []graph.Op, one bool) {
 			p.at[i][3] = uint32(o.Y.Stride())
 		}
 	}
-	c := constants{"N": n, "K4": k4, "BIAS": o.B != nil, "RESIDUAL": o.Residual, "GELU": o.GELU, "RELU": o.ReLU}
+	p.n, p.extra = uint32(n), uint32(k4)
+	c := constants{"BIAS": o.B != nil, "RESIDUAL": o.Residual, "GELU": o.GELU, "RELU": o.ReLU}
 	d := Dispatch{Matrix: e.places[o.W].buffer, Z: uint32(len(ops))}
 	if one || o.LastRow {
 		// As many invocations share a result as leave each a few steps.
@@ -119,10 +122,11 @@ func (e *emitter) linear(ops []graph.Op, one bool) {
 // attention adds attention, relative or not.
 func (e *emitter) attention(o graph.Op, one bool) {
 	p := params{x: e.at(o.X)}
-	p.at[0] = [4]uint32{e.at(o.Keys), e.at(o.Values), e.at(o.Y)}
-	p.at[1] = [4]uint32{e.at(o.RelQueries), e.at(o.RelKeys)}
-	ld4 := quads(o.X)
-	d4 := ld4 / o.Heads
+	d4 := quads(o.X) / o.Heads
+	p.at[0] = [4]uint32{e.at(o.Keys), e.at(o.Values), e.at(o.Y), math.Float32bits(float32(1 / math.Sqrt(float64(o.Dim))))}
+	p.at[1] = [4]uint32{e.at(o.RelQueries), e.at(o.RelKeys), uint32(quads(o.Values)), uint32(e.g.Arch.MemLen)}
+	p.at[2][0] = uint32(d4)
+	p.n, p.extra = uint32(quads(o.X)), uint32(e.g.Span())
 	// Rows in a workgroup, so that its invocations keep few results each.
 	rows := 16
 	if d4 > 64 {
@@ -131,8 +135,11 @@ func (e *emitter) attention(o graph.Op, one bool) {
 	if one {
 		rows = 1
 	}
-	e.add(e.shader("attention", constants{"R": rows, "D4": d4, "LD4": ld4, "SPAN": e.g.Span(), "SPAN4": quads(o.Values),
-		"PARTS": max(1, 128/(rows*d4)), "MEMORY": e.g.Arch.MemLen, "RELATIVE": o.Kind == graph.RelativeAttention, "SCALE": 1 / math.Sqrt(float64(o.Dim))}),
+	mine := 1 // a power of two, so that few pipelines serve all widths
+	for mine*128 < rows*d4 {
+		mine *= 2
+	}
+	e.add(e.shader("attention", constants{"R": rows, "MINE": mine, "RELATIVE": o.Kind == graph.RelativeAttention}),
 		p.words(), Dispatch{X: uint32(o.Heads), Z: 1, Rows: uint32(rows)})
 }
 

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"litefront/kernels"
 	"litefront/searchcore/graph"
@@ -70,6 +71,16 @@ func (d Dispatch) Groups(rows uint32) (x, y, z uint32) {
 		return d.X, d.Y, d.Z
 	}
 	return d.X, (rows+d.Rows-1)/d.Rows + d.Y, d.Z
+}
+
+// Loop is what a loop export that the measuring protocol calls runs: which list, at
+// which position, for how many rows.
+func Loop(export string, arg uint32) (list string, pos, rows uint32) {
+	list = strings.TrimSuffix(export, "_loop")
+	if strings.HasSuffix(list, "prefill") {
+		return list, 0, arg
+	}
+	return list, arg, 1
 }
 
 const (

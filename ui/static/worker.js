@@ -30,7 +30,7 @@
   };
 
   const start = async () => {
-    importScripts('wasm_exec.js', 'engine.js');
+    importScripts('wasm_exec.js', 'engine.js', 'gpu.js');
     const go = new Go();
     const { instance } = await instantiate(go.importObject);
     // The program listens before it first waits, which is when run returns.

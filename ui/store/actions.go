@@ -45,7 +45,7 @@ func (s *Store) Start() (search.Command, bool) {
 	if s.tried != nil {
 		s.tried.heard = true
 	}
-	return s.sending(search.Command{Do: search.DoStart, Request: q}), true
+	return s.sending(search.Command{Do: search.DoStart, Request: q, Target: s.Form.Target}), true
 }
 
 // Pause ends the search; it can go on.

@@ -31,6 +31,10 @@ func (s *Store) Apply(m search.Message) {
 			s.Invalid = make(map[string]string)
 		}
 	}
+	if m.GPU != nil {
+		s.GPU = cleanDevice(*m.GPU)
+		s.judge(FieldTarget)
+	}
 	if m.Event != nil {
 		if err := s.event(*m.Event, m.Replayed); err != nil {
 			s.Fail("the worker sent something wrong: " + err.Error())

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -21,6 +22,7 @@ const (
 	FieldSpace       = "space"
 	FieldPrompt      = "prompt"
 	FieldContext     = "context"
+	FieldTarget      = "target"
 	FieldPrecision   = "precision"
 	FieldThreads     = "threads"
 	FieldObjectives  = "objectives"
@@ -31,7 +33,7 @@ const (
 )
 
 // fieldNames are all of them.
-var fieldNames = []string{FieldPreset, FieldSpace, FieldPrompt, FieldContext, FieldThreads, FieldPrecision, FieldObjectives, FieldConstraints, FieldBudget, FieldStrategy, FieldSeed}
+var fieldNames = []string{FieldPreset, FieldSpace, FieldPrompt, FieldContext, FieldTarget, FieldThreads, FieldPrecision, FieldObjectives, FieldConstraints, FieldBudget, FieldStrategy, FieldSeed}
 
 // Form is the setup of a search as the user types it.
 type Form struct {
@@ -39,6 +41,7 @@ type Form struct {
 	Space       string // TOML of the own space, which counts if that is chosen
 	Prompt      string // tokens
 	Context     string // tokens, the prompt's included; empty for decodeTokens more than the prompt
+	Target      string // search.TargetCPU or TargetGPU
 	Precision   string
 	Threads     string
 	Objectives  []string
@@ -68,6 +71,7 @@ func (s *Store) resetForm() {
 		Space:      s.Form.Space, // what somebody wrote is not lost
 		Prompt:     strconv.Itoa(trial.DefaultWorkload().PromptLen),
 		Objectives: objective.Defaults(),
+		Target:     search.TargetCPU,
 		Precision:  string(trial.DefaultWorkload().Precision),
 		Threads:    strconv.Itoa(trial.DefaultWorkload().Threads),
 		Budget:     search.DefaultBudget,
@@ -85,6 +89,7 @@ func (s *Store) fillForm(e trial.Started) {
 		Space:       s.Form.Space,
 		Prompt:      strconv.Itoa(e.Workload.PromptLen),
 		Context:     contextField(e.Workload),
+		Target:      s.Form.Target,
 		Precision:   string(e.Workload.Precision),
 		Threads:     strconv.Itoa(e.Workload.Threads),
 		Objectives:  slices.Clone(e.Objectives),
@@ -156,6 +161,11 @@ func (s *Store) SetField(name, value string) {
 		s.Form.Prompt = value
 	case FieldContext:
 		s.Form.Context = value
+	case FieldTarget:
+		s.Form.Target = value
+		if !slices.Contains(s.Precisions(), trial.Precision(s.Form.Precision)) {
+			s.Form.Precision = string(s.Precisions()[0])
+		}
 	case FieldPrecision:
 		s.Form.Precision = value
 	case FieldThreads:
@@ -171,11 +181,21 @@ func (s *Store) SetField(name, value string) {
 	}
 	s.judge(name)
 	switch name { // each bounds the other
+	case FieldTarget:
+		s.judge(FieldPrecision)
 	case FieldPrompt:
 		s.judge(FieldContext)
 	case FieldContext:
 		s.judge(FieldPrompt)
 	}
+}
+
+// Precisions lists those that the form's target has.
+func (s *Store) Precisions() []trial.Precision {
+	if s.Form.Target == search.TargetGPU {
+		return trial.GPUPrecisions()
+	}
+	return trial.Precisions()
 }
 
 // SetObjective takes an objective in or out. The form keeps them in the order of
@@ -207,10 +227,18 @@ func (s *Store) judge(name string) {
 		_, err = s.promptLen()
 	case FieldContext:
 		_, err = s.context()
+	case FieldTarget:
+		switch {
+		case s.Form.Target == search.TargetCPU:
+		case s.Form.Target != search.TargetGPU:
+			err = fmt.Errorf("target %q must be %q or %q", s.Form.Target, search.TargetCPU, search.TargetGPU)
+		case s.GPU == nil:
+			err = errors.New("target: this browser offers no GPU")
+		}
 	case FieldPrecision:
-		w := trial.DefaultWorkload()
-		w.Precision = trial.Precision(s.Form.Precision)
-		err = w.Validate()
+		if has := s.Precisions(); !slices.Contains(has, trial.Precision(s.Form.Precision)) {
+			err = fmt.Errorf("precision %q must be one of %q", s.Form.Precision, has)
+		}
 	case FieldThreads:
 		_, err = s.threads()
 	case FieldObjectives:

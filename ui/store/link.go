@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"litefront/kernels/search"
 )
 
 // Link returns the setup of the form as the fragment of an address, which [OpenLink]
@@ -13,7 +15,9 @@ import (
 func (s *Store) Link() string {
 	v := url.Values{}
 	for _, name := range fieldNames {
-		if name != FieldSpace || s.Form.Preset == OwnSpace {
+		switch {
+		case name == FieldSpace && s.Form.Preset != OwnSpace, name == FieldTarget && s.Form.Target == search.TargetCPU:
+		default:
 			v.Set(name, s.Form.value(name))
 		}
 	}
@@ -35,6 +39,8 @@ func (f Form) value(name string) string {
 		return f.Prompt
 	case FieldContext:
 		return f.Context
+	case FieldTarget:
+		return f.Target
 	case FieldPrecision:
 		return f.Precision
 	case FieldThreads:

@@ -26,6 +26,7 @@ import (
 // change them.
 type Store struct {
 	Device *trial.Device  // nil until the worker described it
+	GPU    *trial.Device  // the browser's GPU; nil if it has none
 	Study  *trial.Started // the study shown, nil for none
 	Errors []string       // one line each, oldest first
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/vugu/vugu"
 
+	"litefront/kernels/measure"
+	"litefront/kernels/search"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/space/survey"
 	"litefront/searchcore/trial"
@@ -99,6 +101,19 @@ var strategyHelp = map[string]string{
 var precisionHelp = map[string]string{
 	string(trial.F32): "Weights as they are trained.",
 	string(trial.I8):  "Weights in a quarter of the memory, each row with a scale of its own.",
+	string(trial.F16): "Weights in half of the memory; what is computed with them stays in single precision.",
+}
+
+// targetHelp says what the chosen target is.
+func (c *Setup) targetHelp() string {
+	gpu := c.Store.GPU
+	switch {
+	case gpu == nil || c.Store.Form.Target != search.TargetGPU:
+		return "The processor, by WebAssembly."
+	case slices.Contains(gpu.Features, measure.SoftwareAdapter):
+		return "“" + gpu.CPU + "”, a software adapter: it computes on the processor, and its times tell nothing of GPUs."
+	}
+	return "“" + gpu.CPU + "”."
 }
 
 // row is a line of the summary.

@@ -40,7 +40,7 @@ func Run() {
 		post(session.ErrorText(fmt.Errorf("the browser cannot measure: %w", thrown(err))))
 		return
 	}
-	s := session.Session{Target: engine, Unfit: unfit, Rested: engine.clock.Rest, Turn: engine.loop.turn, Store: &store{}, Lock: lock, Post: post, PostFile: postFile}
+	s := session.Session{Target: engine, Unfit: unfit, GPU: engine.openGPU, Rested: engine.clock.Rest, Turn: engine.loop.turn, Store: &store{}, Lock: lock, Post: post, PostFile: postFile}
 	engine.clock.Set = s.ClockSet
 	for c := range commands {
 		s.Do(c.text, c.file)

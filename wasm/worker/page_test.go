@@ -91,6 +91,7 @@ func serve(t *testing.T, module string, isolated bool) (url string) {
 		"page.wasm":    module,
 		"worker.js":    filepath.Join("..", "..", "ui", "static", "worker.js"),
 		"thread.js":    filepath.Join("..", "..", "ui", "static", "thread.js"),
+		"gpu.js":       filepath.Join("..", "..", "ui", "static", "gpu.js"),
 		"engine.js":    filepath.Join("..", "..", "ui", "static", "engine.js"),
 		"wasm_exec.js": filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js"),
 	} {

@@ -1,6 +1,7 @@
 // Y = X Wt + B for run.rows rows: tiles of BM x BN in a workgroup of TY x TX, four by
 // four in an invocation. op.at[z] has the offsets of W, B and Y, and what to add to the
-// last for each position. Rows of the tiles are stored so that neighbours read
+// last for each position; op.n is how many columns Y has, op.extra how many vectors a
+// row of X. Rows of the tiles are stored so that neighbours read
 // neighbouring banks.
 const DEPTH = 4u; // vectors of columns in a tile
 const PITCH = 5u;
@@ -21,13 +22,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) i
   var s1 = vec4<f32>();
   var s2 = vec4<f32>();
   var s3 = vec4<f32>();
-  for (var k = 0u; k < K4; k += DEPTH) {
+  for (var k = 0u; k < op.extra; k += DEPTH) {
     for (var e = index; e < BM * DEPTH; e += TX * TY) {
       let r = e / DEPTH;
       let c = e % DEPTH;
       var v = vec4<f32>();
-      if (k + c < K4) {
-        v = state[op.x / 4u + min(row + r, run.rows - 1u) * K4 + k + c];
+      if (k + c < op.extra) {
+        v = state[op.x / 4u + min(row + r, run.rows - 1u) * op.extra + k + c];
       }
       xs[(r % 4u * TY + r / 4u) * PITCH + c] = v;
     }
@@ -35,8 +36,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) i
       let r = e / DEPTH;
       let c = e % DEPTH;
       var v = vec4<f32>();
-      if (k + c < K4) {
-        v = weight(at.x / 4u + min(col + r, N - 1u) * K4 + k + c);
+      if (k + c < op.extra) {
+        v = weight(at.x / 4u + min(col + r, op.n - 1u) * op.extra + k + c);
       }
       ws[(r % 4u * TX + r / 4u) * PITCH + c] = v;
     }
@@ -58,7 +59,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) i
     workgroupBarrier();
   }
   let left = col + 4u * id.x;
-  if (left >= N) {
+  if (left >= op.n) {
     return;
   }
   var bias = vec4<f32>();
@@ -76,7 +77,7 @@ fn put(row: u32, y: u32, sum: vec4<f32>, bias: vec4<f32>) {
   if (row >= run.rows) {
     return;
   }
-  let i = y + row * (N / 4u);
+  let i = y + row * (op.n / 4u);
   var before = vec4<f32>();
   if (RESIDUAL) {
     before = state[i];

@@ -1,5 +1,5 @@
 // Y = X Wt + B for one row: LANES invocations share four results that lie in one
-// vector of memory. op.at[z] is as in matmul; Y may begin anywhere in a vector. X is
+// vector of memory. op is as in matmul; Y may begin anywhere in a vector. X is
 // the row run.rows - 1 where op.last says how long rows are.
 var<workgroup> sums: array<vec4<f32>, 64>;
 
@@ -11,13 +11,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let first = (y / 4u + group.x * (64u / LANES) + index / LANES) * 4u;
   let skipped = select(0u, y - first, y > first);      // entries of the vector before Y
   let begin = first + skipped - y;                     // the result that the next is of
-  let r0 = min(begin, N - 1u) * K4 + at.x / 4u;
-  let r1 = min(begin + 1u, N - 1u) * K4 + at.x / 4u;
-  let r2 = min(begin + 2u, N - 1u) * K4 + at.x / 4u;
-  let r3 = min(begin + 3u, N - 1u) * K4 + at.x / 4u;
+  let r0 = min(begin, op.n - 1u) * op.extra + at.x / 4u;
+  let r1 = min(begin + 1u, op.n - 1u) * op.extra + at.x / 4u;
+  let r2 = min(begin + 2u, op.n - 1u) * op.extra + at.x / 4u;
+  let r3 = min(begin + 3u, op.n - 1u) * op.extra + at.x / 4u;
   let x = (op.x + (run.rows - 1u) * op.last) / 4u;
   var sum = vec4<f32>();
-  for (var k = lane; k < K4; k += LANES) {
+  for (var k = lane; k < op.extra; k += LANES) {
     let v = state[x + k];
     sum = vec4<f32>(mac(sum.x, v, weight(r0 + k)), mac(sum.y, v, weight(r1 + k)),
         mac(sum.z, v, weight(r2 + k)), mac(sum.w, v, weight(r3 + k)));
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       sums[index] += sums[index + half];
     }
   }
-  if (lane != 0u || begin >= N) {
+  if (lane != 0u || begin >= op.n) {
     return;
   }
   sum = sums[index];
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (RESIDUAL) {
     before = state[i]; // of aligned results only
   }
-  if (skipped == 0u && begin + 4u <= N) {
+  if (skipped == 0u && begin + 4u <= op.n) {
     var bias = vec4<f32>();
     if (BIAS) {
       bias = quad(at.y + begin);
@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     state[i] = finish(sum, bias, before);
     return;
   }
-  for (var j = 0u; j < min(4u - skipped, N - begin); j++) {
+  for (var j = 0u; j < min(4u - skipped, op.n - begin); j++) {
     var bias = 0.0;
     if (BIAS) {
       bias = vectors[(at.y + begin + j) / 4u][(at.y + begin + j) % 4u];

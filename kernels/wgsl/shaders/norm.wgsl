@@ -1,5 +1,6 @@
 // Y = the layer norm of X's rows, scaled and shifted; X's row as in matvec where
-// op.last is set. op.at[0] has the offsets of the gain, the shift and Y.
+// op.last is set. op.at[0] has the offsets of the gain, the shift and Y; a row has op.n
+// vectors and op.extra entries.
 var<workgroup> sums: array<f32, 64>;
 
 fn total(index: u32, x: f32) -> f32 {
@@ -17,21 +18,22 @@ fn total(index: u32, x: f32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-  let x = (op.x + group.y * ROW + (run.rows - 1u) * op.last) / 4u;
+  let x = (op.x + group.y * 4u * op.n + (run.rows - 1u) * op.last) / 4u;
+  let width = f32(op.extra);
   var sum = vec4<f32>();
-  for (var c = index; c < C4; c += 64u) {
+  for (var c = index; c < op.n; c += 64u) {
     sum += state[x + c]; // padding is zero
   }
-  let mean = total(index, sum.x + sum.y + sum.z + sum.w) / WIDTH;
+  let mean = total(index, sum.x + sum.y + sum.z + sum.w) / width;
   sum = vec4<f32>();
-  for (var c = index; c < C4; c += 64u) {
+  for (var c = index; c < op.n; c += 64u) {
     let column = vec4<f32>(f32(4u * c)) + vec4<f32>(0.0, 1.0, 2.0, 3.0);
-    let d = select(vec4<f32>(), state[x + c] - mean, column < vec4<f32>(WIDTH));
+    let d = select(vec4<f32>(), state[x + c] - mean, column < vec4<f32>(width));
     sum += d * d;
   }
-  let scale = inverseSqrt(total(index, sum.x + sum.y + sum.z + sum.w) / WIDTH + 1e-5);
-  for (var c = index; c < C4; c += 64u) {
-    state[(op.at[0].z + group.y * ROW) / 4u + c] =
+  let scale = inverseSqrt(total(index, sum.x + sum.y + sum.z + sum.w) / width + 1e-5);
+  for (var c = index; c < op.n; c += 64u) {
+    state[(op.at[0].z + group.y * 4u * op.n) / 4u + c] =
         (state[x + c] - mean) * scale * vectors[op.at[0].x / 4u + c] + vectors[op.at[0].y / 4u + c];
   }
 }

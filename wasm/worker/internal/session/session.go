@@ -29,6 +29,8 @@ type Session struct {
 	// Unfit is why no candidate can run on Target; nil if they can. The kept study
 	// can be looked at all the same.
 	Unfit error
+	// GPU, if not nil, opens the browser's GPU, or says why there is none.
+	GPU func() (measure.Target, error)
 	// Rested, if not nil, is called before a search or a load begins: what Target's clock
 	// did until then does not matter.
 	Rested func()
@@ -133,6 +135,7 @@ func (s *Session) open(search.Command) error {
 	var kept *study.Study
 	defer func() {
 		s.post(idle)
+		s.tellGPU()
 		s.predict(kept) // last: it takes seconds, and the page can be used meanwhile
 	}()
 	lines, err := s.Store.Load()
@@ -144,6 +147,17 @@ func (s *Session) open(search.Command) error {
 	}
 	s.report(s.Unfit)
 	return nil
+}
+
+// tellGPU tells what GPU there is. Having none is no fault.
+func (s *Session) tellGPU() {
+	if s.GPU == nil {
+		return
+	}
+	if gpu, err := s.GPU(); err == nil {
+		device := gpu.Device()
+		s.post(search.Message{GPU: &device})
+	}
 }
 
 // predict tells the frontier that the kept study's strategy predicts, if any.
@@ -186,7 +200,7 @@ func (s *Session) start(c search.Command) error {
 	if c.Request == nil {
 		return errors.New("start: the request is missing")
 	}
-	return s.begin(search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request) })
+	return s.begin(search.StateSearching, func(ctx context.Context) error { return s.search(ctx, *c.Request, c.Target) })
 }
 
 // begin runs something on the device that DoStop ends, and returns while it runs. The
@@ -230,12 +244,16 @@ func (s *Session) reserve() (unlock func(), err error) {
 	return s.Lock()
 }
 
-func (s *Session) search(ctx context.Context, q search.Request) error {
+func (s *Session) search(ctx context.Context, q search.Request, on string) error {
 	lines, err := s.Store.Load()
 	if err != nil {
 		return unavailable(err)
 	}
 	if q.Journal, err = decodeAll(lines); err != nil {
+		return err
+	}
+	target, err := s.target(on, q.Journal)
+	if err != nil {
 		return err
 	}
 	j := &journal{store: s.Store}
@@ -247,8 +265,29 @@ func (s *Session) search(ctx context.Context, q search.Request) error {
 			return err
 		}
 	}
-	_, _, err = q.Run(ctx, s.Target, j, func(e trial.Event) { s.post(search.Message{Event: &e}) })
+	_, _, err = q.Run(ctx, target, j, func(e trial.Event) { s.post(search.Message{Event: &e}) })
 	return err
+}
+
+// target is what a search measures on: what its journal was measured on, or else what is
+// asked for.
+func (s *Session) target(on string, kept []trial.Event) (measure.Target, error) {
+	for _, e := range kept {
+		if e.Measured != nil {
+			if on = search.TargetCPU; search.OnGPU(e.Measured.Measurement.Device) {
+				on = search.TargetGPU
+			}
+		}
+	}
+	switch {
+	case on == "" || on == search.TargetCPU:
+		return s.Target, nil
+	case on != search.TargetGPU:
+		return nil, fmt.Errorf("start: target %.20q must be %q or %q", on, search.TargetCPU, search.TargetGPU)
+	case s.GPU == nil:
+		return nil, errors.New("start: there is no GPU here")
+	}
+	return s.GPU()
 }
 
 // halt ends what runs, which then says that the worker is idle.
