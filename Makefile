@@ -13,7 +13,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
-.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search bench-fleet reproduce
+.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz gpu vulkan test-gpu fuzz-gpu bench-gpu bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search bench-fleet reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -41,6 +41,15 @@ axe: internal/browsertest/node_modules/.package-lock.json
 	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	touch $@
 
+# The program with a GPU as a target (--target gpu), which needs cgo.
+gpu: artefacts vulkan
+	CGO_ENABLED=1 go build -trimpath -tags gpu -o bin/litefront-gpu ./cmd/litefront
+
+# A Vulkan driver: where there is none, Mesa's, which computes on the CPU.
+vulkan: tools
+	@[ "$$(uname)" != Linux ] || { ls /usr/share/vulkan/icd.d/ /etc/vulkan/icd.d/ 2>/dev/null | grep -q json && ldconfig -p | grep -q libvulkan.so.1; } || \
+		$(call install,mesa-vulkan-drivers libvulkan1)
+
 run: build
 	bin/litefront serve
 
@@ -48,10 +57,18 @@ search: build
 	bin/litefront search --budget 60s
 
 # Everything a change needs, quickest first. Tests serve and open the artefacts.
-test: tools lint check cross unit race
+test: tools lint check cross unit race test-gpu
+
+# What needs cgo: GPU programs on this machine's adapter, or the one that LITEFRONT_GPU
+# names a part of.
+test-gpu: vulkan
+	CGO_ENABLED=1 go vet -tags gpu ./host/... ./cmd/litefront ./bench/gpu
+	CGO_ENABLED=1 go tool staticcheck -tags gpu ./host/gpu ./host/runtime
+	CGO_ENABLED=1 go test -tags gpu ./host/gpu
+	CGO_ENABLED=1 go test -tags gpu -run GPU ./host/runtime
 
 # Fuzzing, and tests that look longer when LITEFRONT_LONG is set.
-test-long: tools artefacts peers axe fuzz
+test-long: tools artefacts peers axe fuzz fuzz-gpu
 	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -count=1 -timeout=2h ./...
 
 # wasm-validate judges emitted modules, a browser opens the page, and the race
@@ -105,6 +122,9 @@ fuzz: tools
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$$fuzztime -timeout=0 -fuzzminimizetime=5x "$$package"; \
 	done
 
+fuzz-gpu: vulkan
+	CGO_ENABLED=1 go test -tags gpu -run='^$$' -fuzz='^FuzzForward$$' -fuzztime=$(LONGFUZZTIME) -timeout=0 -fuzzminimizetime=5x ./host/gpu
+
 # The tables of docs/quality.md, from the published sets of trained models, the last
 # one from models that are measured here; and docs/reproduction.md, from both.
 TRAINED := searchcore/arch/testdata/lts_random_wt103.csv searchcore/arch/testdata/lts_pareto_lm1b.csv
@@ -140,6 +160,11 @@ bench-cost: tools artefacts
 # What the models of other devices save a new one.
 bench-transfer: tools artefacts
 	go run ./bench/cost -transfer
+
+# GPU programs beside the adapter's peaks and ONNX Runtime's WebGPU, natively and in
+# Chromium. ADAPTER is part of the native adapter's name.
+bench-gpu: tools peers vulkan
+	CGO_ENABLED=1 go run -tags gpu ./bench/gpu -adapter='$(ADAPTER)'
 
 # The strategies, by device time. What twenty minutes do not reach, the next call does.
 bench-search:

@@ -20,6 +20,11 @@ import (
 // Open starts a browser with a fresh profile and opens url. The context is that
 // of the tab; chromedp.NewContext of it opens another one.
 func Open(url string) (tab context.Context, end context.CancelFunc, err error) {
+	return OpenWith(url, nil)
+}
+
+// OpenWith is Open for a browser with more flags, by their names without dashes.
+func OpenWith(url string, flags map[string]string) (tab context.Context, end context.CancelFunc, err error) {
 	profile, err := os.MkdirTemp("", "litefront-bench")
 	if err != nil {
 		return nil, nil, err
@@ -28,6 +33,9 @@ func Open(url string) (tab context.Context, end context.CancelFunc, err error) {
 	if err != nil {
 		_ = os.RemoveAll(profile) // a temporary directory
 		return nil, nil, err
+	}
+	for name, value := range flags {
+		options = append(options, chromedp.Flag(name, value))
 	}
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	tab, closeTab := chromedp.NewContext(alloc)

@@ -114,10 +114,45 @@ func compare(t *testing.T, e *gpu.Engine, a arch.Architecture, w trial.Workload,
 			t.Fatalf("%s(%d): error %.2g of scale", call, arg, e)
 		}
 	}
-	for _, n := range []int{w.PromptLen, 1, 16, w.PromptLen - 1} {
+	for _, n := range []int{w.PromptLen, 1, max(w.PromptLen/2, 1), max(w.PromptLen-1, 1)} {
 		check("prefill_loop", n, n)
 		for pos := n; pos < min(n+3, w.Context); pos++ {
 			check("decode_loop", pos, pos+1)
 		}
 	}
+}
+
+// FuzzForward takes any small architecture of both backbones, under any workload and in
+// both precisions, from graph to logits, which the reference judges. `make test-long`
+// runs it for LONGFUZZTIME.
+func FuzzForward(f *testing.F) {
+	e := open(f)
+	for seed := range uint64(4) {
+		f.Add(seed, uint8(17*seed), uint8(3*seed), seed%2 == 0)
+	}
+	f.Fuzz(func(t *testing.T, choice uint64, prompt, more uint8, half bool) {
+		r := rand.New(rand.NewPCG(choice, 55))
+		w := trial.Workload{PromptLen: 1 + int(prompt)%70, Precision: trial.F32, Threads: 1}
+		w.Context = w.PromptLen + int(more)%9
+		if half {
+			w.Precision = trial.F16
+		}
+		a := archtest.TransformerXL(r)
+		if r.IntN(2) == 0 {
+			a = archtest.GPT2(r, w.Context+r.IntN(3))
+		}
+		if r.IntN(2) == 0 {
+			archtest.Cluster(r, &a)
+		}
+		if a.Validate() != nil {
+			t.Skip("clusters that overlap")
+		}
+		tokens := make([]int, w.Context)
+		written := make([]int32, w.Context)
+		for i := range tokens {
+			tokens[i] = r.IntN(a.Vocab)
+			written[i] = int32(tokens[i])
+		}
+		compare(t, e, a, w, tokens, written)
+	})
 }
