@@ -61,7 +61,7 @@ type report struct {
 type targetReport struct {
 	Device   trial.Device    `json:"device"`
 	GFLOPS   float64         `json:"peak_gflops"`   // of the compute sentinel
-	GBPerS   float64         `json:"peak_gb_per_s"` // of the copy kernel, both ways
+	GBPerS   float64         `json:"peak_gb_per_s"` // of the copy kernel, both ways, or of the stream sentinel if that is more
 	Profiles []trial.Profile `json:"profiles"`      // by precision
 }
 
@@ -116,8 +116,12 @@ func reach(target measure.Target) (t targetReport, err error) {
 	if err != nil {
 		return t, err
 	}
-	t.GFLOPS, t.GBPerS = float64(wgsl.ComputeFLOPs(g))/compute, 2*wgsl.CopyBytes/copied
-	fmt.Printf("peaks: %.4g GFLOP/s in registers, %.4g GB/s copied\n\n", t.GFLOPS, t.GBPerS)
+	read, err := peak(target, wgsl.StreamSentinel)
+	if err != nil {
+		return t, err
+	}
+	t.GFLOPS, t.GBPerS = float64(wgsl.ComputeFLOPs(g))/compute, max(2*wgsl.CopyBytes/copied, wgsl.StreamSentinelBytes/read)
+	fmt.Printf("peaks: %.4g GFLOP/s in registers, %.4g GB/s copied, %.4g GB/s read\n\n", t.GFLOPS, 2*wgsl.CopyBytes/copied, wgsl.StreamSentinelBytes/read)
 	o := measure.DefaultOptions()
 	o.Code, o.Budget = runtime.CodeVersion(), 10*time.Second
 	local, err := measure.Local(target, o)
