@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/rpc"
@@ -92,7 +93,7 @@ func (s *service) Prepare(m *kernels.Module, id *int) error {
 	}
 	p, err := s.engine.Prepare(m)
 	if err != nil {
-		return err
+		return endIfLost(err)
 	}
 	s.last++
 	s.programs[s.last] = p
@@ -106,6 +107,16 @@ func (s *service) Run(args RunArgs, ns *int64) error {
 		return err
 	}
 	*ns, err = p.Run(args.Call)
+	return endIfLost(err)
+}
+
+// endIfLost ends this process where the engine is gone, as a GPU's may be: the parent
+// then knows that its programs are lost, and starts another. Other errors are returned.
+func endIfLost(err error) error {
+	if errors.Is(err, measure.ErrLost) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	return err
 }
 
