@@ -9,7 +9,6 @@ type GPU struct {
 	MaxComputeInvocationsPerWorkgroup uint32 `json:"maxComputeInvocationsPerWorkgroup"`
 	MaxComputeWorkgroupsPerDimension  uint32 `json:"maxComputeWorkgroupsPerDimension"`
 
-	Subgroups  bool `json:"subgroups,omitempty"`  // sums over subgroups
 	Timestamps bool `json:"timestamps,omitempty"` // kernels' times, apart from those of submissions
 	// Software says that the adapter computes on the CPU: its programs are right, and
 	// its times tell nothing of GPUs.
