@@ -1,6 +1,7 @@
-// Package search drives a study with a measurer at hand: ask, measure, tell,
+// Package search drives a study with whoever measures for it: ask, measure, tell,
 // until the budget ends. The command line, the browser's worker and the edge
-// guest all run this loop.
+// guest run [Run], with one measurer at hand; where several measure at once, a
+// [Driver] says what is next.
 //
 // Like the protocol it starts no goroutine and reads no clock of its own.
 package search
@@ -9,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -71,12 +71,9 @@ const maxFailures = 10
 // error says why the search could not go on; what was measured before it is in the
 // study.
 func Run(ctx context.Context, s *study.Study, m measure.Measurer, b Budget, clock func() int64, watch func(trial.Event)) (trial.Done, error) {
-	r := &run{study: s, measurer: m, budget: b, clock: clock, watch: watch, start: clock(), before: Spent(s)}
-	reason, err := r.loop(ctx)
-	p := s.Progress()
-	done := trial.Done{Reason: reason, Measured: p.Measured, Failed: p.Failed}
-	r.tell(trial.Event{Kind: trial.KindDone, Done: &done})
-	return done, err
+	d := NewDriver(s, b, clock, watch)
+	reason, err := d.run(ctx, m)
+	return d.End(reason), err
 }
 
 // Spent is the time that the recorded measurements of s took.
@@ -90,135 +87,57 @@ func Spent(s *study.Study) time.Duration {
 	return time.Duration(ms * float64(time.Millisecond))
 }
 
-type run struct {
-	study    *study.Study
-	measurer measure.Measurer
-	budget   Budget
-	clock    func() int64
-	watch    func(trial.Event)
-	start    int64         // clock at the start of this session
-	before   time.Duration // spent in earlier sessions
-	ended    int           // trials that ended in this session
-	failures int           // in a row
-}
-
-func (r *run) loop(ctx context.Context) (reason string, err error) {
-	ctx = deadline{ctx, r}
+// run measures on m until the search ends, and returns why it did.
+func (d *Driver) run(ctx context.Context, m measure.Measurer) (reason string, err error) {
+	ctx = deadline{ctx, d}
 	for {
-		r.progress()
-		if r.spent() {
-			return DoneBudget, nil
-		}
-		if ctx.Err() != nil {
-			return DoneInterrupted, nil
-		}
-		t, err := r.study.Ask()
+		t, reason, err := d.Next(ctx)
 		switch {
-		case errors.Is(err, trial.ErrConverged):
-			return DoneConverged, nil
-		case errors.Is(err, trial.ErrExhausted):
-			if !slices.ContainsFunc(r.study.Trials(), func(t study.Record) bool { return !t.Overlay() }) {
-				return DoneExhausted, err // a search that could not even begin
-			}
-			return DoneExhausted, nil
-		case err != nil: // one measurer tells each trial before it asks the next: ErrWait is a fault too
+		case errors.Is(err, trial.ErrWait): // one measurer tells each trial before it asks the next
 			return DoneFailed, err
+		case reason != "":
+			return reason, err
 		}
-		switch err := r.trial(ctx, t); {
+		switch err := d.measure(ctx, m, t); {
 		case errors.Is(err, context.DeadlineExceeded):
-			r.progress() // the budget is spent: say so
+			d.progress() // the budget is spent: say so
 			return DoneBudget, nil
 		case errors.Is(err, context.Canceled):
 			return DoneInterrupted, nil
 		case err != nil:
 			return DoneFailed, err
 		}
-		r.ended++
 	}
 }
 
-// trial takes one trial to its end.
-func (r *run) trial(ctx context.Context, t trial.Trial) error {
-	m, err := r.measurer.Measure(ctx, t, r.study.Started().Workload)
+// measure takes one trial to its end.
+func (d *Driver) measure(ctx context.Context, by measure.Measurer, t trial.Trial) error {
+	m, err := by.Measure(ctx, t, d.study.Started().Workload)
 	if errors.Is(err, measure.ErrClock) { // once: a clock that is set all the time measures nothing
-		m, err = r.measurer.Measure(ctx, t, r.study.Started().Workload)
+		m, err = by.Measure(ctx, t, d.study.Started().Workload)
 	}
 	switch {
 	case err == nil:
-		r.failures = 0
-		return r.study.Tell(t.Number, t.Token, m)
+		return d.Tell(t.Number, t.Token, m)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, measure.ErrDevice):
 		return err // the trial stays outstanding
 	}
-	if failErr := r.study.Fail(t.Number, t.Token, err.Error()); failErr != nil {
-		return failErr
-	}
-	if r.failures++; r.failures == maxFailures {
-		return fmt.Errorf("%d candidates failed in a row, the last with: %w", maxFailures, err)
-	}
-	return nil
+	return d.Fail(t.Number, t.Token, err)
 }
 
-// elapsed is the time spent over all sessions.
-func (r *run) elapsed() time.Duration {
-	return r.before + time.Duration(r.clock()-r.start)
-}
-
-// spent reports whether the budget is.
-func (r *run) spent() bool {
-	if r.budget.Trials > 0 {
-		return r.done() >= r.budget.Trials
-	}
-	return r.elapsed() >= r.budget.Time
-}
-
-// done is how many trials of the search have ended. Overlays are beside it.
-func (r *run) done() (n int) {
-	for _, t := range r.study.Trials() {
-		if t.Status != study.Outstanding && !t.Overlay() {
-			n++
-		}
-	}
-	return n
-}
-
-// progress announces how far the study is.
-func (r *run) progress() {
-	p := r.study.Progress()
-	elapsed := r.elapsed()
-	p.ElapsedMs = toMs(elapsed)
-	switch {
-	case r.budget.Time > 0:
-		p.LeftMs = toMs(max(r.budget.Time-elapsed, 0))
-	case r.ended > 0:
-		perTrial := toMs(time.Duration(r.clock()-r.start)) / float64(r.ended)
-		p.LeftMs = perTrial * float64(max(r.budget.Trials-r.done(), 0))
-	}
-	r.tell(trial.Event{Kind: trial.KindProgress, Progress: &p})
-}
-
-func (r *run) tell(e trial.Event) {
-	if r.watch != nil {
-		e.V = trial.EventVersion
-		r.watch(e)
-	}
-}
-
-func toMs(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// deadline is a context that ends with the run's budget of time. It looks at the
-// run's clock when it is asked, since there may be neither timers nor goroutines
+// deadline is a context that ends with a driver's budget of time. It looks at the
+// driver's clock when it is asked, since there may be neither timers nor goroutines
 // to wake it.
 type deadline struct {
 	context.Context
-	run *run
+	driver *Driver
 }
 
 func (d deadline) Err() error {
 	if err := d.Context.Err(); err != nil {
 		return err
 	}
-	if d.run.budget.Time > 0 && d.run.spent() {
+	if d.driver.timeIsUp() {
 		return context.DeadlineExceeded
 	}
 	return nil

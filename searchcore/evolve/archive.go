@@ -28,11 +28,18 @@ type archive struct {
 	feasible func(arch.Architecture) error
 
 	seen map[string]arch.Architecture // by ID
-	open map[string]bool              // asked and not yet told
+	open map[string]int               // asked and not yet told: the number of the ask
 
-	// The measured architectures in the order in which they were told.
-	told  []string
-	costs [][]float64
+	// The measured architectures in the order in which they were asked, so that the
+	// order in which several devices tell does not matter.
+	told []told
+}
+
+// told is an architecture that was measured.
+type told struct {
+	id    string
+	asked int // number of the ask
+	costs []float64
 }
 
 func newArchive(sp space.Space, feasible func(arch.Architecture) error) archive {
@@ -43,7 +50,7 @@ func newArchive(sp space.Space, feasible func(arch.Architecture) error) archive 
 		space:    sp,
 		feasible: feasible,
 		seen:     map[string]arch.Architecture{},
-		open:     map[string]bool{},
+		open:     map[string]int{},
 	}
 }
 
@@ -76,28 +83,33 @@ func (v *archive) ask(a arch.Architecture) bool {
 		return false
 	}
 	v.seen[id] = a
-	v.open[id] = true
+	v.open[id] = len(v.seen)
 	return true
 }
 
 func (v *archive) tell(id string, costs []float64) {
-	if !v.open[id] {
+	asked, open := v.open[id]
+	if !open {
 		return
 	}
 	delete(v.open, id)
 	if costs != nil {
-		v.told = append(v.told, id)
-		v.costs = append(v.costs, slices.Clone(costs))
+		at, _ := slices.BinarySearchFunc(v.told, asked, func(t told, asked int) int { return t.asked - asked })
+		v.told = slices.Insert(v.told, at, told{id, asked, slices.Clone(costs)})
 	}
 }
 
 // frontier lists the IDs of the non-dominated architectures in the order in
-// which they were told. Weakly dominated ones are not among them.
+// which they were asked. Weakly dominated ones are not among them.
 func (v *archive) frontier() []string {
-	front := pareto.Front(v.costs)
+	costs := make([][]float64, len(v.told))
+	for i, t := range v.told {
+		costs[i] = t.costs
+	}
+	front := pareto.Front(costs)
 	ids := make([]string, len(front))
 	for i, at := range front {
-		ids[i] = v.told[at]
+		ids[i] = v.told[at].id
 	}
 	return ids
 }

@@ -159,10 +159,31 @@ func (s *Study) Ask() (trial.Trial, error) {
 	return t, nil
 }
 
+// Again hands out an outstanding trial once more, with a new token: whoever had it is
+// not expected to tell it any more.
+func (s *Study) Again(number int) (trial.Trial, error) {
+	if number < 1 || number > len(s.trials) {
+		return trial.Trial{}, fmt.Errorf("trial %d was never asked", number)
+	}
+	t := s.trials[number-1].again()
+	if err := s.record(trial.Event{Kind: trial.KindAsked, Asked: &t}); err != nil {
+		return trial.Trial{}, err
+	}
+	return t, nil
+}
+
+// Queued is how many trials [Study.Ask] hands out before the strategy proposes more:
+// those that earlier sessions left, and what was enqueued.
+func (s *Study) Queued() int { return len(s.orphans) + len(s.queue) }
+
+// again is another attempt at the trial of r.
+func (r *Record) again() trial.Trial {
+	return trial.Trial{Number: r.Number, Token: token(r.Number, r.attempt+1), Proposal: r.Proposal}
+}
+
 func (s *Study) next() (trial.Trial, error) {
 	if len(s.orphans) > 0 {
-		r := s.orphans[0]
-		return trial.Trial{Number: r.Number, Token: token(r.Number, r.attempt+1), Proposal: r.Proposal}, nil
+		return s.orphans[0].again(), nil
 	}
 	number := len(s.trials) + 1
 	t := trial.Trial{Number: number, Token: token(number, 1)}

@@ -1,0 +1,373 @@
+// Package trust decides which measurements of other machines are believed. Times
+// cannot be verified, so they are checked: against themselves, against what the other
+// devices of a class measure, and against the cost model of the class. What stands out
+// is measured again elsewhere, and a device that is contradicted again and again is
+// quarantined.
+//
+// The package has no clock and does no I/O.
+package trust
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"slices"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/cost"
+	"litefront/searchcore/trial"
+)
+
+const (
+	// Probation is how many results of a device must have been confirmed by others
+	// before it is believed alone.
+	Probation = 2
+	// tolerance is how much two devices of a class may differ, as a ratio, beside
+	// what their intervals say: equal boards differ by their cooling.
+	tolerance = 1.3
+	// margin widens the bounds of the cost model, and sentinels is how far those of a
+	// device may be from those of its class, both as ratios.
+	margin    = 1.3
+	sentinels = 1.5
+	// Of the last window judgements of a device, mostDisputed may be against it.
+	window       = 8
+	mostDisputed = 1
+	// mostClaims is how many devices measure a candidate at most.
+	mostClaims = 5
+	// One result of spotOf is measured again without suspicion.
+	spotOf = 16
+	// maxObservations bounds what the model is fitted to.
+	maxObservations = 256
+)
+
+// Claim is what a device says it measured.
+type Claim struct {
+	Device      string // ID
+	Measurement trial.Measurement
+}
+
+// Quarantine says which device is believed no more, and why, in one line.
+type Quarantine struct{ Device, Reason string }
+
+// Decision is what is to become of a candidate.
+type Decision struct {
+	// Accept is the claim to believe; nil if there is none yet.
+	Accept *Claim
+	// Replicate is why another device, none of Claimed, is to measure the candidate;
+	// empty if none is.
+	Replicate   string
+	Claimed     []string
+	Quarantined []Quarantine
+}
+
+// Judge judges the devices of one class. It is not safe for concurrent use.
+type Judge struct {
+	devices  map[string]*reputation
+	claims   map[string][]Claim // by job, until one is accepted
+	observed []cost.Observation
+	model    *cost.Model
+	fitted   int // observations that the model, or the attempt at one, knows
+}
+
+// reputation is what became of a device's results.
+type reputation struct {
+	confirmed int    // by others
+	last      []bool // the latest judgements, true for those against it
+	out       bool   // quarantined
+}
+
+// NewJudge returns a judge who has seen nothing yet.
+func NewJudge() *Judge {
+	return &Judge{devices: map[string]*reputation{}, claims: map[string][]Claim{}}
+}
+
+// Learn lets the judge know a measurement that was believed: here, or in an earlier
+// session.
+func (j *Judge) Learn(a arch.Architecture, m trial.Measurement) {
+	m.Device = trial.Device{} // the class is one device
+	o := cost.Observation{Arch: a, Measurement: m}
+	if o.Validate() == nil && (len(j.observed) == 0 || j.observed[0].Measurement.Workload == m.Workload) {
+		j.observed = append(j.observed, o)
+		if len(j.observed) > maxObservations {
+			j.observed = j.observed[len(j.observed)-maxObservations:]
+		}
+		j.fitted = min(j.fitted, len(j.observed)-1)
+	}
+}
+
+// Check reports why m cannot be what the protocol gives for a module of so many bytes
+// of memory with that hash; an empty hash is not compared.
+func Check(m trial.Measurement, bytes int64, sha256 string) error {
+	switch {
+	case m.MemoryBytes != bytes:
+		return fmt.Errorf("memory_bytes %d is not the plan's %d", m.MemoryBytes, bytes)
+	case sha256 != "" && m.ModuleSHA256 != sha256:
+		return fmt.Errorf("module_sha256 %.64q is not the module's %q", m.ModuleSHA256, sha256)
+	case !(m.SpentMs > 0):
+		return fmt.Errorf("spent_ms %v must be above 0", m.SpentMs)
+	case m.Protocol == trial.Litefront && !(m.Slowdown > 0 && m.Slowdown < math.Inf(1)):
+		return fmt.Errorf("slowdown %v must be positive and finite", m.Slowdown)
+	}
+	stats := []struct {
+		name string
+		trial.Stat
+	}{{"prefill", m.Prefill}, {"decode", m.Decode}}
+	if m.Protocol == trial.Litefront {
+		stats = append(stats, struct {
+			name string
+			trial.Stat
+		}{"compute_sentinel", m.Compute}, struct {
+			name string
+			trial.Stat
+		}{"stream_sentinel", m.Stream})
+	}
+	for _, s := range stats {
+		if err := checkStat(s.Stat); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// checkStat demands that what summarises samples agrees with them.
+func checkStat(s trial.Stat) error {
+	if len(s.SamplesMs) == 0 {
+		return errors.New("samples_ms is empty")
+	}
+	sorted := slices.Clone(s.SamplesMs)
+	slices.Sort(sorted)
+	n := len(sorted)
+	for _, ms := range []float64{sorted[0], sorted[n-1]} {
+		if !(ms > 0 && ms < math.Inf(1)) {
+			return fmt.Errorf("sample %v ms must be positive and finite", ms)
+		}
+	}
+	if median := (sorted[(n-1)/2] + sorted[n/2]) / 2; math.Abs(s.MedianMs-median) > 1e-6*median {
+		return fmt.Errorf("median_ms %v is not that of the samples, %v", s.MedianMs, median)
+	}
+	if s.MinMs != sorted[0] {
+		return fmt.Errorf("min_ms %v is not that of the samples, %v", s.MinMs, sorted[0])
+	}
+	return nil
+}
+
+// Garbage counts a result against a device that cannot be what it should be; reason
+// says what is wrong with it.
+func (j *Judge) Garbage(device, reason string) []Quarantine {
+	return j.judged(device, true, "its results cannot be: "+reason)
+}
+
+// Trusted reports whether a device is not quarantined.
+func (j *Judge) Trusted(device string) bool { return !j.of(device).out }
+
+// Confirmed is how many results of a device others confirmed.
+func (j *Judge) Confirmed(device string) int { return j.of(device).confirmed }
+
+// Exclude has a device believed no more: an earlier session quarantined it.
+func (j *Judge) Exclude(device string) { j.of(device).out = true }
+
+func (j *Judge) of(device string) *reputation {
+	r := j.devices[device]
+	if r == nil {
+		r = &reputation{}
+		j.devices[device] = r
+	}
+	return r
+}
+
+// Consider takes what a device claims about the candidate a of a job. Peers is how
+// many other devices of the class could measure it too and did not.
+func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d Decision) {
+	if !j.Trusted(c.Device) {
+		return Decision{}
+	}
+	claims := j.claims[job]
+	if !slices.ContainsFunc(claims, func(other Claim) bool { return other.Device == c.Device }) {
+		claims = append(claims, c)
+		j.claims[job] = claims
+	}
+	if len(claims) == 1 {
+		why := j.suspect(job, a, c)
+		if why == "" || peers == 0 {
+			return j.accept(job, a, claims[0], nil)
+		}
+		return j.replicate(claims, why)
+	}
+	agreed := largest(claims)
+	if len(agreed) < 2 {
+		if peers > 0 && len(claims) < mostClaims {
+			return j.replicate(claims, fmt.Sprintf("%d devices contradict each other", len(claims)))
+		}
+		// Nobody is left to ask: the device that was confirmed most often, then the
+		// slowest, is believed.
+		best := slices.MaxFunc(claims, func(x, y Claim) int {
+			if n := j.of(x.Device).confirmed - j.of(y.Device).confirmed; n != 0 {
+				return n
+			}
+			return int(math.Copysign(1, x.Measurement.Prefill.MedianMs-y.Measurement.Prefill.MedianMs))
+		})
+		return j.accept(job, a, best, nil)
+	}
+	var out []Quarantine
+	for _, claim := range claims {
+		if slices.ContainsFunc(agreed, func(x Claim) bool { return x.Device == claim.Device }) {
+			j.of(claim.Device).confirmed++
+			out = append(out, j.judged(claim.Device, false, "")...)
+			continue
+		}
+		ratio := claim.Measurement.Prefill.MedianMs / agreed[0].Measurement.Prefill.MedianMs
+		out = append(out, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
+	}
+	return j.accept(job, a, agreed[0], out)
+}
+
+// Forget drops what was claimed about a job that ended otherwise.
+func (j *Judge) Forget(job string) { delete(j.claims, job) }
+
+func (j *Judge) accept(job string, a arch.Architecture, c Claim, out []Quarantine) Decision {
+	delete(j.claims, job)
+	j.Learn(a, c.Measurement)
+	return Decision{Accept: &c, Quarantined: out}
+}
+
+func (j *Judge) replicate(claims []Claim, why string) (d Decision) {
+	d.Replicate = why
+	for _, c := range claims {
+		d.Claimed = append(d.Claimed, c.Device)
+	}
+	return d
+}
+
+// judged notes a judgement, and quarantines the device if too many are against it.
+func (j *Judge) judged(device string, against bool, why string) []Quarantine {
+	r := j.of(device)
+	r.last = append(r.last, against)
+	r.last = r.last[max(0, len(r.last)-window):]
+	n := 0
+	for _, bad := range r.last {
+		if bad {
+			n++
+		}
+	}
+	if r.out || n <= mostDisputed {
+		return nil
+	}
+	r.out = true
+	return []Quarantine{{device, fmt.Sprintf("%d of its last %d results were rejected: %s", n, len(r.last), why)}}
+}
+
+// suspect says why a claim that stands alone is not believed at once; empty if it is.
+func (j *Judge) suspect(job string, a arch.Architecture, c Claim) string {
+	if n := j.of(c.Device).confirmed; n < Probation {
+		return fmt.Sprintf("the device is new: %d of its results were confirmed, and %d must be", n, Probation)
+	}
+	m := c.Measurement
+	if why := j.sentinel(m); why != "" {
+		return why
+	}
+	j.fit()
+	if j.model == nil { // a device that was honest so far could lie from now on
+		return "the class has no cost model yet to compare with"
+	}
+	prefill, decode, err := j.model.Predict(a)
+	if err != nil {
+		return "the cost model has no prediction to compare with"
+	}
+	for _, s := range []struct {
+		name  string
+		ms    float64
+		bound cost.Time
+	}{{"prefill", quiet(m, m.Prefill), prefill}, {"decode", quiet(m, m.Decode), decode}} {
+		if low, high := s.bound.LowMs/margin, s.bound.HighMs*margin; !(s.ms >= low && s.ms <= high) {
+			return fmt.Sprintf("%s of %.3g ms is not within the cost model's %.3g to %.3g ms", s.name, s.ms, low, high)
+		}
+	}
+	h := fnv.New32a()
+	h.Write([]byte(job))
+	if h.Sum32()%spotOf == 0 {
+		return "spot check"
+	}
+	return ""
+}
+
+// sentinel says how the sentinels of m differ from those of the class.
+func (j *Judge) sentinel(m trial.Measurement) string {
+	for _, s := range []struct {
+		name string
+		of   func(trial.Measurement) float64
+	}{
+		{"compute sentinel", func(m trial.Measurement) float64 { return m.Compute.MinMs }},
+		{"stream sentinel", func(m trial.Measurement) float64 { return m.Stream.MinMs }},
+	} {
+		var all []float64
+		for _, o := range j.observed {
+			if ms := s.of(o.Measurement); ms > 0 {
+				all = append(all, ms)
+			}
+		}
+		got := s.of(m)
+		if len(all) < cost.MinObservations || got == 0 {
+			continue
+		}
+		slices.Sort(all)
+		if ratio := got / all[len(all)/2]; ratio > sentinels || ratio < 1/sentinels {
+			return fmt.Sprintf("%s takes %.3g times as long as on the class", s.name, ratio)
+		}
+	}
+	return ""
+}
+
+// fit fits the model anew when enough was learnt since.
+func (j *Judge) fit() {
+	n := len(j.observed)
+	if n < cost.MinObservations || j.fitted >= n || j.fitted > 0 && n < maxObservations && n-j.fitted < n/8 {
+		return
+	}
+	j.fitted = n
+	if model, err := cost.Fit(j.observed); err == nil {
+		j.model = model.Latencies()
+	}
+}
+
+// quiet is a time as it would be on the undisturbed device.
+func quiet(m trial.Measurement, s trial.Stat) float64 { return s.MedianMs / max(m.Slowdown, 1) }
+
+// agree reports whether two claims may be of one class of device.
+func agree(x, y trial.Measurement) bool {
+	return near(x, y, x.Prefill, y.Prefill) && near(x, y, x.Decode, y.Decode)
+}
+
+func near(x, y trial.Measurement, p, q trial.Stat) bool {
+	a, b := quiet(x, p), quiet(y, q)
+	if a > b {
+		a, b = b, a
+	}
+	wide := 1 + min(relative(p), 0.2) + min(relative(q), 0.2)
+	return b <= a*tolerance*wide
+}
+
+// relative is the half-width of a median's interval over the median.
+func relative(s trial.Stat) float64 {
+	if s.MedianMs <= 0 || !(s.HighMs >= s.LowMs) {
+		return 0
+	}
+	return (s.HighMs - s.LowMs) / 2 / s.MedianMs
+}
+
+// largest is the largest group of claims that agree with one of them, in their order;
+// of equal groups the first.
+func largest(claims []Claim) (best []Claim) {
+	for _, c := range claims {
+		var group []Claim
+		for _, other := range claims {
+			if agree(c.Measurement, other.Measurement) {
+				group = append(group, other)
+			}
+		}
+		if len(group) > len(best) {
+			best = group
+		}
+	}
+	return best
+}

@@ -1,0 +1,176 @@
+package trust
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"litefront/searchcore/arch"
+	"litefront/searchcore/trial"
+)
+
+func stat(ms float64) trial.Stat {
+	return trial.Stat{SamplesMs: []float64{ms, ms, ms}, Batch: 1, MedianMs: ms, MinMs: ms, LowMs: ms, HighMs: ms, MeanMs: ms}
+}
+
+// candidate number n, and what an honest device measures of it, times factor.
+func candidate(n int) arch.Architecture {
+	return arch.Architecture{Backbone: arch.GPT2, Vocab: 100, DModel: 8 * (1 + n%5), MaxLen: 16,
+		Layers: []arch.Layer{{Heads: 1, DInner: 8 * (1 + n)}}}.Canonical()
+}
+
+func claim(device string, n int, factor float64) Claim {
+	a := candidate(n)
+	ms := 1 + float64(a.TotalParams())/1e4
+	return Claim{device, trial.Measurement{
+		ArchID: a.ID(), Workload: trial.Workload{PromptLen: 4, Context: 8, Precision: trial.F32, Threads: 1},
+		Protocol: trial.Litefront, Prefill: stat(ms * factor), Decode: stat(ms * factor / 4),
+		Compute: stat(3), Stream: stat(5), Slowdown: 1, SpentMs: 10, MemoryBytes: 65536, Verdict: trial.OK,
+	}}
+}
+
+// measure has devices take a job in turn, until a claim is accepted.
+func measure(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
+	var out []Quarantine
+	claimed := 0
+	for _, device := range order {
+		if !j.Trusted(device) {
+			continue
+		}
+		peers := -1
+		for _, other := range order {
+			if j.Trusted(other) {
+				peers++
+			}
+		}
+		d := j.Consider(fmt.Sprint("job", n), candidate(n), claim(device, n, factors[device]), peers-claimed)
+		claimed++
+		out = append(out, d.Quarantined...)
+		if d.Accept != nil {
+			return d, out
+		}
+		if d.Replicate == "" || len(d.Claimed) != claimed {
+			t.Fatalf("job %d: %+v after %d claims", n, d, claimed)
+		}
+	}
+	t.Fatalf("job %d: nobody is believed", n)
+	return Decision{}, nil
+}
+
+// With a majority of honest devices, whoever measures first, no lie by 2 is believed,
+// every liar that goes on is quarantined, and no honest device is.
+func TestLiars(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		lie := rapid.SampledFrom([]float64{0.5, 2}).Draw(rt, "lie")
+		after := rapid.IntRange(0, 20).Draw(rt, "honest jobs before the first lie")
+		j := NewJudge()
+		devices := []string{"a", "b", "c", "d", "liar"}
+		caught := 0
+		for n := range 40 {
+			factors := map[string]float64{"a": 1, "b": 1.05, "c": 0.95, "d": 1.1, "liar": 1}
+			if n >= after {
+				factors["liar"] = lie
+			}
+			d, out := measure(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
+			if ratio := d.Accept.Measurement.Prefill.MedianMs / claim("", n, 1).Measurement.Prefill.MedianMs; ratio < 0.9 || ratio > 1.2 {
+				rt.Fatalf("job %d: accepted is %v times the truth, from %q", n, ratio, d.Accept.Device)
+			}
+			for _, q := range out {
+				caught++
+				if q.Device != "liar" || !strings.Contains(q.Reason, "contradict") {
+					rt.Fatalf("quarantined: %+v", q)
+				}
+			}
+		}
+		if caught > 1 || caught == 0 && j.Trusted("liar") && after < 10 {
+			rt.Errorf("the liar was caught %d times", caught)
+		}
+	})
+}
+
+// A device that lies from its first result on is caught in its probation.
+func TestLiarFromTheStart(t *testing.T) {
+	j := NewJudge()
+	factors := map[string]float64{"a": 1, "b": 1, "c": 1, "liar": 2}
+	for n := range 2 {
+		if _, out := measure(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
+			t.Errorf("job %d: quarantined %+v", n, out)
+		}
+	}
+	if d := j.Consider("job9", candidate(9), claim("liar", 9, 1), 3); d.Accept != nil || d.Replicate != "" {
+		t.Errorf("what a quarantined device says is considered: %+v", d)
+	}
+}
+
+// A device alone in its class is believed: there is nothing to compare it with.
+func TestAlone(t *testing.T) {
+	j := NewJudge()
+	for n := range 20 {
+		if d := j.Consider(fmt.Sprint(n), candidate(n), claim("a", n, 1), 0); d.Accept == nil || d.Quarantined != nil {
+			t.Fatalf("job %d: %+v", n, d)
+		}
+	}
+}
+
+func TestTwoContradict(t *testing.T) {
+	j := NewJudge()
+	if d := j.Consider("x", candidate(1), claim("a", 1, 1), 1); d.Accept != nil || !strings.Contains(d.Replicate, "new") {
+		t.Errorf("%+v", d)
+	}
+	if d := j.Consider("x", candidate(1), claim("a", 1, 1), 1); d.Accept != nil {
+		t.Errorf("delivered twice, it confirms itself: %+v", d)
+	}
+	if d := j.Consider("x", candidate(1), claim("b", 1, 0.5), 0); d.Accept == nil || d.Accept.Device != "a" || d.Quarantined != nil {
+		t.Errorf("%+v; want the slower of two", d)
+	}
+}
+
+func TestGarbage(t *testing.T) {
+	j := NewJudge()
+	if out := j.Garbage("a", "no JSON"); out != nil {
+		t.Errorf("quarantined at the first: %v", out)
+	}
+	out := j.Garbage("a", "no JSON")
+	if len(out) != 1 || !strings.Contains(out[0].Reason, "no JSON") || j.Trusted("a") {
+		t.Errorf("%v", out)
+	}
+}
+
+// A board that is hot is as slow as its sentinels, and says so.
+func TestSlowdown(t *testing.T) {
+	j := NewJudge()
+	hot := claim("hot", 1, 2)
+	hot.Measurement.Slowdown = 2
+	j.Consider("x", candidate(1), claim("a", 1, 1), 2)
+	if d := j.Consider("x", candidate(1), hot, 1); d.Accept == nil || d.Accept.Device != "a" {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if err := Check(claim("a", 1, 1).Measurement, 65536, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		want   string
+		change func(*trial.Measurement)
+	}{
+		{"memory_bytes", func(m *trial.Measurement) { m.MemoryBytes = 1 }},
+		{"module_sha256", func(m *trial.Measurement) { m.ModuleSHA256 = "y" }},
+		{"spent_ms", func(m *trial.Measurement) { m.SpentMs = 0 }},
+		{"slowdown", func(m *trial.Measurement) { m.Slowdown = 0 }},
+		{"prefill: median_ms", func(m *trial.Measurement) { m.Prefill.MedianMs *= 2 }},
+		{"decode: min_ms", func(m *trial.Measurement) { m.Decode.MinMs /= 2 }},
+		{"decode: sample -1", func(m *trial.Measurement) { m.Decode.SamplesMs = []float64{-1, 2} }},
+		{"stream_sentinel: samples_ms is empty", func(m *trial.Measurement) { m.Stream = trial.Stat{} }},
+	} {
+		m := claim("a", 1, 1).Measurement
+		m.ModuleSHA256 = "x"
+		test.change(&m)
+		if err := Check(m, 65536, "x"); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v; want %q", err, test.want)
+		}
+	}
+}
