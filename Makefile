@@ -13,7 +13,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
-.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-search reproduce
+.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -136,6 +136,10 @@ bench-peers: tools peers
 # The cost model's predictions against fresh measurements.
 bench-cost: tools artefacts
 	go run ./bench/cost
+
+# What the models of other devices save a new one.
+bench-transfer: tools artefacts
+	go run ./bench/cost -transfer
 
 # The strategies, by device time. What twenty minutes do not reach, the next call does.
 bench-search:

@@ -5,20 +5,19 @@ package chromium
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	goruntime "runtime"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
-	"litefront/host/web"
 	"litefront/kernels"
 	"litefront/kernels/measure"
+	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
 
-// Target is a tab's WebAssembly as a target of the measuring protocol, which runs
+// Target is a worker's WebAssembly as a target of the measuring protocol, which runs
 // here: only the timed calls are made in the browser.
 type Target struct {
 	tab      context.Context
@@ -26,19 +25,8 @@ type Target struct {
 	device   trial.Device
 }
 
-// NewTarget makes a target of a tab that shows any file of the site.
+// NewTarget makes a target of a tab that shows engine.html of [Isolated].
 func NewTarget(tab context.Context, features kernels.Features) (*Target, error) {
-	dist, err := web.Dist()
-	if err != nil {
-		return nil, err
-	}
-	script, err := fs.ReadFile(dist, "engine.js")
-	if err != nil {
-		return nil, err
-	}
-	if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void](string(script)+";undefined")); err != nil {
-		return nil, err
-	}
 	agent, err := chromedp.Run(tab, chromedp.Evaluate[string](`navigator.userAgent`))
 	if err != nil {
 		return nil, err
@@ -70,8 +58,11 @@ func (t *Target) Now() int64 { return int64(time.Since(epoch)) }
 
 // Prepare implements measure.Target.
 func (t *Target) Prepare(m *kernels.Module) (measure.Program, error) {
-	id, err := chromedp.Run(t.tab, chromedp.Evaluate[int](fmt.Sprintf(
-		`litefrontEngine.prepare(%s)`, Bytes(m))))
+	call := fmt.Sprintf("engine('prepare', %s)", Bytes(m))
+	if m.Threads > 1 {
+		call = fmt.Sprintf("engine('prepareThreads', %s, %d, %d)", Bytes(m), m.Threads, m.Memory.TotalBytes/graph.PageBytes)
+	}
+	id, err := evaluate[int](t.tab, call)
 	return &instance{t.tab, id}, err
 }
 
@@ -85,15 +76,20 @@ func (i *instance) Run(c measure.Call) (int64, error) {
 	if c.Reps > 0 {
 		args += fmt.Sprint(",", c.Reps)
 	}
-	ms, err := chromedp.Run(i.tab, chromedp.Evaluate[float64](fmt.Sprintf(`litefrontEngine.run(%d, %q, %s)`, i.id, c.Export, args)))
+	ms, err := evaluate[float64](i.tab, fmt.Sprintf("engine('run', %d, %q, %s)", i.id, c.Export, args))
 	return int64(ms * 1e6), err
 }
 
 func (i *instance) Footprint() (measure.Footprint, error) {
-	bytes, err := chromedp.Run(i.tab, chromedp.Evaluate[float64](fmt.Sprintf(`litefrontEngine.memory(%d)`, i.id)))
+	bytes, err := evaluate[float64](i.tab, fmt.Sprintf("engine('memory', %d)", i.id))
 	return measure.Footprint{LinearBytes: int64(bytes)}, err
 }
 
 func (i *instance) Close() error {
-	return chromedp.Do(i.tab, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`litefrontEngine.close(%d)`, i.id)))
+	return chromedp.Do(i.tab, chromedp.Evaluate[chromedp.Void](fmt.Sprintf("engine('close', %d)", i.id), chromedp.EvalAwaitPromise))
+}
+
+// evaluate evaluates an expression of the tab, awaiting a promise.
+func evaluate[T any](tab context.Context, expression string) (T, error) {
+	return chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }

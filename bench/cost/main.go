@@ -6,6 +6,10 @@
 // prints tables with a verdict per goal and writes bench/results/cost.json, and
 // what was measured to bench/results/cost-raw.json: with -from, a file of that kind
 // is judged anew, without measuring.
+//
+// With -transfer it holds out each of four devices in turn, the engines with one and two
+// threads, and judges models that start from those of the others with few measurements
+// of their own, beside such as start from nothing.
 package main
 
 import (
@@ -29,7 +33,14 @@ func main() {
 	names := flag.String("engines", engines.Names(), "engines to measure on")
 	from := flag.String("from", "", "judge the measurements in this file, and make none")
 	out := flag.String("out", filepath.Join("bench", "results", "cost.json"), "where to write the results; measurements go beside them")
+	transfer := flag.Bool("transfer", false, "judge what the models of other devices save a new one, on each engine with 1 and 2 threads; writes transfer.json and transfer-raw.json")
 	flag.Parse()
+	if *transfer {
+		if err := runTransfer(*trialTime, *names, *from, *out); err != nil {
+			log.Fatal("bench: ", err)
+		}
+		return
+	}
 	if err := run(*train, *test, *trialTime, *names, *from, *out); err != nil {
 		log.Fatal("bench: ", err)
 	}
@@ -52,6 +63,27 @@ func run(train, test int, trialTime time.Duration, names, from, out string) erro
 		}
 	}
 	r, err := judge(d)
+	if err != nil {
+		return err
+	}
+	r.print()
+	return contest.Write(out, r)
+}
+
+// runTransfer is run for -transfer.
+func runTransfer(trialTime time.Duration, names, from, out string) error {
+	out = filepath.Join(filepath.Dir(out), "transfer.json")
+	var f *fleet
+	var err error
+	if from != "" {
+		f, err = readFleets(from)
+	} else {
+		f, err = collectFleet(trialTime, names, strings.TrimSuffix(out, ".json")+"-raw.json")
+	}
+	if err != nil {
+		return err
+	}
+	r, err := judgeTransfer(f, transferSeeds)
 	if err != nil {
 		return err
 	}

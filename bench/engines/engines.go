@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	goruntime "runtime"
 	"strings"
 	"time"
 
@@ -114,8 +115,8 @@ func inChromium() (target measure.Target, end func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	server := httptest.NewServer(handler)
-	tab, closeTab, err := chromium.Open(server.URL + "/style.css")
+	server := httptest.NewServer(chromium.Isolated(handler))
+	tab, closeTab, err := chromium.Open(server.URL + "/engine.html")
 	if err != nil {
 		server.Close()
 		return nil, nil, err
@@ -125,7 +126,7 @@ func inChromium() (target measure.Target, end func(), err error) {
 		server.Close()
 	}
 	time.Sleep(settle)
-	if target, err = chromium.NewTarget(tab, kernels.Features{RelaxedSIMD: true}); err != nil {
+	if target, err = chromium.NewTarget(tab, kernels.Features{RelaxedSIMD: true, Threads: goruntime.NumCPU()}); err != nil {
 		end()
 		return nil, nil, err
 	}

@@ -109,12 +109,7 @@ func isolated(models string) http.Handler {
 	}
 	mux.Handle("/ort/", http.StripPrefix("/ort/", http.FileServer(http.Dir(filepath.Join(dir, "node_modules", "onnxruntime-web", "dist")))))
 	mux.Handle("/models/", http.StripPrefix("/models/", http.FileServer(http.Dir(models))))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
-		w.Header().Set("Cross-Origin-Embedder-Policy", "require-corp")
-		w.Header().Set("Cache-Control", "no-store")
-		mux.ServeHTTP(w, r)
-	})
+	return chromium.Isolated(mux)
 }
 
 // compete times m in all engines, which it starts and ends.

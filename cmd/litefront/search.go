@@ -24,8 +24,10 @@ import (
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/results"
 	"litefront/searchcore/space"
 	"litefront/searchcore/study"
+	"litefront/searchcore/surrogate"
 	"litefront/searchcore/trial"
 )
 
@@ -43,6 +45,7 @@ type searchFlags struct {
 	seeds       string
 	study       string
 	overlays    []string
+	known       []string
 	out         string
 	json        bool
 	core        string
@@ -69,6 +72,7 @@ func searchCommand() *cobra.Command {
 	f.StringVar(&s.seeds, "seeds", "", "repeat the search with each seed of a range such as 1..5 and compare")
 	f.StringVar(&s.study, "study", "", "journal file that keeps the study; an existing one is resumed")
 	f.StringArrayVar(&s.overlays, "overlay", nil, "configuration file to measure and draw as a reference; may be repeated")
+	f.StringSliceVar(&s.known, "known", nil, fmt.Sprintf("journals of studies on other devices: the model of this one starts from theirs, so that %d candidates are measured before it instead of %d", surrogate.Transferred, surrogate.Designed))
 	f.StringVar(&s.out, "out", "", "directory for the results as CSV, JSON and SVG")
 	f.BoolVar(&s.json, "json", false, "print one Event a line on standard output instead of the table")
 	f.StringVar(&s.core, "core", "native", `where the search core runs: "native", or "wasm" for the same core as a sandboxed WebAssembly guest`)
@@ -113,6 +117,10 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
+	known, err := readKnown(s.known)
+	if err != nil {
+		return err
+	}
 	c, err := newCore(s.core)
 	if err != nil {
 		return err
@@ -137,7 +145,7 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 		if ctx.Err() != nil {
 			break
 		}
-		st, err := s.search(ctx, cmd, j, sp, overlays, c, process)
+		st, err := s.search(ctx, cmd, j, sp, overlays, known, c, process)
 		if err != nil {
 			return oneLine(err)
 		}
@@ -179,7 +187,7 @@ func writable(dir string) error {
 }
 
 // search runs one study and reports it.
-func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, sp space.Space, overlays []arch.Architecture, run core, target measure.Target) (st *study.Study, err error) {
+func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, sp space.Space, overlays []arch.Architecture, known []trial.DeviceModel, run core, target measure.Target) (st *study.Study, err error) {
 	q := search.Request{
 		Name: fmt.Sprintf("%s seed %d", sp.Name, j.seed),
 		Code: runtime.CodeVersion(),
@@ -192,6 +200,7 @@ func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, sp 
 			Protocol:    s.device.protocol,
 			Seed:        j.seed,
 			MemoryLimit: int64(s.device.memory),
+			Known:       known,
 		},
 		Budget:      s.budget,
 		Overlays:    overlays,
@@ -361,6 +370,22 @@ func (s *searchFlags) jobs() ([]job, error) {
 	}
 }
 
+// readKnown returns the models of the devices that studies were measured on.
+func readKnown(paths []string) (known []trial.DeviceModel, err error) {
+	for _, path := range paths {
+		st, err := readStudy(path)
+		if err != nil {
+			return nil, err
+		}
+		m, _, err := results.Model(st)
+		if err != nil {
+			return nil, fmt.Errorf("known: journal %s gives no model: %w", path, err)
+		}
+		known = append(known, m.Known())
+	}
+	return known, nil
+}
+
 // readSpace finds a preset, or else reads a file.
 func readSpace(name string) (space.Space, error) {
 	if slices.Contains(space.Presets(), name) {
@@ -398,6 +423,7 @@ func (s *searchFlags) agrees(recorded, asked trial.Setup) error {
 		{"protocol", recorded.Protocol, asked.Protocol},
 		{"seed", recorded.Seed, asked.Seed},
 		{"seeds", recorded.Seed, asked.Seed},
+		{"known", recorded.Known, asked.Known},
 		{"memory-limit", recorded.MemoryLimit, asked.MemoryLimit},
 	} {
 		if s.flags.Changed(f.flag) && !equal(f.recorded, f.asks) {
@@ -420,6 +446,11 @@ func shown(value any) string {
 	switch v := value.(type) {
 	case space.Space:
 		return fmt.Sprintf("%s (of %v architectures)", v.Name, v.Size())
+	case []trial.DeviceModel:
+		if len(v) == 0 {
+			return "none"
+		}
+		return fmt.Sprintf("models of %d devices", len(v))
 	case []string:
 		if len(v) == 0 {
 			return "none"

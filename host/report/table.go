@@ -124,8 +124,8 @@ func (v view) table(b *bytes.Buffer, points, below []point, sorted *objective.Ob
 	}
 	b.WriteString("[low, high]: 95 % confidence interval of the median\n")
 	ended := len(v.Measured(false)) + v.Count(study.Failed)
-	if v.Prediction == nil && v.Started.Strategy == "exact" && ended < surrogate.Designed {
-		fmt.Fprintf(b, "nothing is predicted: that takes %d measured candidates\n", surrogate.Designed)
+	if v.Prediction == nil && v.Started.Strategy == "exact" && ended < surrogate.FirstModel(v.Started.Setup) {
+		fmt.Fprintf(b, "nothing is predicted: that takes %d measured candidates\n", surrogate.FirstModel(v.Started.Setup))
 	}
 	if v.Prediction != nil {
 		b.WriteString("[low, high] of what is predicted: 95 % prediction interval of a measurement\n" + v.fit() + "\n")

@@ -71,6 +71,19 @@ func (o Observation) Validate() error {
 	return err
 }
 
+// Latest returns the last of the observations, at most so many, that are of the last
+// one's device, in their order: a study may go on elsewhere.
+func Latest(observations []Observation, most int) []Observation {
+	var latest []Observation
+	for _, o := range slices.Backward(observations) {
+		if len(latest) < most && (len(latest) == 0 || o.Measurement.Device.Same(latest[0].Measurement.Device)) {
+			latest = append(latest, o)
+		}
+	}
+	slices.Reverse(latest)
+	return latest
+}
+
 // Fit returns the model of these observations. An error, in one line, says that there
 // are fewer than 8 or too many; that they are not all of one workload, device and
 // engine; that one is of another architecture; or that a time is not positive and

@@ -18,7 +18,7 @@ const (
 	maxDesign = poolSize / 2
 	strata    = 10   // of depth and of width
 	knots     = 3    // thresholds that a design reckons with
-	prior     = 1e-3 // information on each term before anything is measured
+	vague     = 1e-3 // information on each term before anything is measured
 )
 
 // typical is about what each term takes on a laptop, in milliseconds. It only says what
@@ -84,6 +84,24 @@ func Design(sp space.Space, w trial.Workload, n int, r *rand.Rand, measured, wan
 	return choose(points[:len(measured)], points[len(measured):], n), nil
 }
 
+// Choose is [Design] among given candidates, all different, n of them or all: it returns
+// their indices in the order of choice.
+func Choose(candidates []arch.Architecture, w trial.Workload, n int) ([]int, error) {
+	points, err := describe(candidates, 0, w)
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]int{}
+	for i, a := range candidates {
+		at[a.ID()] = i
+	}
+	var chosen []int
+	for _, a := range choose(nil, points, n) {
+		chosen = append(chosen, at[a.ID()])
+	}
+	return chosen, nil
+}
+
 // choose picks n of the pool.
 func choose(measured, pool []point, n int) []arch.Architecture {
 	inverse := ignorance()
@@ -135,7 +153,7 @@ func ignorance() (inverse [2]*mat.SymDense) {
 	for k := range inverse {
 		inverse[k] = mat.NewSymDense(columns, nil)
 		for i := range columns {
-			inverse[k].SetSym(i, i, 1/prior)
+			inverse[k].SetSym(i, i, 1/vague)
 		}
 	}
 	return inverse

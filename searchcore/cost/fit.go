@@ -21,6 +21,11 @@ type fit struct {
 	sigma   float64   // standard deviation of relative residuals
 	t       float64   // half width of a 95 % interval, in standard errors
 	rss     float64
+
+	// Of a fit that started from known devices: how far it is from what they say, and
+	// the noise that they had, which counts beside rss.
+	penalty, noise float64
+	freedom        float64 // what rss and noise are divided by
 }
 
 // calibrate scales f to the median of observed over predicted times, and takes its
@@ -30,8 +35,7 @@ func (f fit) calibrate(observed []latency) fit {
 	for i, o := range observed {
 		ratios[i] = o.ms / f.ms(o.counts)
 	}
-	sorted := slices.Sorted(slices.Values(ratios))
-	usual := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+	usual := median(ratios)
 	for i := range f.perUnit {
 		f.perUnit[i] *= usual
 	}
@@ -44,7 +48,7 @@ func (f fit) calibrate(observed []latency) fit {
 	for _, r := range ratios {
 		f.rss += (r/usual - 1) * (r/usual - 1)
 	}
-	f.sigma = math.Sqrt(f.rss / float64(max(1, len(ratios)-len(f.used))))
+	f.sigma = math.Sqrt((f.rss + f.noise) / f.freedom)
 	return f
 }
 
@@ -70,10 +74,10 @@ func (f fit) ms(w counts) (ms float64) {
 // the slope beyond it are two more parameters, so they must lower Akaike's criterion
 // (corrected for small samples, Hurvich and Tsai 1989).
 func regress(samples []sample) fit {
-	best := regressBeyond(samples, math.MaxInt64)
+	best := regressBeyond(samples, math.MaxInt64, nil)
 	aicc := best.aicc(len(samples), 0)
 	for _, threshold := range thresholds(samples) {
-		f := regressBeyond(samples, threshold)
+		f := regressBeyond(samples, threshold, nil)
 		if a := f.aicc(len(samples), 1); f.perUnit[excess] > 0 && a < aicc {
 			best, aicc = f, a
 		}
@@ -107,11 +111,18 @@ func (f fit) aicc(n, extra int) float64 {
 	return float64(n)*math.Log(f.rss/float64(n)+1e-12) + 2*k + 2*k*(k+1)/spare
 }
 
-// regressBeyond fits samples with a given threshold.
-func regressBeyond(samples []sample, threshold int64) fit {
+// regressBeyond fits samples with a given threshold, and with a prior if it is not nil.
+func regressBeyond(samples []sample, threshold int64, p *prior) fit {
 	f := fit{threshold: threshold}
 	n := len(samples)
-	a, ones := mat.NewDense(n, terms+1, nil), slices.Repeat([]float64{1}, n)
+	rows, right := n, slices.Repeat([]float64{1}, n)
+	if p != nil {
+		rows, right = n+len(p.right), append(right, p.right...)
+	}
+	a := mat.NewDense(rows, terms+1, nil)
+	if p != nil {
+		a.Slice(n, rows, 0, terms+1).(*mat.Dense).Copy(p.rows)
+	}
 	for i, s := range samples {
 		for j, x := range f.regressors(s.counts) {
 			a.Set(i, j, x/s.ms) // relative to the time, which becomes 1
@@ -120,12 +131,12 @@ func regressBeyond(samples []sample, threshold int64) fit {
 	var scale [terms + 1]float64
 	for j := range scale {
 		if scale[j] = mat.Norm(a.ColView(j), 2); scale[j] > 0 {
-			for i := range n {
+			for i := range rows {
 				a.Set(i, j, a.At(i, j)/scale[j])
 			}
 		}
 	}
-	for j, x := range nnls(a, ones) {
+	for j, x := range nnls(a, right) {
 		if x > 0 {
 			f.perUnit[j] = x / scale[j]
 			f.used = append(f.used, j)
@@ -135,9 +146,18 @@ func regressBeyond(samples []sample, threshold int64) fit {
 		r := f.ms(s.counts)/s.ms - 1
 		f.rss += r * r
 	}
-	freedom := float64(max(1, n-len(f.used)))
-	f.sigma = math.Sqrt(f.rss / freedom)
-	f.t = distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}.Quantile(0.975)
+	f.freedom = float64(max(1, n-len(f.used)))
+	if p != nil {
+		f.freedom, f.noise = float64(n+noiseWeight), noiseWeight*p.noise*p.noise
+		for i, r := range p.right {
+			for j := range terms + 1 {
+				r -= p.rows.At(i, j) * f.perUnit[j]
+			}
+			f.penalty += r * r
+		}
+	}
+	f.sigma = math.Sqrt((f.rss + f.noise) / f.freedom)
+	f.t = distuv.StudentsT{Mu: 0, Sigma: 1, Nu: f.freedom}.Quantile(0.975)
 	f.invert(a, scale)
 	return f
 }

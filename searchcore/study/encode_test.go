@@ -152,6 +152,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(line[:bytes.LastIndex(line, []byte(`,"sum":`))])
 	}
 	f.Add([]byte(`{"v":1,"kind":"setting","setting":{}`))
+	f.Add([]byte(`{"v":1,"kind":"started","started":{"known":[{"prefill":{"pass_ms":1,"threshold_bytes":1}}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		study.Decode(body) // as it came
 		// With a valid checksum the fuzzer gets past it.

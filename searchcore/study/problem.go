@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"litefront/searchcore/arch"
+	"litefront/searchcore/cost"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/trial"
@@ -37,6 +38,12 @@ func newProblem(setup trial.Setup) (*problem, error) {
 	}
 	if n := len(setup.Constraints); n > maxConstraints {
 		return nil, fmt.Errorf("constraints: %d given; the limit is %d", n, maxConstraints)
+	}
+	if n := len(setup.Known); n > 0 && setup.Strategy != exactStrategy {
+		return nil, fmt.Errorf("known: %d device models are given, which only the strategy %q starts from, not %q", n, exactStrategy, setup.Strategy)
+	}
+	if err := cost.CheckKnown(setup.Known, setup.Workload); err != nil {
+		return nil, err
 	}
 	objectives, err := objective.ParseSet(setup.Objectives)
 	if err != nil {

@@ -11,8 +11,11 @@ import (
 	"litefront/searchcore/trial"
 )
 
+// exactStrategy is the one that fits models of devices.
+const exactStrategy = "exact"
+
 // Strategies returns the names that Setup.Strategy may have, the default first.
-func Strategies() []string { return []string{"exact", "lts", "lts-block", "archai", "random"} }
+func Strategies() []string { return []string{exactStrategy, "lts", "lts-block", "archai", "random"} }
 
 func errStrategy(name string) error {
 	return fmt.Errorf("strategy %q is unknown; use one of %s", name, strings.Join(Strategies(), ", "))

@@ -32,6 +32,18 @@ import (
 // bytes, and one more.
 const Designed = 12
 
+// Transferred is how many are measured instead where models of other devices are known.
+const Transferred = 6
+
+// FirstModel is how many candidates a study of this setup measures before its first
+// model.
+func FirstModel(setup trial.Setup) int {
+	if len(setup.Known) > 0 {
+		return Transferred
+	}
+	return Designed
+}
+
 const (
 	// batch is how many members of the frontier are measured between two models: by
 	// turns for the hypervolume, chosen among so many that are spread over it, and the
@@ -61,6 +73,7 @@ type Strategy struct {
 	setup    trial.Setup
 	problem  exact.Problem
 	feasible func(arch.Architecture) error
+	designed int // how many candidates are measured before the first model
 
 	design  []arch.Architecture // once it is planned
 	planned bool
@@ -104,8 +117,14 @@ func New(setup trial.Setup, feasible func(arch.Architecture) error) (*Strategy, 
 		setup:    setup,
 		problem:  exact.Problem{Space: setup.Space, Workload: setup.Workload, Objectives: objectives, MemoryLimit: setup.MemoryLimit},
 		feasible: feasible,
+		designed: FirstModel(setup),
 		asked:    map[string]trial.Proposal{},
 		open:     map[string]bool{},
+	}
+	if len(setup.Known) > 0 {
+		if err := cost.CheckKnown(setup.Known, setup.Workload); err != nil {
+			return nil, err
+		}
 	}
 	if s.feasible == nil {
 		s.feasible = func(arch.Architecture) error { return nil }
@@ -140,7 +159,7 @@ func (s *Strategy) Probe() error {
 // outstanding, [trial.ErrConverged], [trial.ErrExhausted] when nothing is left, and
 // those of the model.
 func (s *Strategy) Propose(r *rand.Rand) (trial.Proposal, error) {
-	if len(s.asked) < Designed {
+	if len(s.asked) < s.designed {
 		if err := s.plan(); err != nil {
 			return trial.Proposal{}, err
 		}
@@ -247,7 +266,7 @@ func (s *Strategy) Generation() int {
 	if len(s.results) < n {
 		n -= batch
 	}
-	if n < Designed || len(s.results) < n {
+	if n < s.designed || len(s.results) < n {
 		return 0
 	}
 	return n
@@ -272,7 +291,7 @@ func (s *Strategy) plan() error {
 		typical = append(typical, p.Arch)
 	}
 	r := rand.New(rand.NewPCG(s.setup.Seed, 0))
-	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, Designed, r, nil, typical, s.feasible)
+	s.design, err = cost.Design(s.setup.Space, s.setup.Workload, s.designed, r, nil, typical, s.feasible)
 	return err
 }
 
@@ -288,25 +307,27 @@ func (s *Strategy) unasked(list []arch.Architecture) (arch.Architecture, bool) {
 
 // due is how many results the model has that proposals come from now: those of the
 // design, and of all full batches after them.
-func (s *Strategy) due() int { return Designed + max(len(s.asked)-Designed, 0)/batch*batch }
+func (s *Strategy) due() int { return s.designed + max(len(s.asked)-s.designed, 0)/batch*batch }
 
 var errTooFew = errors.New("too few results for a model")
 
 // fit returns the model of the first n results, and how many of them it was fitted to.
 func (s *Strategy) fit(n int) (model *cost.Model, observed int, err error) {
-	var observations []cost.Observation
-	for _, r := range slices.Backward(s.results[:n]) {
-		// A study may go on elsewhere: the model is that of the latest device.
-		if len(observations) == latest || !r.usable || len(observations) > 0 && !r.measurement.Device.Same(observations[0].Measurement.Device) {
-			continue
+	var usable []cost.Observation
+	for _, r := range s.results[:n] {
+		if r.usable {
+			usable = append(usable, cost.Observation{Arch: r.arch, Measurement: *r.measurement})
 		}
-		observations = append(observations, cost.Observation{Arch: r.arch, Measurement: *r.measurement})
 	}
-	slices.Reverse(observations)
-	if len(observations) < cost.MinObservations {
+	observations := cost.Latest(usable, latest)
+	fewest := cost.MinObservations
+	if len(s.setup.Known) > 0 {
+		fewest = cost.MinTransferred
+	}
+	if len(observations) < fewest {
 		return nil, 0, errTooFew
 	}
-	if model, err = cost.Fit(observations); err != nil {
+	if model, err = cost.FitFrom(s.setup.Known, observations); err != nil {
 		return nil, 0, err
 	}
 	return model.Latencies(), len(observations), nil
@@ -449,7 +470,7 @@ func corner(costs [][]float64) []float64 {
 
 // agrees reports whether enough was checked of what models predict, and it agreed.
 func (s *Strategy) agrees(solution *solution) bool {
-	return solution.fitted-settled >= Designed && solution.checked > 0 &&
+	return solution.fitted-settled >= s.designed && solution.checked > 0 &&
 		float64(solution.within) >= agreement*float64(solution.checked)
 }
 
@@ -457,7 +478,7 @@ func (s *Strategy) agrees(solution *solution) bool {
 // design left aside, and how many lie in the intervals in which the models that
 // proposed them predicted them.
 func (s *Strategy) check(n int) (within, all int) {
-	for i := max(n-settled, Designed); i < n; i += batch {
+	for i := max(n-settled, s.designed); i < n; i += batch {
 		model, _, err := s.fit(i)
 		if err != nil {
 			return 0, 0

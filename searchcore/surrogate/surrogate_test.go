@@ -254,6 +254,75 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// known is the model of a device three times as slow as the tests' own, which spends its
+// time otherwise.
+func known(t testing.TB, s trial.Setup) []trial.DeviceModel {
+	t.Helper()
+	r := rand.New(rand.NewPCG(9, 9))
+	var observations []cost.Observation
+	for range 30 {
+		a, err := s.Space.Sample(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := device{noise: 0.02}.measure(a, s.Workload, s.Protocol)
+		m.Device.Name = "other"
+		m.Prefill.MinMs = 3*m.Prefill.MinMs + 0.1*float64(len(a.Layers))
+		m.Decode.MinMs = 3*m.Decode.MinMs + 0.01*float64(len(a.Layers))
+		observations = append(observations, cost.Observation{Arch: a, Measurement: m})
+	}
+	model, err := cost.Fit(observations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []trial.DeviceModel{model.Known()}
+}
+
+// TestTransfer has a study know another device: its first model comes after fewer
+// measurements, its predictions are good, and a replay goes on in the same way.
+func TestTransfer(t *testing.T) {
+	s := setup(t, "lts-gpt2", "decoder_params", "response_ms")
+	s.Space.NLayer = s.Space.NLayer[:5]
+	s.Known = known(t, s)
+	strategy, d := newStrategy(t, s), device{noise: 0.02}
+	list, err := run(t, strategy, s, d, surrogate.Transferred)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := strategy.Predicted()
+	if p == nil || p.Fitted != surrogate.Transferred || surrogate.Transferred >= surrogate.Designed {
+		t.Fatalf("predicted after %d: %+v", surrogate.Transferred, p)
+	}
+	var off float64
+	for _, point := range p.Points {
+		quiet := device{}.measure(point.Arch, s.Workload, s.Protocol)
+		off += (math.Abs(point.Prefill.Ms/quiet.Prefill.MedianMs-1) + math.Abs(point.Decode.Ms/quiet.Decode.MedianMs-1)) / 2 / float64(len(p.Points))
+	}
+	if off > 0.06 {
+		t.Errorf("predictions are off by %.3f in the mean", off)
+	}
+	more, err := run(t, strategy, s, d, 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list = append(list, more...)
+	for _, n := range []int{0, surrogate.Transferred - 1, surrogate.Transferred, surrogate.Transferred + 6} {
+		again := newStrategy(t, s)
+		for _, m := range list[:n] {
+			again.Asked(m.Proposal)
+			again.Told(m.Arch.ID(), m.costs, m.m)
+		}
+		p, err := again.Propose(rand.New(rand.NewPCG(s.Seed, uint64(n))))
+		if err != nil || p.Arch.ID() != list[n].Arch.ID() {
+			t.Errorf("after %d trials, the next is %v (%v), was %v", n, p, err, list[n].Proposal)
+		}
+	}
+	s.Known[0].Decode.ByteMs = -1
+	if _, err := surrogate.New(s, nil); err == nil || !strings.Contains(err.Error(), "byte_ms -1") {
+		t.Errorf("got %v for a model that is none", err)
+	}
+}
+
 // TestPredicted looks at what is predicted: nothing before the first model, then
 // members of the frontier that were not asked.
 func TestPredicted(t *testing.T) {

@@ -65,6 +65,9 @@ type Setup struct {
 	Protocol    string      `json:"protocol"`              // Litefront or LTS
 	Seed        uint64      `json:"seed"`
 	MemoryLimit int64       `json:"memory_limit"` // bytes of linear memory a candidate may need
+	// Known are models of other devices, at most MaxKnown, from which the model of this
+	// one starts. Only the strategy "exact" knows them.
+	Known []DeviceModel `json:"known,omitempty"`
 }
 
 // Started opens a study.

@@ -1,0 +1,132 @@
+//go:build !wasm
+
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
+)
+
+// madeFleet is three devices in two passes, of which the second is a quarter slower:
+// their times are sums over multiply-adds and layers, in other proportions on each.
+func madeFleet(t *testing.T) *fleet {
+	t.Helper()
+	list, err := candidates(12, 28)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{Code: "v0", Archs: list}
+	for _, slower := range []float64{1, 1.25} {
+		for d, perMAC := range []float64{4e-8, 2e-8, 9e-8} {
+			of := onDevice{Name: string(rune('a' + d))}
+			for _, a := range list {
+				g, err := graph.Build(a, trial.DefaultWorkload())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var macs [2]float64
+				for _, o := range g.Ops {
+					macs[0] += float64(g.Work(o, 0, 192).MACs)
+					macs[1] += float64(g.Work(o, 224, 1).MACs)
+				}
+				ms := func(k int) trial.Stat {
+					return trial.Stat{MinMs: slower * (perMAC*macs[k] + float64(d+1)*0.01*float64(len(a.Layers)))}
+				}
+				of.Measurements = append(of.Measurements, trial.Measurement{ArchID: a.ID(), Workload: trial.DefaultWorkload(),
+					Device: trial.Device{Name: of.Name, Engine: "none"}, Prefill: ms(0), Decode: ms(1)})
+			}
+			f.Devices = append(f.Devices, of)
+		}
+	}
+	return f
+}
+
+func TestJudgeTransfer(t *testing.T) {
+	f := madeFleet(t)
+	r, err := judgeTransfer(f, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Passes != 2 || len(r.Devices) != 3 || len(r.Goals) != 6 {
+		t.Fatalf("%d passes of %d devices, %d goals", r.Passes, len(r.Devices), len(r.Goals))
+	}
+	for _, d := range r.Devices {
+		for _, s := range d.Starts {
+			if s.Measured >= 6 && (s.Prefill.Mean > 0.03 || s.Decode.Mean > 0.03 || s.Prefill.High < s.Prefill.Mean) {
+				t.Errorf("%s, %s, %d measured: %+v", d.Name, s.Name, s.Measured, s)
+			}
+		}
+	}
+	for _, g := range r.Goals {
+		if !g.Pass {
+			t.Errorf("%+v", g)
+		}
+	}
+	// The slower pass counts for nothing.
+	devices, _, err := f.undisturbed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d, of := range devices {
+		for i, m := range of.Measurements {
+			if want := f.Devices[d].Measurements[i].Decode.MinMs; math.Abs(m.Decode.MinMs/want-1) > 1e-12 {
+				t.Fatalf("device %d, candidate %d: %v, want %v", d, i, m.Decode.MinMs, want)
+			}
+		}
+	}
+	// A device that is off by a third for half of its candidates misses the goal.
+	for i := range f.Archs {
+		if i%2 == 0 {
+			f.Devices[0].Measurements[i].Decode.MinMs *= 1.5
+			f.Devices[3].Measurements[i].Decode.MinMs *= 1.5
+		}
+	}
+	if r, err = judgeTransfer(f, 2); err != nil || r.Goals[1].Pass {
+		t.Errorf("%+v (%v)", r.Goals[1], err)
+	}
+}
+
+func TestReadFleets(t *testing.T) {
+	f := madeFleet(t)
+	dir := t.TempDir()
+	write := func(name string, f fleet) string {
+		text, err := json.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	first, second := *f, *f
+	first.Devices, second.Devices = f.Devices[:2], f.Devices[2:]
+	a, b := write("a.json", first), write("b.json", second)
+	all, err := readFleets(a + "," + b)
+	if err != nil || len(all.Devices) != len(f.Devices) {
+		t.Fatalf("%v", err)
+	}
+	second.Archs = f.Archs[1:]
+	for i := range second.Devices {
+		second.Devices[i].Measurements = second.Devices[i].Measurements[1:]
+	}
+	hole := *f
+	hole.Devices = []onDevice{{Name: "x", Measurements: f.Devices[0].Measurements[2:]}}
+	for _, c := range []struct{ paths, want string }{
+		{a + "," + write("c.json", second), "39 candidates, and 40"},
+		{write("d.json", hole), "38 measurements of 40"},
+		{filepath.Join(dir, "none.json"), "no such file"},
+	} {
+		if _, err := readFleets(c.paths); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
