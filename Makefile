@@ -13,7 +13,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
-.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search reproduce
+.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search bench-fleet reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -144,3 +144,7 @@ bench-transfer: tools artefacts
 # The strategies, by device time. What twenty minutes do not reach, the next call does.
 bench-search:
 	go run ./bench/search
+
+# What a host of many devices needs; for now, its store with a million measurements.
+bench-fleet:
+	go run ./bench/fleet

@@ -84,7 +84,7 @@ func (s sandbox) commandUntil(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, exe, args...)
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "LITEFRONT_TEST_MAIN=1", "XDG_CACHE_HOME="+s.path("cache"), "XDG_CONFIG_HOME="+s.path("config"))
+	cmd.Env = append(os.Environ(), "LITEFRONT_TEST_MAIN=1", "XDG_CACHE_HOME="+s.path("cache"), "XDG_CONFIG_HOME="+s.path("config"), "XDG_DATA_HOME="+s.path("data"))
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"litefront/host/filelock"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
@@ -22,17 +23,17 @@ func (j *File) compact(events []trial.Event) ([]trial.Event, error) {
 		os.Remove(temp)
 		return nil, err
 	}
-	if closeBeforeRename {
+	if filelock.CloseBeforeRename {
 		j.f.Close()
 	}
 	if err := disk.rename(temp, j.path); err != nil {
 		os.Remove(temp)
 		return nil, err
 	}
-	if err := syncDir(filepath.Dir(j.path)); err != nil {
+	if err := filelock.SyncDir(filepath.Dir(j.path)); err != nil {
 		return nil, err
 	}
-	f, err := openLocked(j.path, os.O_RDWR, 0)
+	f, err := filelock.Open(j.path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -15,14 +15,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"litefront/host/filelock"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
 // maxFile bounds the journals that Open reads, in bytes.
 const maxFile = 1 << 30
-
-var errInUse = errors.New("another process is using it")
 
 // File is an open journal. Its methods must not be called at the same time.
 type File struct {
@@ -35,14 +34,14 @@ type File struct {
 
 // Create makes an empty journal at path, which must not exist, and locks it.
 func Create(path string) (*File, error) {
-	f, err := openLocked(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := filelock.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("journal %s exists already", path)
 	}
 	if err != nil {
 		return nil, failure("create", path, err)
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := filelock.SyncDir(filepath.Dir(path)); err != nil {
 		f.Close()
 		return nil, failure("create", path, err)
 	}
@@ -61,7 +60,7 @@ func Open(path string) (*File, []trial.Event, error) {
 	if err != nil {
 		return nil, nil, failure("open", path, err)
 	}
-	f, err := openLocked(real, os.O_RDWR, 0)
+	f, err := filelock.Open(real, os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, failure("open", path, err)
 	}

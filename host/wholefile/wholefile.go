@@ -14,16 +14,22 @@ import (
 // renames it to path once it is whole on the disk. On an error path is as it was.
 // The error does not name the file: callers know which one they meant.
 func Write(path string, render func(io.Writer) error) error {
-	return write(path, 0o644, render)
+	return write(path, 0o644, func(f *os.File) error { return render(f) })
 }
 
 // WriteSecret is Write for a file that only its owner may read. Nobody else may at
 // any time.
 func WriteSecret(path string, render func(io.Writer) error) error {
-	return write(path, 0o600, render)
+	return write(path, 0o600, func(f *os.File) error { return render(f) })
 }
 
-func write(path string, mode fs.FileMode, render func(io.Writer) error) error {
+// WriteSecretByName is WriteSecret for those who cannot write to an open file: fill
+// gets the name of an empty one.
+func WriteSecretByName(path string, fill func(name string) error) error {
+	return write(path, 0o600, func(f *os.File) error { return fill(f.Name()) })
+}
+
+func write(path string, mode fs.FileMode, render func(*os.File) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return cause(err)

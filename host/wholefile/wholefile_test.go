@@ -18,7 +18,7 @@ func TestWrite(t *testing.T) {
 		write func(string, func(io.Writer) error) error
 		mode  os.FileMode
 		text  string
-	}{{Write, 0o644, "open"}, {WriteSecret, 0o600, "secret"}, {Write, 0o644, "open again"}} {
+	}{{Write, 0o644, "open"}, {WriteSecret, 0o600, "secret"}, {Write, 0o644, "open again"}, {byName, 0o600, "by name"}} {
 		failed := errors.New("failed")
 		err := tt.write(path, func(w io.Writer) error {
 			if _, err := io.WriteString(w, "half"); err != nil {
@@ -46,4 +46,16 @@ func TestWrite(t *testing.T) {
 			t.Errorf("the folder holds %v, %v", entries, err)
 		}
 	}
+}
+
+// byName writes as WriteSecretByName has it.
+func byName(path string, render func(io.Writer) error) error {
+	return WriteSecretByName(path, func(name string) error {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return render(f)
+	})
 }

@@ -159,6 +159,10 @@ type State struct {
 	Failed int    `json:"failed"`        // jobs that it could not measure
 	// Error is the last one, in a line; empty if there was none.
 	Error string `json:"error,omitempty"`
+	// Note says in a line why it is paused, or else what bears on what it measures.
+	Note string `json:"note,omitempty"`
+	// Slowdown is that of the last measurement, 0 before the first.
+	Slowdown float64 `json:"slowdown,omitempty"`
 }
 
 // The states of a device.
@@ -184,15 +188,10 @@ func (s State) Validate() error {
 		return fmt.Errorf("state: device %.40q must be 1 to %d of a-z, 0-9 and -", s.Device, maxName)
 	case s.Done < 0 || s.Failed < 0:
 		return fmt.Errorf("state: done %d and failed %d must be at least 0", s.Done, s.Failed)
-	case s.Job != "":
-		if err := lines("state", "job", s.Job); err != nil {
-			return err
-		}
+	case !(s.Slowdown >= 0 && s.Slowdown <= 1e6):
+		return fmt.Errorf("state: slowdown %v must be between 0 and 1e6", s.Slowdown)
 	}
-	if s.Error != "" {
-		return lines("state", "error", s.Error)
-	}
-	return nil
+	return optional("state", "job", s.Job, "error", s.Error, "note", s.Note)
 }
 
 // Order is what a host tells a device beside its jobs.
@@ -219,9 +218,10 @@ func (o Order) Validate() error {
 
 // Hello is how a device introduces itself when it enrols.
 type Hello struct {
-	V     int    `json:"v"`
-	Token string `json:"token"` // that the host gave out
-	Key   string `json:"key"`   // public, by which the device is known
+	V int `json:"v"`
+	// Token is that of an [Invitation]. A device that the host knows needs none.
+	Token string `json:"token,omitempty"`
+	Key   string `json:"key"` // public nkey of a user, by which the device is known
 	Name  string `json:"name"`  // for people
 	// Label tells devices apart that are alike; devices of another label have a study
 	// of their own. It may be empty.
@@ -236,15 +236,16 @@ func (h Hello) Validate() error {
 	if err := version("hello", h.V); err != nil {
 		return err
 	}
-	if err := lines("hello", "token", h.Token, "key", h.Key, "name", h.Name, "code", h.Code,
+	if err := optional("hello", "token", h.Token, "cpu", h.Device.CPU); err != nil {
+		return err
+	}
+	if err := lines("hello", "key", h.Key, "name", h.Name, "code", h.Code,
 		"device name", h.Device.Name, "device os", h.Device.OS, "device arch", h.Device.Arch, "device engine", h.Device.Engine); err != nil {
 		return err
 	}
 	switch {
 	case h.Label != "" && !IsName(h.Label):
 		return fmt.Errorf("hello: label %.40q must be 1 to %d of a-z, 0-9 and -", h.Label, maxName)
-	case h.Device.CPU != "" && lines("hello", "cpu", h.Device.CPU) != nil:
-		return lines("hello", "cpu", h.Device.CPU)
 	case h.Device.Cores < 1 || h.Device.Cores > 1<<16:
 		return fmt.Errorf("hello: cores %d must be between 1 and %d", h.Device.Cores, 1<<16)
 	case len(h.Device.Features) > 32:
@@ -256,6 +257,12 @@ func (h Hello) Validate() error {
 		}
 	}
 	return nil
+}
+
+// DeviceID is by what the device with a public key is known.
+func DeviceID(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Class names the class of a device: its label, if it has one, and a hash of what
@@ -307,9 +314,81 @@ func (w Welcome) Validate() error {
 	return nil
 }
 
+// Invitation is an address by which one device enrols, once, until it expires. The
+// token, and the fingerprint of the host's authority where it serves by HTTPS of its
+// own, are in the fragment, which browsers send to nobody:
+// https://host:8443/#join=TOKEN&ca=SHA256.
+type Invitation struct {
+	V         int    `json:"v"`
+	URL       string `json:"url"`
+	ExpiresMs int64  `json:"expires_ms"` // Unix time, in milliseconds
+}
+
+// Validate reports the first field that is out of range.
+func (i Invitation) Validate() error {
+	if err := version("invitation", i.V); err != nil {
+		return err
+	}
+	return lines("invitation", "url", i.URL)
+}
+
+// Fleet is how a host's fleet is, for whoever watches.
+type Fleet struct {
+	V       int           `json:"v"`
+	Study   string        `json:"study"`
+	Classes []ClassState  `json:"classes"`
+	Devices []DeviceState `json:"devices"`
+	Dead    []DeadJob     `json:"dead"` // the last ones first
+}
+
+// ClassState is how the study is on one class of devices.
+type ClassState struct {
+	Class       string  `json:"class"`
+	Measured    int     `json:"measured"`
+	Failed      int     `json:"failed"`
+	Outstanding int     `json:"outstanding"` // jobs in the queue or on a device
+	LeftMs      float64 `json:"left_ms"`     // estimate of the time to the end; 0 if unknown
+	Done        string  `json:"done,omitempty"`
+}
+
+// DeviceState is what the host knows of a device.
+type DeviceState struct {
+	Device string `json:"device"` // ID
+	Name   string `json:"name"`
+	Class  string `json:"class"`
+	// State is what the device told last, "away" if it told nothing for some leases, or
+	// "quarantined".
+	State    string  `json:"state"`
+	Job      string  `json:"job,omitempty"`
+	Done     int     `json:"done"`
+	Failed   int     `json:"failed"`
+	Slowdown float64 `json:"slowdown,omitempty"`
+	Error    string  `json:"error,omitempty"`
+	Note     string  `json:"note,omitempty"`
+	Reason   string  `json:"reason,omitempty"` // of the quarantine
+	SeenMs   int64   `json:"seen_ms"`          // when it was heard last, Unix time in milliseconds
+}
+
+// The states of a device that the host finds out by itself.
+const (
+	Away        = "away"
+	Quarantined = "quarantined"
+)
+
+// DeadJob is one that was handed out too often without an answer.
+type DeadJob struct {
+	Class  string `json:"class"`
+	Number int    `json:"trial"`
+	Arch   string `json:"arch"` // ID
+	Reason string `json:"reason"`
+}
+
+// Validate reports the first field that is out of range.
+func (f Fleet) Validate() error { return version("fleet", f.V) }
+
 // Message is any of the messages.
 type Message interface {
-	Job | Result | State | Order | Hello | Welcome
+	Job | Result | State | Order | Hello | Welcome | Invitation | Fleet
 	Validate() error
 }
 
@@ -370,6 +449,18 @@ func lines(of string, fields ...string) error {
 		name, text := fields[i], fields[i+1]
 		if text == "" || len(text) > maxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
 			return fmt.Errorf("%s: %s %.40q must be one line of 1 to %d bytes", of, name, text, maxText)
+		}
+	}
+	return nil
+}
+
+// optional is lines for fields that may be empty.
+func optional(of string, fields ...string) error {
+	for i := 0; i+1 < len(fields); i += 2 {
+		if fields[i+1] != "" {
+			if err := lines(of, fields[i], fields[i+1]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

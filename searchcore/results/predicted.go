@@ -22,7 +22,7 @@ func (v *View) Predict(s *study.Study) {
 	}
 	for i, p := range v.Prediction.Points {
 		m := p.Measurement(v.Started.Workload)
-		point := v.newPoint(study.Record{
+		point := NewPoint(v.Started, study.Record{
 			Trial:  trial.Trial{Number: -1 - i, Proposal: trial.Proposal{Arch: p.Arch}},
 			Status: Predicted,
 		})

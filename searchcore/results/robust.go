@@ -163,7 +163,7 @@ func (o *side) point(a arch.Architecture) (Point, bool) {
 	}
 	m := prediction.Measurement(o.view.Started.Workload)
 	m.Protocol = o.view.Started.Protocol
-	p := o.view.newPoint(study.Record{Trial: trial.Trial{Proposal: trial.Proposal{Arch: a}}, Status: Predicted})
+	p := NewPoint(o.view.Started, study.Record{Trial: trial.Trial{Proposal: trial.Proposal{Arch: a}}, Status: Predicted})
 	p.candidate.Measurement = &m
 	o.view.judge(&p)
 	return p, p.Judged != nil || p.Violates != ""

@@ -67,7 +67,7 @@ func New(s *study.Study, c Cut) (*View, error) {
 		v.Constraints = append(v.Constraints, bound)
 	}
 	for _, r := range s.Trials() {
-		p := v.newPoint(r)
+		p := NewPoint(v.Started, r)
 		v.judge(&p)
 		v.Points = append(v.Points, p)
 	}
@@ -189,12 +189,13 @@ func (p Point) Standing() string {
 	return Dominated
 }
 
-func (v *View) newPoint(r study.Record) Point {
+// NewPoint is a trial of a study that was started so, for [View.Read].
+func NewPoint(started trial.Started, r study.Record) Point {
 	p := Point{Record: r, candidate: objective.Candidate{
-		Arch: r.Arch, Workload: v.Started.Workload, Measurement: r.Measurement,
+		Arch: r.Arch, Workload: started.Workload, Measurement: r.Measurement,
 	}}
 	// A journal of another version may hold what this one cannot build.
-	if g, err := graph.Build(r.Arch, v.Started.Workload); err == nil {
+	if g, err := graph.Build(r.Arch, started.Workload); err == nil {
 		p.planned, p.candidate = true, objective.NewCandidate(g, r.Measurement)
 	}
 	return p

@@ -60,6 +60,14 @@ func (s *Study) Trials() []Record {
 	return records
 }
 
+// Trial returns the trial of a number, if one was asked.
+func (s *Study) Trial(number int) (r Record, asked bool) {
+	if number < 1 || number > len(s.trials) {
+		return Record{}, false
+	}
+	return *s.trials[number-1], true
+}
+
 // Frontier returns the measured trials that no other dominates, overlays and
 // violated constraints left aside, sorted by the first objective from worst to
 // best.
@@ -95,12 +103,15 @@ func (s *Study) Predicted() *trial.Predicted {
 // are known, and would ignore frontier points beyond it; in this scale every
 // point counts, and the share never falls.
 func (s *Study) Progress() trial.Progress {
-	return trial.Progress{
-		Asked:       len(s.trials),
-		Measured:    s.measured,
-		Failed:      s.failed,
-		Hypervolume: s.hypervolume(),
-	}
+	p := s.Counts()
+	p.Hypervolume = s.hypervolume()
+	return p
+}
+
+// Counts is Progress without the hypervolume, which takes time where the frontier is
+// large.
+func (s *Study) Counts() trial.Progress {
+	return trial.Progress{Asked: len(s.trials), Measured: s.measured, Failed: s.failed}
 }
 
 // frontierEvent is the frontier as it is announced.

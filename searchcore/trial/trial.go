@@ -100,6 +100,7 @@ func (w Workload) ResponseMs(prefillMs, decodeMs float64) float64 {
 
 // Device says what executed a measurement.
 type Device struct {
+	ID          string   `json:"id,omitempty"` // by which a fleet knows it; empty outside of one
 	Name        string   `json:"name"`
 	OS          string   `json:"os"`
 	Arch        string   `json:"arch"`

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package journal
+package filelock
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 	"syscall"
 )
 
-// closeBeforeRename is false: an open file can be replaced, and holding it
+// CloseBeforeRename is false: an open file can be replaced, and holding it
 // keeps its lock until the new one is in place.
-const closeBeforeRename = false
+const CloseBeforeRename = false
 
-// openLocked opens path and takes an exclusive lock on it that ends with the
+// Open opens path and takes an exclusive lock on it that ends with the
 // process.
-func openLocked(path string, flag int, perm fs.FileMode) (*os.File, error) {
+func Open(path string, flag int, perm fs.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, flag, perm)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func openLocked(path string, flag int, perm fs.FileMode) (*os.File, error) {
 func lock(f *os.File, path string) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return errInUse
+		return ErrInUse
 	}
 	if err != nil {
 		return err
@@ -45,13 +45,13 @@ func lock(f *os.File, path string) error {
 		return err
 	}
 	if !os.SameFile(mine, now) {
-		return errInUse
+		return ErrInUse
 	}
 	return nil
 }
 
-// syncDir makes the names in dir durable.
-func syncDir(dir string) error {
+// SyncDir makes the names in dir durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
