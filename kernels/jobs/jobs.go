@@ -221,8 +221,8 @@ type Hello struct {
 	V int `json:"v"`
 	// Token is that of an [Invitation]. A device that the host knows needs none.
 	Token string `json:"token,omitempty"`
-	Key   string `json:"key"` // public nkey of a user, by which the device is known
-	Name  string `json:"name"`  // for people
+	Key   string `json:"key"`  // public nkey of a user, by which the device is known
+	Name  string `json:"name"` // for people
 	// Label tells devices apart that are alike; devices of another label have a study
 	// of their own. It may be empty.
 	Label    string           `json:"label,omitempty"`
