@@ -66,7 +66,9 @@ type Options struct {
 	// Watch hears the events of all studies, from one goroutine of each class; nil if
 	// nobody does.
 	Watch func(class string, e trial.Event)
-	Log   *slog.Logger
+	// Enrolled is called when an invitation was used; nil if nobody cares.
+	Enrolled func()
+	Log      *slog.Logger
 }
 
 // Host runs a study on devices. Its methods may be called at the same time.

@@ -25,6 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"litefront/host/filelock"
 	"litefront/kernels/jobs"
 )
 
@@ -64,6 +65,7 @@ type Options struct {
 type Queue struct {
 	o        Options
 	embedded *server.Server // nil for a cluster
+	lock     *os.File       // of the embedded server's folder
 	issuer   issuer
 	conn     *nats.Conn
 	js       jetstream.JetStream
@@ -102,9 +104,12 @@ func Open(ctx context.Context, o Options) (q *Queue, err error) {
 }
 
 // embed starts a server that listens nowhere, and connects to it.
-func (q *Queue) embed() error {
+func (q *Queue) embed() (err error) {
 	if err := os.MkdirAll(q.o.Dir, 0o700); err != nil {
 		return err
+	}
+	if q.lock, err = filelock.Open(filepath.Join(q.o.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return fmt.Errorf("%s: %w", q.o.Dir, err)
 	}
 	k, err := openKeys(q.o.Dir)
 	if err != nil {
@@ -227,6 +232,9 @@ func (q *Queue) Close() {
 	if q.embedded != nil {
 		q.embedded.Shutdown()
 		q.embedded.WaitForShutdown()
+	}
+	if q.lock != nil {
+		q.lock.Close()
 	}
 }
 
