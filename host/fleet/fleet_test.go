@@ -140,7 +140,8 @@ type scripted struct {
 	factor  float64
 	welcome jobs.Welcome
 	conn    *nats.Conn
-	inbox   int
+	// quiet has it say nothing of what goes wrong while hosts come and go.
+	quiet bool
 }
 
 func newScripted(t testing.TB, name string, factor float64) *scripted {
@@ -158,6 +159,16 @@ func newScripted(t testing.TB, name string, factor float64) *scripted {
 
 // enrol says hello, and reports status and text of the answer.
 func (s *scripted) enrol(server, token string) (int, string) {
+	s.t.Helper()
+	status, text := s.tryEnrol(server, token)
+	if status == 0 {
+		s.t.Fatal(text)
+	}
+	return status, text
+}
+
+// tryEnrol is enrol, with status 0 if the host cannot be reached.
+func (s *scripted) tryEnrol(server, token string) (int, string) {
 	s.t.Helper()
 	s.hello.Token = token
 	body, err := json.Marshal(s.hello)
@@ -182,7 +193,7 @@ func post(t testing.TB, url string, body []byte, header http.Header, welcome *jo
 	request.Header = header
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err.Error()
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
@@ -268,13 +279,16 @@ func (s *scripted) work(ctx context.Context) {
 }
 
 func (s *scripted) answer(j jobs.Job, m *nats.Msg) {
+	s.send(s.result(j))
+	m.Respond([]byte("+ACK"))
+}
+
+func (s *scripted) result(j jobs.Job) jobs.Result {
 	measurement, err := script(j, s.hello.Device, s.factor)
 	if err != nil {
 		s.t.Error(err)
-		return
 	}
-	s.send(jobs.Result{V: jobs.Version, Job: j.ID(), Number: j.Number, Token: j.Token, Device: s.welcome.Device, Measurement: &measurement})
-	m.Respond([]byte("+ACK"))
+	return jobs.Result{V: jobs.Version, Job: j.ID(), Number: j.Number, Token: j.Token, Device: s.welcome.Device, Measurement: &measurement}
 }
 
 func (s *scripted) send(r jobs.Result) {
@@ -290,7 +304,7 @@ func (s *scripted) sendText(id string, text []byte) {
 	m := nats.NewMsg(jobs.Results(s.welcome.Class, s.welcome.Device))
 	m.Data = text
 	m.Header.Set("Nats-Msg-Id", id)
-	if _, err := s.conn.RequestMsg(m, 5*time.Second); err != nil && !s.conn.IsClosed() {
+	if _, err := s.conn.RequestMsg(m, 5*time.Second); err != nil && !s.quiet {
 		s.t.Errorf("result not stored: %v", err)
 	}
 }
