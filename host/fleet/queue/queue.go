@@ -72,14 +72,14 @@ type Queue struct {
 	replicas int
 
 	mu    sync.Mutex
-	gates map[string]map[*gate]bool // by device
-	open  int                       // connections through the gate
+	gates map[string][]*gate // by device, the oldest first
+	open  int                // connections through the gate
 }
 
 // Open connects to the queue, starts the embedded server if it is that, and makes the
 // streams.
 func Open(ctx context.Context, o Options) (q *Queue, err error) {
-	q = &Queue{o: o, gates: map[string]map[*gate]bool{}}
+	q = &Queue{o: o, gates: map[string][]*gate{}}
 	defer func() {
 		if err != nil {
 			q.Close()
