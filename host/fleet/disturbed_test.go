@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"litefront/host/fleet/queue"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 )
@@ -75,7 +76,7 @@ func (s *scripted) stay(ctx context.Context, host func() *running, how behaviour
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
-		if r != at || s.conn.IsClosed() {
+		if r != at || s.conn == nil || s.conn.IsClosed() {
 			token := ""
 			if at == nil {
 				i, err := r.Invite()
@@ -115,10 +116,31 @@ func (s *scripted) stay(ctx context.Context, host func() *running, how behaviour
 // twice or late or nothing at all, while the host is started anew, once with its
 // streams' files gone. It ends with exactly the frontier of an undisturbed search.
 func TestDisturbed(t *testing.T) {
+	disturb(t, queue.Options{}, []disturbance{
+		{15, func(_ string, restart func(func())) { restart(func() {}) }},
+		{30, func(dir string, restart func(func())) {
+			restart(func() {
+				if err := os.RemoveAll(filepath.Join(dir, "queue", "streams")); err != nil {
+					t.Error(err)
+				}
+			})
+		}},
+	})
+}
+
+// disturbance is what happens to the host, whose files are in dir, when so many
+// candidates were measured. Restart has something happen while the host is gone.
+type disturbance struct {
+	measured int
+	happens  func(dir string, restart func(between func()))
+}
+
+func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
+	t.Helper()
 	q := testRequest(t, "60")
 	dir := t.TempDir()
 	var now atomic.Pointer[running]
-	now.Store(startHost(t, dir, q, 0))
+	now.Store(startHost(t, dir, q, o))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var devices sync.WaitGroup
@@ -146,21 +168,16 @@ func TestDisturbed(t *testing.T) {
 		}
 		return n
 	}
-	restart := func(at int, between func()) {
-		until(t, fmt.Sprint(at, " measured"), func() bool { return measured() >= at })
-		old := now.Swap(nil)
-		if err := old.stop(); err != nil {
-			t.Error(err)
-		}
-		between()
-		now.Store(startHost(t, dir, q, 0))
+	for _, d := range disturbances {
+		until(t, fmt.Sprint(d.measured, " measured"), func() bool { return measured() >= d.measured })
+		d.happens(dir, func(between func()) {
+			if err := now.Swap(nil).stop(); err != nil {
+				t.Error(err)
+			}
+			between()
+			now.Store(startHost(t, dir, q, o))
+		})
 	}
-	restart(15, func() {})
-	restart(30, func() {
-		if err := os.RemoveAll(filepath.Join(dir, "queue", "streams")); err != nil {
-			t.Error(err)
-		}
-	})
 	until(t, "end of the study", func() bool {
 		f := now.Load().Fleet()
 		return len(f.Classes) == 1 && f.Classes[0].Done != ""

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
+	"litefront/host/fleet/queue"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 )
@@ -49,7 +50,7 @@ func token(t *testing.T, r *running) string {
 // TestEnrol has devices come without a token, with one that was used, one that has
 // expired, and with a hello that somebody else signed: none gets in.
 func TestEnrol(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
 	used := token(t, r)
 	first := newScripted(t, "first", 1)
 	if status, text := first.enrol(r.server.URL, used); status != http.StatusOK {
@@ -96,7 +97,7 @@ func TestEnrol(t *testing.T) {
 // TestRequests has other sites and other machines ask, and paths that lead elsewhere:
 // all are refused.
 func TestRequests(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
 	s := newScripted(t, "board", 1)
 	s.join(r)
 	ask := func(method, path string, header http.Header, body string) (int, string) {
@@ -190,7 +191,7 @@ func (a address) String() string  { return string(a) }
 // TestGate has WebSockets come from foreign origins, without credentials, with those of
 // nobody, with somebody else's, and with what is no protocol: none is let in.
 func TestGate(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
 	s := newScripted(t, "board", 1)
 	s.join(r)
 	url := "ws" + strings.TrimPrefix(r.server.URL, "http") + jobs.QueuePath
@@ -273,7 +274,7 @@ func forge(t *testing.T, account nkeys.KeyPair, user string) string {
 // TestSubjects has a device try what it is not allowed: other devices' subjects, the
 // management of the queue, what is told to others.
 func TestSubjects(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
 	victim, s := newScripted(t, "victim", 1), newScripted(t, "board", 1)
 	victim.join(r)
 	refused := make(chan string, 10)
@@ -323,7 +324,7 @@ func expectRefusal(t *testing.T, refused <-chan string, what, subject string) {
 // TestMessages has a device send what is malformed or too large: it is refused, logged,
 // and quarantined, and the study goes on.
 func TestMessages(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "6"), 0)
+	r := startHost(t, t.TempDir(), testRequest(t, "6"), queue.Options{})
 	good, bad := newScripted(t, "good", 1), newScripted(t, "bad", 1)
 	good.join(r)
 	bad.join(r)
