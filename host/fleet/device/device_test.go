@@ -3,15 +3,22 @@ package device
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"litefront/host/runtime"
 	"litefront/kernels/jobs"
 	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
 )
+
+func TestMain(m *testing.M) {
+	runtime.ServeChild()
+	os.Exit(m.Run())
+}
 
 // long is a lease that no test outlives.
 const long = time.Minute
@@ -46,6 +53,41 @@ func TestJobs(t *testing.T) {
 	}
 	if h.hellos[0].Token != "TOKEN" {
 		t.Errorf("it enrolled with %q", h.hellos[0].Token)
+	}
+}
+
+// The same with a real engine: what the host gets is a measurement of the job's model,
+// and the sum of what it computes is the one that this process finds.
+func TestRealJob(t *testing.T) {
+	process, err := runtime.NewProcess("", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { process.Close() }) // after the device's
+	h := newHost(t, long)
+	h.hello = jobs.Hello{Name: "board", Code: runtime.CodeVersion(), Device: process.Device(), Features: process.Features()}
+	worker := &jobs.Worker{Target: process, Code: runtime.CodeVersion(), MemoryLimit: 1 << 30, Budget: 20 * time.Millisecond}
+	r := h.device(h.url, t.TempDir(), worker)
+	j := h.job(1)
+	h.putJob(j)
+	got := h.results(1)[0]
+	if got.Measurement == nil {
+		t.Fatalf("%+v", got)
+	}
+	if m := got.Measurement; m.ArchID != j.Arch.ID() || m.Code != runtime.CodeVersion() || len(m.Prefill.SamplesMs) != 10 || m.MemoryBytes <= 0 {
+		t.Errorf("%+v", m)
+	}
+	engine, err := runtime.NewEngine("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	if want, err := jobs.Checksum(engine, j.Arch, j.Workload, engine.Features()); err != nil || got.Logits != want {
+		t.Errorf("logits %q; want %q, %v", got.Logits, want, err)
+	}
+	r.end()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -38,6 +38,7 @@ type host struct {
 	mux     http.Handler
 	url     string // by HTTP, on the loopback interface
 	lease   time.Duration
+	hello   jobs.Hello // of its devices, which are all of one class
 
 	mu     sync.Mutex
 	hellos []jobs.Hello
@@ -59,7 +60,7 @@ func must[T any](t testing.TB) func(T, error) T {
 func newHost(t testing.TB, lease time.Duration) *host {
 	t.Helper()
 	operator := must[nkeys.KeyPair](t)(nkeys.CreateOperator())
-	h := &host{t: t, lease: lease, account: must[nkeys.KeyPair](t)(nkeys.CreateAccount()), states: map[string][]jobs.State{}}
+	h := &host{t: t, lease: lease, hello: hello(), account: must[nkeys.KeyPair](t)(nkeys.CreateAccount()), states: map[string][]jobs.State{}}
 	accounts := &server.MemAccResolver{}
 	add := func(key nkeys.KeyPair, storage int64) string {
 		public := must[string](t)(key.PublicKey())
@@ -130,7 +131,7 @@ func (h *host) stream(name, subjects string) {
 	}))
 }
 
-func (h *host) class() string { return hello().Class() }
+func (h *host) class() string { return h.hello.Class() }
 
 func (h *host) consumer(name, subject string) {
 	h.t.Helper()
@@ -273,7 +274,7 @@ func (h *host) job(n int) jobs.Job {
 		V: jobs.Version, Study: "tiny", Class: h.class(), Number: n, Token: fmt.Sprintf("%d.1", n),
 		Arch:     arch.Architecture{Backbone: arch.GPT2, Vocab: 10, DModel: 8, MaxLen: 16, Layers: []arch.Layer{{Heads: 2, DInner: 8 + 8*n}}}.Canonical(),
 		Workload: trial.Workload{PromptLen: 4, Context: 8, Precision: trial.F32, Threads: 1},
-		Protocol: trial.Litefront, Code: "v0", MemoryLimit: 1 << 20, BudgetMs: 1500,
+		Protocol: trial.LTS, Code: h.hello.Code, MemoryLimit: 1 << 20, BudgetMs: 1500,
 	}
 }
 
@@ -345,7 +346,7 @@ func (h *host) device(address, dir string, d Doer) *running {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{end: cancel, over: make(chan error, 1), log: &text{}}
-	c := Config{Address: a, Dir: dir, Hello: hello(), Doer: d, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	c := Config{Address: a, Dir: dir, Hello: h.hello, Doer: d, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
