@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -105,8 +106,8 @@ func (a *Address) parseFragment(text string) error {
 }
 
 func isHost(name string) bool {
-	if _, err := netip.ParseAddr(name); err == nil {
-		return true
+	if address, err := netip.ParseAddr(name); err == nil {
+		name = cmp.Or(address.Zone(), "none")
 	}
 	return name != "" && len(name) <= 253 && !strings.ContainsFunc(name, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
