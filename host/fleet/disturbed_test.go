@@ -21,13 +21,13 @@ import (
 )
 
 // behaviour is how a scripted device answers a job.
-type behaviour func(s *scripted, j jobs.Job, m *nats.Msg)
+type behaviour func(s *client, j jobs.Job, m *nats.Msg)
 
 // honest answers at once.
-func honest(s *scripted, j jobs.Job, m *nats.Msg) { s.answer(j, m) }
+func honest(s *client, j jobs.Job, m *nats.Msg) { s.answer(j, m) }
 
 // twice delivers every result twice, the second time under another name.
-func twice(s *scripted, j jobs.Job, m *nats.Msg) {
+func twice(s *client, j jobs.Job, m *nats.Msg) {
 	s.answer(j, m)
 	r := s.result(j)
 	if text, err := jobs.Encode(r); err == nil {
@@ -38,7 +38,7 @@ func twice(s *scripted, j jobs.Job, m *nats.Msg) {
 // late delivers the first of its results after its lease.
 func late() behaviour {
 	var first sync.Once
-	return func(s *scripted, j jobs.Job, m *nats.Msg) {
+	return func(s *client, j jobs.Job, m *nats.Msg) {
 		first.Do(func() { time.Sleep(5 * time.Second / 2) })
 		s.answer(j, m)
 	}
@@ -47,7 +47,7 @@ func late() behaviour {
 // silent takes a few jobs and answers none of them.
 func silent() behaviour {
 	n := 0
-	return func(s *scripted, j jobs.Job, m *nats.Msg) {
+	return func(s *client, j jobs.Job, m *nats.Msg) {
 		if n++; n > 2 {
 			s.answer(j, m)
 		}
@@ -55,7 +55,7 @@ func silent() behaviour {
 }
 
 // garbage answers with what is no result, then with one of another job.
-func garbage(s *scripted, j jobs.Job, m *nats.Msg) {
+func garbage(s *client, j jobs.Job, m *nats.Msg) {
 	s.sendText(j.ID()+j.Token+"1", []byte("\x00\xff not JSON"))
 	r := s.result(j)
 	r.Measurement.MemoryBytes++
@@ -64,11 +64,11 @@ func garbage(s *scripted, j jobs.Job, m *nats.Msg) {
 }
 
 // thief takes jobs out of the queue without an answer.
-func thief(s *scripted, _ jobs.Job, m *nats.Msg) { m.Respond([]byte("+ACK")) }
+func thief(s *client, _ jobs.Job, m *nats.Msg) { m.Respond([]byte("+ACK")) }
 
 // stay works for whichever host runs now, and enrols again with each, until ctx ends or
 // it is told to quit or not let in.
-func (s *scripted) stay(ctx context.Context, host func() *running, how behaviour) {
+func (s *client) stay(ctx context.Context, host func() *running, how behaviour) {
 	var at *running
 	for ctx.Err() == nil {
 		r := host()
@@ -155,7 +155,7 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	}
 	ids := map[string]string{}
 	for _, d := range fleet {
-		s := newScripted(t, d.name, d.factor)
+		s := newClient(t, d.name, d.factor)
 		s.quiet = true
 		ids[jobs.DeviceID(s.hello.Key)] = d.name
 		devices.Go(func() { s.stay(ctx, now.Load, d.how) })

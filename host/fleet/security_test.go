@@ -52,7 +52,7 @@ func token(t *testing.T, r *running) string {
 func TestEnrol(t *testing.T) {
 	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
 	used := token(t, r)
-	first := newScripted(t, "first", 1)
+	first := newClient(t, "first", 1)
 	if status, text := first.enrol(r.server.URL, used); status != http.StatusOK {
 		t.Fatalf("with an invitation: %d %s", status, text)
 	}
@@ -73,7 +73,7 @@ func TestEnrol(t *testing.T) {
 		"made up":   {"AAAAAAAAAAAAAAAAAAAAAAAAAA", http.StatusUnauthorized, "was used already, or has expired"},
 		"two lines": {"a\nb", http.StatusBadRequest, "must be one line"},
 	} {
-		s := newScripted(t, name, 1)
+		s := newClient(t, name, 1)
 		if status, text := s.enrol(r.server.URL, tt.token); status != tt.status || !strings.Contains(text, tt.says) {
 			t.Errorf("%s: %d %s; want %d and %q", name, status, text, tt.status, tt.says)
 		}
@@ -84,7 +84,7 @@ func TestEnrol(t *testing.T) {
 	if status, text := first.enrol(r.server.URL, ""); status != http.StatusOK {
 		t.Errorf("again, without a token: %d %s", status, text)
 	}
-	thief := newScripted(t, "thief", 1)
+	thief := newClient(t, "thief", 1)
 	thief.hello.Key = first.hello.Key
 	if status, text := thief.enrol(r.server.URL, ""); status != http.StatusForbidden || !strings.Contains(text, "not signed by its key") {
 		t.Errorf("under another's key: %d %s; want 403", status, text)
@@ -98,7 +98,7 @@ func TestEnrol(t *testing.T) {
 // all are refused.
 func TestRequests(t *testing.T) {
 	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
-	s := newScripted(t, "board", 1)
+	s := newClient(t, "board", 1)
 	s.join(r)
 	ask := func(method, path string, header http.Header, body string) (int, string) {
 		t.Helper()
@@ -192,7 +192,7 @@ func (a address) String() string  { return string(a) }
 // nobody, with somebody else's, and with what is no protocol: none is let in.
 func TestGate(t *testing.T) {
 	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
-	s := newScripted(t, "board", 1)
+	s := newClient(t, "board", 1)
 	s.join(r)
 	url := "ws" + strings.TrimPrefix(r.server.URL, "http") + jobs.QueuePath
 
@@ -251,7 +251,7 @@ func TestGate(t *testing.T) {
 	if err := say(`CONNECT {"jwt":"` + mine + `","sig":"AAAA"}` + "\r\nPING\r\n"); err == nil {
 		t.Error("credentials that somebody else signed were let in")
 	}
-	copied := newScripted(t, "copy", 1)
+	copied := newClient(t, "copy", 1)
 	copied.welcome = s.welcome // its credentials, but not its key
 	if err := copied.connect(r.server.URL); err == nil {
 		copied.conn.Close()
@@ -275,7 +275,7 @@ func forge(t *testing.T, account nkeys.KeyPair, user string) string {
 // management of the queue, what is told to others.
 func TestSubjects(t *testing.T) {
 	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
-	victim, s := newScripted(t, "victim", 1), newScripted(t, "board", 1)
+	victim, s := newClient(t, "victim", 1), newClient(t, "board", 1)
 	victim.join(r)
 	refused := make(chan string, 10)
 	s.join(r)
@@ -325,7 +325,7 @@ func expectRefusal(t *testing.T, refused <-chan string, what, subject string) {
 // and quarantined, and the study goes on.
 func TestMessages(t *testing.T) {
 	r := startHost(t, t.TempDir(), testRequest(t, "6"), queue.Options{})
-	good, bad := newScripted(t, "good", 1), newScripted(t, "bad", 1)
+	good, bad := newClient(t, "good", 1), newClient(t, "bad", 1)
 	good.join(r)
 	bad.join(r)
 	bad.quiet = true
@@ -352,7 +352,7 @@ func TestMessages(t *testing.T) {
 
 // shout speaks the protocol of the queue by itself, which its client would not: it sends
 // a message of so many bytes, and returns what the server says last.
-func (s *scripted) shout(t *testing.T, server string, size int) (last string) {
+func (s *client) shout(t *testing.T, server string, size int) (last string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
