@@ -188,7 +188,7 @@ func (c *class) end(reason string, err error) {
 func (c *class) fill() {
 	for c.done == "" && c.host.ctx.Err() == nil {
 		// What an earlier session handed out may have its result in the queue.
-		if len(c.tasks) > len(c.host.activeIn(c.name)) && !c.driver.Left() && !c.driver.TimeIsUp() {
+		if !c.room() && !c.driver.Left() && !c.driver.TimeIsUp() {
 			return
 		}
 		t, reason, err := c.driver.Next(c.host.ctx)
@@ -208,6 +208,19 @@ func (c *class) fill() {
 			c.fail([]trial.Trial{t}, err)
 		}
 	}
+}
+
+// room reports whether a device would be idle, or the next that is free, for want of a
+// job: those that wait to be confirmed keep one device busy at most, and are not many.
+func (c *class) room() bool {
+	active := len(c.host.activeIn(c.name))
+	unclaimed := 0
+	for _, k := range c.tasks {
+		if len(k.claims) == 0 {
+			unclaimed++
+		}
+	}
+	return unclaimed <= active && len(c.tasks) <= 4*active
 }
 
 // add queues a trial.
@@ -556,14 +569,14 @@ func (c *class) decide(k *task, id string, d trust.Decision) {
 	for _, q := range d.Quarantined {
 		c.quarantine(q.Device, q.Reason)
 	}
-	switch {
-	case d.Accept != nil:
-	case d.Replicate != "" && k.to == "":
-		if other := c.peer(k); other != "" {
-			c.send(k, other, d.Replicate)
-		} else {
-			c.settle(k, id)
-		}
+	if d.Replicate == "" || k.to != "" {
+		return
+	}
+	if other := c.peer(k); other != "" {
+		c.send(k, other, d.Replicate)
+		c.fill()
+	} else {
+		c.settle(k, id)
 	}
 }
 

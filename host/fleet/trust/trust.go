@@ -14,8 +14,10 @@ import (
 	"math"
 	"slices"
 
+	"litefront/kernels/measure"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/cost"
+	"litefront/searchcore/objective"
 	"litefront/searchcore/trial"
 )
 
@@ -125,7 +127,7 @@ func Check(m trial.Measurement, bytes int64, sha256 string) error {
 		}{"stream_sentinel", m.Stream})
 	}
 	for _, s := range stats {
-		if err := checkStat(s.Stat); err != nil {
+		if err := checkStat(m.Protocol, s.Stat); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
@@ -133,23 +135,30 @@ func Check(m trial.Measurement, bytes int64, sha256 string) error {
 }
 
 // checkStat demands that what summarises samples agrees with them.
-func checkStat(s trial.Stat) error {
+func checkStat(protocol string, s trial.Stat) error {
 	if len(s.SamplesMs) == 0 {
 		return errors.New("samples_ms is empty")
 	}
-	sorted := slices.Clone(s.SamplesMs)
-	slices.Sort(sorted)
-	n := len(sorted)
-	for _, ms := range []float64{sorted[0], sorted[n-1]} {
+	if s.Batch < 1 || s.Batch > math.MaxInt32 {
+		return fmt.Errorf("batch %d must be between 1 and %d", s.Batch, math.MaxInt32)
+	}
+	for _, ms := range s.SamplesMs {
 		if !(ms > 0 && ms < math.Inf(1)) {
 			return fmt.Errorf("sample %v ms must be positive and finite", ms)
 		}
 	}
-	if median := (sorted[(n-1)/2] + sorted[n/2]) / 2; math.Abs(s.MedianMs-median) > 1e-6*median {
-		return fmt.Errorf("median_ms %v is not that of the samples, %v", s.MedianMs, median)
-	}
-	if s.MinMs != sorted[0] {
-		return fmt.Errorf("min_ms %v is not that of the samples, %v", s.MinMs, sorted[0])
+	of := measure.Summarize(protocol, s.SamplesMs, s.Batch)
+	for _, x := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"median_ms", s.MedianMs, of.MedianMs}, {"min_ms", s.MinMs, of.MinMs}, {"mean_ms", s.MeanMs, of.MeanMs},
+		{"low_ms", s.LowMs, of.LowMs}, {"high_ms", s.HighMs, of.HighMs}, {"spread_ms", s.SpreadMs, of.SpreadMs},
+	} {
+		// Other processors round otherwise.
+		if !(math.Abs(x.got-x.want) <= 1e-6*of.MeanMs) {
+			return fmt.Errorf("%s %v is not that of the samples, %v", x.name, x.got, x.want)
+		}
 	}
 	return nil
 }
@@ -231,7 +240,7 @@ func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d
 			continue
 		}
 		d.Contradicted = append(d.Contradicted, claim.Device)
-		ratio := claim.Measurement.Prefill.MedianMs / agreed[0].Measurement.Prefill.MedianMs
+		ratio := quiet(claim.Measurement, claim.Measurement.Prefill) / quiet(agreed[0].Measurement, agreed[0].Measurement.Prefill)
 		d.Quarantined = append(d.Quarantined, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
 	}
 	d.Accept = j.accept(job, a, agreed[0]).Accept
@@ -356,7 +365,9 @@ func (j *Judge) fit() {
 }
 
 // quiet is a time as it would be on the undisturbed device.
-func quiet(m trial.Measurement, s trial.Stat) float64 { return s.MedianMs / max(m.Slowdown, 1) }
+func quiet(m trial.Measurement, s trial.Stat) float64 {
+	return objective.LatencyMs(m.Protocol, s) / max(m.Slowdown, 1)
+}
 
 // agree reports whether two claims may be of one class of device.
 func agree(x, y trial.Measurement) bool {

@@ -32,7 +32,7 @@ func claim(device string, n int, factor float64) Claim {
 }
 
 // measure has devices take a job in turn, until a claim is accepted.
-func measure(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
+func measured(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
 	var out []Quarantine
 	claimed := 0
 	for _, device := range order {
@@ -73,7 +73,7 @@ func TestLiars(t *testing.T) {
 			if n >= after {
 				factors["liar"] = lie
 			}
-			d, out := measure(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
+			d, out := measured(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
 			if ratio := d.Accept.Measurement.Prefill.MedianMs / claim("", n, 1).Measurement.Prefill.MedianMs; ratio < 0.9 || ratio > 1.2 {
 				rt.Fatalf("job %d: accepted is %v times the truth, from %q", n, ratio, d.Accept.Device)
 			}
@@ -95,7 +95,7 @@ func TestLiarFromTheStart(t *testing.T) {
 	j := NewJudge()
 	factors := map[string]float64{"a": 1, "b": 1, "c": 1, "liar": 2}
 	for n := range 2 {
-		if _, out := measure(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
+		if _, out := measured(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
 			t.Errorf("job %d: quarantined %+v", n, out)
 		}
 	}
