@@ -102,7 +102,7 @@ type member struct {
 func New(o Options) *Host {
 	h := &Host{
 		o: o, start: time.Now(),
-		enrols:      rate.NewLimiter(10, 50),
+		enrols:      rate.NewLimiter(50, 200),
 		changed:     make(chan struct{}, 1),
 		invitations: map[[32]byte]time.Time{},
 		members:     map[string]*member{},

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -162,6 +163,10 @@ func TestCheck(t *testing.T) {
 		{"spent_ms", func(m *trial.Measurement) { m.SpentMs = 0 }},
 		{"slowdown", func(m *trial.Measurement) { m.Slowdown = 0 }},
 		{"prefill: median_ms", func(m *trial.Measurement) { m.Prefill.MedianMs *= 2 }},
+		{"prefill: mean_ms", func(m *trial.Measurement) { m.Prefill.MeanMs /= 2 }},
+		{"decode: high_ms", func(m *trial.Measurement) { m.Decode.HighMs /= 2 }},
+		{"decode: spread_ms", func(m *trial.Measurement) { m.Decode.SpreadMs = math.NaN() }},
+		{"decode: batch", func(m *trial.Measurement) { m.Decode.Batch = 0 }},
 		{"decode: min_ms", func(m *trial.Measurement) { m.Decode.MinMs /= 2 }},
 		{"decode: sample -1", func(m *trial.Measurement) { m.Decode.SamplesMs = []float64{-1, 2} }},
 		{"stream_sentinel: samples_ms is empty", func(m *trial.Measurement) { m.Stream = trial.Stat{} }},
