@@ -61,7 +61,7 @@ func run(check, releases bool, args []string) error {
 	if err := table(os.Stdout, built); err != nil || !releases {
 		return err
 	}
-	binaries, err := release(root, filepath.Join(root, "bin", "release"))
+	binaries, err := release(root, filepath.Join(root, releaseDir))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,9 @@ import (
 // A platform is what a release binary runs on, in Go's words.
 type platform struct{ system, machine string }
 
+// releaseDir holds the binaries, below the module's root.
+const releaseDir = "bin/release"
+
 // platforms are those that are released for; wazero has a compiler for each.
 var platforms = []platform{
 	{"darwin", "amd64"}, {"darwin", "arm64"},
