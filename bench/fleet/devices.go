@@ -89,7 +89,7 @@ func benchDevices(ctx context.Context, o devicesOptions) (r devicesResults, err 
 	if err != nil {
 		return r, err
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	jobQueue, err := queue.Open(ctx, queue.Options{Dir: filepath.Join(dir, "queue"), Lease: fleet.DefaultLease, Log: log})
 	if err != nil {
 		return r, err

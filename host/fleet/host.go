@@ -125,10 +125,11 @@ func (h *Host) Run(ctx context.Context, classes int) error {
 	h.ctx = ctx
 	h.mu.Unlock()
 	var heard sync.WaitGroup
+	var deaf error
 	heard.Go(func() {
 		err := h.o.Queue.Listen(ctx, queue.Heard{Result: h.result, State: h.state, GivenUp: h.givenUp}, h.lost)
 		if ctx.Err() == nil {
-			h.o.Log.Error("the queue is heard no more", "error", err)
+			deaf = err
 			stop()
 		}
 	})
@@ -136,7 +137,7 @@ func (h *Host) Run(ctx context.Context, classes int) error {
 	stop()
 	heard.Wait()
 	h.running.Wait()
-	return err
+	return errors.Join(err, deaf)
 }
 
 // wait waits for the end, and has all classes look around from time to time.

@@ -40,7 +40,7 @@ const (
 	// One result of spotOf is measured again without suspicion.
 	spotOf = 16
 	// maxObservations bounds what the model is fitted to.
-	maxObservations = 256
+	maxObservations = 128
 )
 
 // Claim is what a device says it measured.
@@ -71,7 +71,8 @@ type Judge struct {
 	claims   map[string][]Claim // by job, until one is accepted
 	observed []cost.Observation
 	model    *cost.Model
-	fitted   int // observations that the model, or the attempt at one, knows
+	learnt   int // observations since the model, or the attempt at one, was made
+	tried    bool
 }
 
 // reputation is what became of a device's results.
@@ -96,7 +97,7 @@ func (j *Judge) Learn(a arch.Architecture, m trial.Measurement) {
 		if len(j.observed) > maxObservations {
 			j.observed = j.observed[len(j.observed)-maxObservations:]
 		}
-		j.fitted = min(j.fitted, len(j.observed)-1)
+		j.learnt++
 	}
 }
 
@@ -352,13 +353,14 @@ func (j *Judge) sentinel(m trial.Measurement) string {
 	return ""
 }
 
-// fit fits the model anew when enough was learnt since.
+// fit fits the model anew when enough was learnt since: an eighth of what there is, or
+// the first there can be.
 func (j *Judge) fit() {
 	n := len(j.observed)
-	if n < cost.MinObservations || j.fitted >= n || j.fitted > 0 && n < maxObservations && n-j.fitted < n/8 {
+	if n < cost.MinObservations || j.learnt <= n/8 && j.tried {
 		return
 	}
-	j.fitted = n
+	j.learnt, j.tried = 0, true
 	if model, err := cost.Fit(j.observed); err == nil {
 		j.model = model.Latencies()
 	}
