@@ -455,8 +455,8 @@ func (c *class) fail(trials []trial.Trial, reason error) {
 	}
 }
 
-// peer is the device that is to measure a task which others did or failed: one that is
-// confirmed, before others; empty if there is none.
+// peer is the device that is to measure a task which others did or failed: the one that
+// has the fewest of such jobs, and is confirmed rather than new; empty if there is none.
 func (c *class) peer(k *task) (best string) {
 	busy := map[string]int{}
 	for _, other := range c.tasks {
@@ -464,17 +464,19 @@ func (c *class) peer(k *task) (best string) {
 			busy[other.to]++
 		}
 	}
-	better := func(a, b string) bool {
-		if x, y := c.judge.Confirmed(a) >= trust.Probation, c.judge.Confirmed(b) >= trust.Probation; x != y {
-			return x
+	// One that is new may need a third to decide: so it comes after those that are confirmed.
+	wait := func(id string) int {
+		n := 2 * busy[id]
+		if c.judge.Confirmed(id) < trust.Probation {
+			n++
 		}
-		return busy[a] < busy[b]
+		return n
 	}
 	for _, id := range c.host.activeIn(c.name) {
 		if k.claims[id] != nil || k.failed[id] != "" || !c.judge.Trusted(id) {
 			continue
 		}
-		if best == "" || better(id, best) {
+		if best == "" || wait(id) < wait(best) {
 			best = id
 		}
 	}
