@@ -188,7 +188,7 @@ func (c *class) end(reason string, err error) {
 func (c *class) fill() {
 	for c.done == "" && c.host.ctx.Err() == nil {
 		// What an earlier session handed out may have its result in the queue.
-		if len(c.tasks) > len(c.host.activeIn(c.name)) && !c.driver.Left() && !c.driver.TimeIsUp() {
+		if !c.room() && !c.driver.Left() && !c.driver.TimeIsUp() {
 			return
 		}
 		t, reason, err := c.driver.Next(c.host.ctx)
@@ -208,6 +208,19 @@ func (c *class) fill() {
 			c.fail([]trial.Trial{t}, err)
 		}
 	}
+}
+
+// room reports whether a device would be idle, or the next that is free, for want of a
+// job: those that wait to be confirmed keep one device busy at most, and are not many.
+func (c *class) room() bool {
+	active := len(c.host.activeIn(c.name))
+	unclaimed := 0
+	for _, k := range c.tasks {
+		if len(k.claims) == 0 {
+			unclaimed++
+		}
+	}
+	return unclaimed <= active && len(c.tasks) <= 4*active
 }
 
 // add queues a trial.
@@ -442,8 +455,8 @@ func (c *class) fail(trials []trial.Trial, reason error) {
 	}
 }
 
-// peer is the device that is to measure a task which others did or failed: one that is
-// confirmed, before others; empty if there is none.
+// peer is the device that is to measure a task which others did or failed: the one that
+// has the fewest of such jobs, and is confirmed rather than new; empty if there is none.
 func (c *class) peer(k *task) (best string) {
 	busy := map[string]int{}
 	for _, other := range c.tasks {
@@ -451,17 +464,19 @@ func (c *class) peer(k *task) (best string) {
 			busy[other.to]++
 		}
 	}
-	better := func(a, b string) bool {
-		if x, y := c.judge.Confirmed(a) >= trust.Probation, c.judge.Confirmed(b) >= trust.Probation; x != y {
-			return x
+	// One that is new may need a third to decide: so it comes after those that are confirmed.
+	wait := func(id string) int {
+		n := 2 * busy[id]
+		if c.judge.Confirmed(id) < trust.Probation {
+			n++
 		}
-		return busy[a] < busy[b]
+		return n
 	}
 	for _, id := range c.host.activeIn(c.name) {
 		if k.claims[id] != nil || k.failed[id] != "" || !c.judge.Trusted(id) {
 			continue
 		}
-		if best == "" || better(id, best) {
+		if best == "" || wait(id) < wait(best) {
 			best = id
 		}
 	}
@@ -556,14 +571,14 @@ func (c *class) decide(k *task, id string, d trust.Decision) {
 	for _, q := range d.Quarantined {
 		c.quarantine(q.Device, q.Reason)
 	}
-	switch {
-	case d.Accept != nil:
-	case d.Replicate != "" && k.to == "":
-		if other := c.peer(k); other != "" {
-			c.send(k, other, d.Replicate)
-		} else {
-			c.settle(k, id)
-		}
+	if d.Replicate == "" || k.to != "" {
+		return
+	}
+	if other := c.peer(k); other != "" {
+		c.send(k, other, d.Replicate)
+		c.fill()
+	} else {
+		c.settle(k, id)
 	}
 }
 

@@ -111,6 +111,9 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	}); err != nil {
 		return jobs.Welcome{}, err
 	}
+	if _, ok := h.invitations[token]; ok && h.o.Enrolled != nil {
+		go h.o.Enrolled()
+	}
 	delete(h.invitations, token) // only now: a fault on this side uses none up
 	old := h.members[id]
 	h.members[id] = &member{hello: hello, class: class, seen: time.Now()}

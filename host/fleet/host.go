@@ -66,7 +66,9 @@ type Options struct {
 	// Watch hears the events of all studies, from one goroutine of each class; nil if
 	// nobody does.
 	Watch func(class string, e trial.Event)
-	Log   *slog.Logger
+	// Enrolled is called when an invitation was used; nil if nobody cares.
+	Enrolled func()
+	Log      *slog.Logger
 }
 
 // Host runs a study on devices. Its methods may be called at the same time.
@@ -100,7 +102,7 @@ type member struct {
 func New(o Options) *Host {
 	h := &Host{
 		o: o, start: time.Now(),
-		enrols:      rate.NewLimiter(10, 50),
+		enrols:      rate.NewLimiter(50, 200),
 		changed:     make(chan struct{}, 1),
 		invitations: map[[32]byte]time.Time{},
 		members:     map[string]*member{},
@@ -123,10 +125,11 @@ func (h *Host) Run(ctx context.Context, classes int) error {
 	h.ctx = ctx
 	h.mu.Unlock()
 	var heard sync.WaitGroup
+	var deaf error
 	heard.Go(func() {
 		err := h.o.Queue.Listen(ctx, queue.Heard{Result: h.result, State: h.state, GivenUp: h.givenUp}, h.lost)
 		if ctx.Err() == nil {
-			h.o.Log.Error("the queue is heard no more", "error", err)
+			deaf = err
 			stop()
 		}
 	})
@@ -134,7 +137,7 @@ func (h *Host) Run(ctx context.Context, classes int) error {
 	stop()
 	heard.Wait()
 	h.running.Wait()
-	return err
+	return errors.Join(err, deaf)
 }
 
 // wait waits for the end, and has all classes look around from time to time.

@@ -11,6 +11,7 @@ import (
 
 	"litefront/host/gpu"
 	"litefront/kernels"
+	"litefront/kernels/generate"
 	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
 )
@@ -127,6 +128,63 @@ func (s *service) Footprint(id int, reply *measure.Footprint) error {
 	}
 	*reply, err = p.Footprint()
 	return err
+}
+
+// Piece is a part of a program's memory: Bytes from address At on.
+type Piece struct {
+	Program int
+	At      int64
+	Bytes   []byte
+}
+
+// ReadArgs are the arguments of the call Read.
+type ReadArgs struct {
+	Program int
+	At      int64
+	Length  int
+}
+
+func (s *service) Read(args ReadArgs, reply *[]byte) error {
+	p, err := s.openProgram(args.Program)
+	if err != nil {
+		return err
+	}
+	if args.Length < 0 || args.Length > mostPiece {
+		return fmt.Errorf("a piece of %d bytes; at most %d are allowed", args.Length, mostPiece)
+	}
+	*reply = make([]byte, args.Length)
+	_, err = p.ReadAt(*reply, args.At)
+	return err
+}
+
+func (s *service) Write(piece Piece, _ *bool) error {
+	p, err := s.openProgram(piece.Program)
+	if err != nil {
+		return err
+	}
+	_, err = p.WriteAt(piece.Bytes, piece.At)
+	return err
+}
+
+func (s *service) Ready(id int, _ *bool) error {
+	p, err := s.openProgram(id)
+	if err != nil {
+		return err
+	}
+	return p.Ready()
+}
+
+// openProgram is a program whose memory is open.
+func (s *service) openProgram(id int) (generate.Program, error) {
+	p, err := s.program(id)
+	if err != nil {
+		return nil, err
+	}
+	open, ok := p.(generate.Program)
+	if !ok {
+		return nil, errors.New("this engine does not open the memory of its programs")
+	}
+	return open, nil
 }
 
 func (s *service) Close(id int, _ *bool) error {

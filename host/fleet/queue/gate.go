@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,7 +79,7 @@ func clip(text string) string { return fmt.Sprintf("%.100s", jobs.Line(text)) }
 
 // pass passes on what ws and the server say. An error says why the device is not let
 // in.
-func (q *Queue) pass(ctx context.Context, ws *websocket.Conn, allowed func(id string) error) error {
+func (q *Queue) pass(ctx context.Context, ws *websocket.Conn, allowed func(id string) error) (err error) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	first, stop := context.WithTimeout(ctx, firstTime)
@@ -89,7 +90,11 @@ func (q *Queue) pass(ctx context.Context, ws *websocket.Conn, allowed func(id st
 	}
 	defer server.Close()
 	client := websocket.NetConn(ctx, ws, websocket.MessageBinary)
-	defer client.Close()
+	defer func() {
+		if err != nil { // as clients of NATS understand it
+			io.WriteString(client, "-ERR 'Authorization Violation'\r\n")
+		}
+	}()
 	deadline, _ := first.Deadline()
 	client.SetDeadline(deadline)
 	if _, err := client.Write(info); err != nil {
@@ -109,9 +114,7 @@ func (q *Queue) pass(ctx context.Context, ws *websocket.Conn, allowed func(id st
 	}
 	client.SetDeadline(time.Time{})
 	g := &gate{end}
-	if !q.enter(id, g) {
-		return fmt.Errorf("device %s is connected %d times already", id, maxOpenEach)
-	}
+	q.enter(id, g)
 	defer q.leave(id, g)
 	if _, err := server.Write(line); err != nil {
 		return nil
@@ -226,24 +229,22 @@ func readLine(r io.Reader) (line []byte, err error) {
 	return nil, errors.New("no line")
 }
 
-// enter lets a device in, in place of its own older connection if need be.
-func (q *Queue) enter(id string, g *gate) bool {
+// enter lets a device in, and ends its oldest connection if it has too many: it may not
+// have been found dead yet.
+func (q *Queue) enter(id string, g *gate) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.gates[id] == nil {
-		q.gates[id] = map[*gate]bool{}
+	if open := q.gates[id]; len(open) >= maxOpenEach {
+		open[0].end()
+		q.gates[id] = open[1:]
 	}
-	if len(q.gates[id]) >= maxOpenEach {
-		return false
-	}
-	q.gates[id][g] = true
-	return true
+	q.gates[id] = append(q.gates[id], g)
 }
 
 func (q *Queue) leave(id string, g *gate) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.gates[id], g)
+	q.gates[id] = slices.DeleteFunc(q.gates[id], func(other *gate) bool { return other == g })
 	if len(q.gates[id]) == 0 {
 		delete(q.gates, id)
 	}
@@ -257,7 +258,7 @@ func (q *Queue) disconnect(which func(id string) bool) {
 	defer q.mu.Unlock()
 	for id, gates := range q.gates {
 		if which(id) {
-			for g := range gates {
+			for _, g := range gates {
 				g.end()
 			}
 		}

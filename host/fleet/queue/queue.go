@@ -25,6 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"litefront/host/filelock"
 	"litefront/kernels/jobs"
 )
 
@@ -64,20 +65,21 @@ type Options struct {
 type Queue struct {
 	o        Options
 	embedded *server.Server // nil for a cluster
+	lock     *os.File       // of the embedded server's folder
 	issuer   issuer
 	conn     *nats.Conn
 	js       jetstream.JetStream
 	replicas int
 
 	mu    sync.Mutex
-	gates map[string]map[*gate]bool // by device
-	open  int                       // connections through the gate
+	gates map[string][]*gate // by device, the oldest first
+	open  int                // connections through the gate
 }
 
 // Open connects to the queue, starts the embedded server if it is that, and makes the
 // streams.
 func Open(ctx context.Context, o Options) (q *Queue, err error) {
-	q = &Queue{o: o, gates: map[string]map[*gate]bool{}}
+	q = &Queue{o: o, gates: map[string][]*gate{}}
 	defer func() {
 		if err != nil {
 			q.Close()
@@ -95,16 +97,25 @@ func Open(ctx context.Context, o Options) (q *Queue, err error) {
 	if q.js, err = jetstream.New(q.conn); err != nil {
 		return q, fmt.Errorf("queue: %w", err)
 	}
-	if err := q.streams(ctx); err != nil {
-		return q, fmt.Errorf("queue: %w", err)
+	// A cluster that just lost a server answers only once it has a new leader.
+	for end := time.Now().Add(startTime); ; {
+		if err = q.streams(ctx); err == nil {
+			return q, nil
+		}
+		if ctx.Err() != nil || q.embedded != nil || time.Now().After(end) {
+			return q, fmt.Errorf("queue: %w", err)
+		}
+		time.Sleep(time.Second)
 	}
-	return q, nil
 }
 
 // embed starts a server that listens nowhere, and connects to it.
-func (q *Queue) embed() error {
+func (q *Queue) embed() (err error) {
 	if err := os.MkdirAll(q.o.Dir, 0o700); err != nil {
 		return err
+	}
+	if q.lock, err = filelock.Open(filepath.Join(q.o.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return fmt.Errorf("%s: %w", q.o.Dir, err)
 	}
 	k, err := openKeys(q.o.Dir)
 	if err != nil {
@@ -227,6 +238,9 @@ func (q *Queue) Close() {
 	if q.embedded != nil {
 		q.embedded.Shutdown()
 		q.embedded.WaitForShutdown()
+	}
+	if q.lock != nil {
+		q.lock.Close()
 	}
 }
 

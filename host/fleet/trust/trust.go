@@ -14,8 +14,10 @@ import (
 	"math"
 	"slices"
 
+	"litefront/kernels/measure"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/cost"
+	"litefront/searchcore/objective"
 	"litefront/searchcore/trial"
 )
 
@@ -38,7 +40,7 @@ const (
 	// One result of spotOf is measured again without suspicion.
 	spotOf = 16
 	// maxObservations bounds what the model is fitted to.
-	maxObservations = 256
+	maxObservations = 128
 )
 
 // Claim is what a device says it measured.
@@ -69,7 +71,8 @@ type Judge struct {
 	claims   map[string][]Claim // by job, until one is accepted
 	observed []cost.Observation
 	model    *cost.Model
-	fitted   int // observations that the model, or the attempt at one, knows
+	learnt   int // observations since the model, or the attempt at one, was made
+	tried    bool
 }
 
 // reputation is what became of a device's results.
@@ -94,7 +97,7 @@ func (j *Judge) Learn(a arch.Architecture, m trial.Measurement) {
 		if len(j.observed) > maxObservations {
 			j.observed = j.observed[len(j.observed)-maxObservations:]
 		}
-		j.fitted = min(j.fitted, len(j.observed)-1)
+		j.learnt++
 	}
 }
 
@@ -125,7 +128,7 @@ func Check(m trial.Measurement, bytes int64, sha256 string) error {
 		}{"stream_sentinel", m.Stream})
 	}
 	for _, s := range stats {
-		if err := checkStat(s.Stat); err != nil {
+		if err := checkStat(m.Protocol, s.Stat); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
@@ -133,23 +136,30 @@ func Check(m trial.Measurement, bytes int64, sha256 string) error {
 }
 
 // checkStat demands that what summarises samples agrees with them.
-func checkStat(s trial.Stat) error {
+func checkStat(protocol string, s trial.Stat) error {
 	if len(s.SamplesMs) == 0 {
 		return errors.New("samples_ms is empty")
 	}
-	sorted := slices.Clone(s.SamplesMs)
-	slices.Sort(sorted)
-	n := len(sorted)
-	for _, ms := range []float64{sorted[0], sorted[n-1]} {
+	if s.Batch < 1 || s.Batch > math.MaxInt32 {
+		return fmt.Errorf("batch %d must be between 1 and %d", s.Batch, math.MaxInt32)
+	}
+	for _, ms := range s.SamplesMs {
 		if !(ms > 0 && ms < math.Inf(1)) {
 			return fmt.Errorf("sample %v ms must be positive and finite", ms)
 		}
 	}
-	if median := (sorted[(n-1)/2] + sorted[n/2]) / 2; math.Abs(s.MedianMs-median) > 1e-6*median {
-		return fmt.Errorf("median_ms %v is not that of the samples, %v", s.MedianMs, median)
-	}
-	if s.MinMs != sorted[0] {
-		return fmt.Errorf("min_ms %v is not that of the samples, %v", s.MinMs, sorted[0])
+	of := measure.Summarize(protocol, s.SamplesMs, s.Batch)
+	for _, x := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"median_ms", s.MedianMs, of.MedianMs}, {"min_ms", s.MinMs, of.MinMs}, {"mean_ms", s.MeanMs, of.MeanMs},
+		{"low_ms", s.LowMs, of.LowMs}, {"high_ms", s.HighMs, of.HighMs}, {"spread_ms", s.SpreadMs, of.SpreadMs},
+	} {
+		// Other processors round otherwise.
+		if !(math.Abs(x.got-x.want) <= 1e-6*of.MeanMs) {
+			return fmt.Errorf("%s %v is not that of the samples, %v", x.name, x.got, x.want)
+		}
 	}
 	return nil
 }
@@ -231,7 +241,7 @@ func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d
 			continue
 		}
 		d.Contradicted = append(d.Contradicted, claim.Device)
-		ratio := claim.Measurement.Prefill.MedianMs / agreed[0].Measurement.Prefill.MedianMs
+		ratio := quiet(claim.Measurement, claim.Measurement.Prefill) / quiet(agreed[0].Measurement, agreed[0].Measurement.Prefill)
 		d.Quarantined = append(d.Quarantined, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
 	}
 	d.Accept = j.accept(job, a, agreed[0]).Accept
@@ -296,7 +306,7 @@ func (j *Judge) suspect(job string, a arch.Architecture, c Claim) string {
 		return "the class has no cost model yet to compare with"
 	}
 	prefill, decode, err := j.model.Predict(a)
-	if err != nil {
+	if err != nil || math.IsNaN(prefill.LowMs+decode.LowMs) {
 		return "the cost model has no prediction to compare with"
 	}
 	for _, s := range []struct {
@@ -343,20 +353,23 @@ func (j *Judge) sentinel(m trial.Measurement) string {
 	return ""
 }
 
-// fit fits the model anew when enough was learnt since.
+// fit fits the model anew when enough was learnt since: an eighth of what there is, or
+// the first there can be.
 func (j *Judge) fit() {
 	n := len(j.observed)
-	if n < cost.MinObservations || j.fitted >= n || j.fitted > 0 && n < maxObservations && n-j.fitted < n/8 {
+	if n < cost.MinObservations || j.learnt <= n/8 && j.tried {
 		return
 	}
-	j.fitted = n
+	j.learnt, j.tried = 0, true
 	if model, err := cost.Fit(j.observed); err == nil {
 		j.model = model.Latencies()
 	}
 }
 
 // quiet is a time as it would be on the undisturbed device.
-func quiet(m trial.Measurement, s trial.Stat) float64 { return s.MedianMs / max(m.Slowdown, 1) }
+func quiet(m trial.Measurement, s trial.Stat) float64 {
+	return objective.LatencyMs(m.Protocol, s) / max(m.Slowdown, 1)
+}
 
 // agree reports whether two claims may be of one class of device.
 func agree(x, y trial.Measurement) bool {

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func claim(device string, n int, factor float64) Claim {
 }
 
 // measure has devices take a job in turn, until a claim is accepted.
-func measure(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
+func measured(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
 	var out []Quarantine
 	claimed := 0
 	for _, device := range order {
@@ -73,7 +74,7 @@ func TestLiars(t *testing.T) {
 			if n >= after {
 				factors["liar"] = lie
 			}
-			d, out := measure(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
+			d, out := measured(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
 			if ratio := d.Accept.Measurement.Prefill.MedianMs / claim("", n, 1).Measurement.Prefill.MedianMs; ratio < 0.9 || ratio > 1.2 {
 				rt.Fatalf("job %d: accepted is %v times the truth, from %q", n, ratio, d.Accept.Device)
 			}
@@ -95,7 +96,7 @@ func TestLiarFromTheStart(t *testing.T) {
 	j := NewJudge()
 	factors := map[string]float64{"a": 1, "b": 1, "c": 1, "liar": 2}
 	for n := range 2 {
-		if _, out := measure(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
+		if _, out := measured(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
 			t.Errorf("job %d: quarantined %+v", n, out)
 		}
 	}
@@ -162,6 +163,10 @@ func TestCheck(t *testing.T) {
 		{"spent_ms", func(m *trial.Measurement) { m.SpentMs = 0 }},
 		{"slowdown", func(m *trial.Measurement) { m.Slowdown = 0 }},
 		{"prefill: median_ms", func(m *trial.Measurement) { m.Prefill.MedianMs *= 2 }},
+		{"prefill: mean_ms", func(m *trial.Measurement) { m.Prefill.MeanMs /= 2 }},
+		{"decode: high_ms", func(m *trial.Measurement) { m.Decode.HighMs /= 2 }},
+		{"decode: spread_ms", func(m *trial.Measurement) { m.Decode.SpreadMs = math.NaN() }},
+		{"decode: batch", func(m *trial.Measurement) { m.Decode.Batch = 0 }},
 		{"decode: min_ms", func(m *trial.Measurement) { m.Decode.MinMs /= 2 }},
 		{"decode: sample -1", func(m *trial.Measurement) { m.Decode.SamplesMs = []float64{-1, 2} }},
 		{"stream_sentinel: samples_ms is empty", func(m *trial.Measurement) { m.Stream = trial.Stat{} }},
