@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"litefront/bench/chromium"
@@ -77,9 +78,24 @@ func run() error {
 	adapter := flag.String("adapter", "", "part of the native adapter's name; any if empty")
 	rounds := flag.Int("rounds", 5, "rounds of the comparison with ONNX Runtime")
 	out := flag.String("out", filepath.Join("bench", "results", "gpu.json"), "where to write the results")
+	parts := flag.String("parts", "native,chromium,peer", "what to measure, of these")
 	flag.Parse()
 	r := report{Code: runtime.CodeVersion()}
-	process, err := runtime.NewGPUProcess(*adapter, 10*time.Minute)
+	if err := native(&r, *parts, *adapter); err != nil {
+		return err
+	}
+	if err := inChromium(&r, *parts, *rounds); err != nil {
+		return fmt.Errorf("chromium: %w", err)
+	}
+	return contest.Write(*out, r)
+}
+
+// native measures on this machine's adapter.
+func native(r *report, parts, adapter string) error {
+	if !strings.Contains(parts, "native") {
+		return nil
+	}
+	process, err := runtime.NewGPUProcess(adapter, 10*time.Minute)
 	switch {
 	case err == nil:
 		defer process.Close()
@@ -93,10 +109,7 @@ func run() error {
 	default:
 		return err
 	}
-	if err := inChromium(&r, *rounds); err != nil {
-		return fmt.Errorf("chromium: %w", err)
-	}
-	return contest.Write(*out, r)
+	return nil
 }
 
 // reach measures a target's peaks and profiles the reference in all precisions.
@@ -199,7 +212,10 @@ func (t *targetReport) print(precision trial.Precision, phase string, p trial.Ph
 }
 
 // inChromium measures in a browser, and ONNX Runtime there.
-func inChromium(r *report, rounds int) error {
+func inChromium(r *report, parts string, rounds int) error {
+	if !strings.Contains(parts, "chromium") && !strings.Contains(parts, "peer") {
+		return nil
+	}
 	temp, err := os.MkdirTemp("", "litefront-gpu")
 	if err != nil {
 		return err
@@ -233,11 +249,16 @@ func inChromium(r *report, rounds int) error {
 	if err != nil {
 		return err
 	}
-	t, err := reach(b)
-	if err != nil {
-		return err
+	if strings.Contains(parts, "chromium") {
+		t, err := reach(b)
+		if err != nil {
+			return err
+		}
+		r.Targets = append(r.Targets, t)
 	}
-	r.Targets = append(r.Targets, t)
+	if !strings.Contains(parts, "peer") {
+		return nil
+	}
 	r.Peer, err = b.beside(g, server.URL+"/models/model.onnx", rounds)
 	return err
 }
