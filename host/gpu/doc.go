@@ -11,9 +11,6 @@ import (
 // ErrBuild is returned by Open of a program that was built without the tag gpu.
 var ErrBuild = errors.New("this program was built without GPU support; `make gpu` builds one that has it")
 
-// software is what software adapters call themselves, in lower case.
-var software = []string{"llvmpipe", "swiftshader", "lavapipe", "microsoft basic render"}
-
 // period is how many nanoseconds a tick of the adapter's clock takes, given how many
 // ticks passed in a time: what adapters do is a nanosecond or a round fraction, so that
 // within a hundredth of one it is one.

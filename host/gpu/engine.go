@@ -128,6 +128,9 @@ func (e *Engine) choose(text string) error {
 	return fmt.Errorf("gpu: adapter %.40q must be part of the name of one: %q", text, names)
 }
 
+// software is what software adapters call themselves, in lower case.
+var software = []string{"llvmpipe", "swiftshader", "lavapipe", "microsoft basic render"}
+
 func isSoftware(a *wgpu.Adapter) bool {
 	if a.GetInfo().AdapterType == wgpu.AdapterTypeCPU {
 		return true

@@ -381,6 +381,29 @@ func TestAxis(t *testing.T) {
 	}
 }
 
+// In f16 the matrices of weights take half the memory, in rows, and all else stays as it
+// is.
+func TestHalfPrecision(t *testing.T) {
+	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 100, DModel: 60, MaxLen: 128, Layers: []arch.Layer{{Heads: 2, DInner: 70}}}
+	single, half := build(t, a, workload(16, 32)), build(t, a, in(trial.F16, workload(16, 32)))
+	if len(single.Tensors) != len(half.Tensors) || len(single.Ops) != len(half.Ops) {
+		t.Fatalf("%d tensors and %d operations, in f32 %d and %d", len(half.Tensors), len(half.Ops), len(single.Tensors), len(single.Ops))
+	}
+	for i, x := range half.Tensors {
+		y := single.Tensors[i]
+		if !y.Packed {
+			if x.Format != graph.F32 || x.Bytes() != y.Bytes() {
+				t.Errorf("%s: %d bytes in format %d, in f32 %d", x.Name, x.Bytes(), x.Format, y.Bytes())
+			}
+			continue
+		}
+		rows, cols := x.Rows.Size(), x.Cols.Size()
+		if x.Packed || x.Format != graph.F16 || x.Bytes() != int64(2*rows*cols) || x.Index(1, 2, graph.Panel) != cols+2 {
+			t.Errorf("%s: %d bytes in format %d, packed %v, of %d × %d", x.Name, x.Bytes(), x.Format, x.Packed, rows, cols)
+		}
+	}
+}
+
 func TestBuildRefuses(t *testing.T) {
 	ok := arch.Architecture{Backbone: arch.GPT2, Vocab: 100, DModel: 64, MaxLen: 128, Layers: []arch.Layer{{Heads: 2, DInner: 64}}}
 	for _, c := range []struct {
@@ -389,7 +412,7 @@ func TestBuildRefuses(t *testing.T) {
 		want string
 	}{
 		{"invalid", func(a *arch.Architecture, _ *trial.Workload) { a.Layers[0].Heads = 3 }, "n_head"},
-		{"precision", func(_ *arch.Architecture, w *trial.Workload) { w.Precision = "int4" }, `"int4" must be one of ["f32" "int8"]`},
+		{"precision", func(_ *arch.Architecture, w *trial.Workload) { w.Precision = "int4" }, `"int4" must be one of ["f32" "int8" "f16"]`},
 		{"no threads", func(_ *arch.Architecture, w *trial.Workload) { w.Threads = 0 }, "threads 0 must be between 1 and 64"},
 		{"too many threads", func(_ *arch.Architecture, w *trial.Workload) { w.Threads = 65 }, "threads 65"},
 		{"no prompt", func(_ *arch.Architecture, w *trial.Workload) { w.PromptLen = 0 }, "prompt_len"},
