@@ -121,7 +121,13 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 		h.members[id].state = old.state
 	}
 	c := h.classes[class]
-	go c.post(func() { c.judge.Recall(id, int(known.Reputation.Confirmed)) })
+	again := old != nil && old.quarantine != ""
+	go c.post(func() {
+		if again {
+			c.judge.Readmit(id)
+		}
+		c.judge.Recall(id, int(known.Reputation.Confirmed))
+	})
 	h.o.Log.Info("device enrolled", "device", id, "name", hello.Name, "class", class)
 	return welcome, nil
 }

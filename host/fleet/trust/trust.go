@@ -191,6 +191,9 @@ func (j *Judge) Exclude(device string) {
 	}
 }
 
+// Readmit has a device judged anew that was excluded.
+func (j *Judge) Readmit(device string) { delete(j.devices, device) }
+
 func (j *Judge) of(device string) *reputation {
 	r := j.devices[device]
 	if r == nil {
