@@ -80,6 +80,8 @@ type Host struct {
 	ctx     context.Context // of Run
 	changed chan struct{}   // something that Run waits for may have happened
 
+	enrolling sync.Mutex // before mu
+
 	mu          sync.Mutex
 	invitations map[[32]byte]time.Time // when they expire, by the hash of the token
 	members     map[string]*member     // by ID
