@@ -64,15 +64,9 @@ type task struct {
 	beat   time.Time // when a device told last that it is at it
 }
 
-// open opens the study on the class of a device and starts its goroutine. The lock is
-// held.
+// open opens the study on the class of a device and starts its goroutine. No other is
+// opened meanwhile.
 func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
-	if h.ctx == nil {
-		return nil, errors.New("the host is not ready yet")
-	}
-	if len(h.classes) >= maxClasses {
-		return nil, fmt.Errorf("%d classes of devices measure already, the most that are allowed", maxClasses)
-	}
 	if err := h.o.Queue.AddClass(h.ctx, name); err != nil {
 		return nil, err
 	}
@@ -106,6 +100,11 @@ func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
 	}
 	c.driver = search.NewDriver(s, budget, func() int64 { return int64(time.Since(h.start)) }, c.watch)
 	c.publish()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Err() != nil { // Run waits for those that it knows
+		return nil, errors.Join(errors.New("the host is ending"), journal.Close())
+	}
 	h.classes[name] = c
 	h.running.Go(func() { c.run(h.ctx) })
 	return c, nil

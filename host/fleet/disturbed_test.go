@@ -118,7 +118,7 @@ func (s *client) stay(ctx context.Context, host func() *running, how behaviour) 
 func TestDisturbed(t *testing.T) {
 	disturb(t, queue.Options{}, []disturbance{
 		{15, func(_ string, restart func(func())) { restart(func() {}) }},
-		{30, func(dir string, restart func(func())) {
+		{60, func(dir string, restart func(func())) {
 			restart(func() {
 				if err := os.RemoveAll(filepath.Join(dir, "queue", "streams")); err != nil {
 					t.Error(err)
@@ -137,7 +137,7 @@ type disturbance struct {
 
 func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	t.Helper()
-	q := testRequest(t, "60")
+	q := testRequest(t, "120")
 	dir := t.TempDir()
 	var now atomic.Pointer[running]
 	now.Store(startHost(t, dir, q, o))
@@ -186,8 +186,8 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	f := r.Fleet()
 	stop()
 	devices.Wait()
-	if c := f.Classes[0]; c.Done != search.DoneBudget || c.Measured != 60 || c.Failed != 0 {
-		t.Errorf("class %+v; want 60 measured by the budget", c)
+	if c := f.Classes[0]; c.Done != search.DoneBudget || c.Measured != 120 || c.Failed != 0 {
+		t.Errorf("class %+v; want 120 measured by the budget", c)
 	}
 	var out []string
 	all, err := r.store.Devices(t.Context())
