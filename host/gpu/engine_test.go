@@ -10,6 +10,7 @@ import (
 
 	"litefront/host/gpu"
 	"litefront/internal/archtest"
+	"litefront/kernels"
 	"litefront/kernels/measure"
 	"litefront/kernels/wgsl"
 	"litefront/searchcore/arch"
@@ -30,9 +31,9 @@ func open(t testing.TB) *gpu.Engine {
 	return e
 }
 
-func load(t testing.TB, e *gpu.Engine, g *graph.Graph) *gpu.Program {
+func load(t testing.TB, e *gpu.Engine, g *graph.Graph, as kernels.GPU) *gpu.Program {
 	t.Helper()
-	m, err := wgsl.Compile(g, *e.Features().GPU)
+	m, err := wgsl.Compile(g, as)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,13 +84,33 @@ func TestLogits(t *testing.T) {
 		}
 		for _, precision := range trial.GPUPrecisions() {
 			t.Run(fmt.Sprintf("%02d %s %v", i, precision, a), func(t *testing.T) {
-				compare(t, e, a, trial.Workload{PromptLen: prompt, Context: context, Precision: precision, Threads: 1}, tokens, written)
+				compare(t, e, *e.Features().GPU, a, trial.Workload{PromptLen: prompt, Context: context, Precision: precision, Threads: 1}, tokens, written)
 			})
 		}
 	}
 }
 
-func compare(t *testing.T, e *gpu.Engine, a arch.Architecture, w trial.Workload, tokens []int, written []int32) {
+// What GPUs that are ones run is right here, too: each form of each kernel.
+func TestWide(t *testing.T) {
+	e := open(t)
+	r := rand.New(rand.NewPCG(56, 56))
+	hardware := *e.Features().GPU
+	hardware.Software = false
+	for i, a := range archtest.Wide(80) {
+		for _, prompt := range []int{9, 70} {
+			w := trial.Workload{PromptLen: prompt, Context: prompt + 4, Precision: trial.GPUPrecisions()[i%2], Threads: 1}
+			tokens := make([]int, w.Context)
+			written := make([]int32, w.Context)
+			for j := range tokens {
+				tokens[j] = r.IntN(a.Vocab)
+				written[j] = int32(tokens[j])
+			}
+			t.Run(fmt.Sprintf("%v, %d tokens", a, prompt), func(t *testing.T) { compare(t, e, hardware, a, w, tokens, written) })
+		}
+	}
+}
+
+func compare(t *testing.T, e *gpu.Engine, as kernels.GPU, a arch.Architecture, w trial.Workload, tokens []int, written []int32) {
 	g, err := graph.Build(a, w)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +119,7 @@ func compare(t *testing.T, e *gpu.Engine, a arch.Architecture, w trial.Workload,
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := load(t, e, g)
+	p := load(t, e, g, as)
 	defer p.Close()
 	if err := p.SetTokens(0, written); err != nil {
 		t.Fatal(err)
@@ -153,6 +174,6 @@ func FuzzForward(f *testing.F) {
 			tokens[i] = r.IntN(a.Vocab)
 			written[i] = int32(tokens[i])
 		}
-		compare(t, e, a, w, tokens, written)
+		compare(t, e, *e.Features().GPU, a, w, tokens, written)
 	})
 }

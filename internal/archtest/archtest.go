@@ -99,3 +99,13 @@ func MaxError(got []float32, want []float64) float64 {
 	}
 	return worst / scale
 }
+
+// Wide are architectures large enough for every form that kernels take: long rows, wide
+// heads, many columns.
+func Wide(maxLen int) []arch.Architecture {
+	return []arch.Architecture{
+		{Backbone: arch.GPT2, Vocab: 300, DModel: 64, MaxLen: maxLen, Layers: []arch.Layer{{Heads: 1, DInner: 8200}}},
+		{Backbone: arch.GPT2, Vocab: 700, DModel: 640, DEmbed: 200, MaxLen: maxLen, Layers: []arch.Layer{{Heads: 2, DInner: 300}}},
+		{Backbone: arch.TransformerXL, Vocab: 500, DModel: 520, MemLen: 150, Layers: []arch.Layer{{Heads: 3, DInner: 100}, {Heads: 1, DInner: 40}}},
+	}
+}

@@ -92,8 +92,12 @@ const logitsText = `litefrontGPU.logits(%d).then((bytes) => {
 func TestChromium(t *testing.T) {
 	tab, gpu := gpuTab(t)
 	r := rand.New(rand.NewPCG(54, 54))
-	for i := range 40 {
-		a := draw(r, i)
+	wide := archtest.Wide(40)
+	for i := range 40 + len(wide) {
+		a, as := draw(r, i), gpu
+		if i >= 40 {
+			a, as.Software = wide[i-40], false // each form of each kernel
+		}
 		tokens := make([]int, 40)
 		for j := range tokens {
 			tokens[j] = r.IntN(a.Vocab)
@@ -105,7 +109,7 @@ func TestChromium(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				m, err := wgsl.Compile(g, gpu)
+				m, err := wgsl.Compile(g, as)
 				if err != nil {
 					t.Fatal(err)
 				}
