@@ -63,8 +63,17 @@ func garbage(s *client, j jobs.Job, m *nats.Msg) {
 	m.Respond([]byte("+ACK"))
 }
 
-// thief takes jobs out of the queue without an answer.
-func thief(s *client, _ jobs.Job, m *nats.Msg) { m.Respond([]byte("+ACK")) }
+// thief takes a few jobs out of the queue without an answer.
+func thief() behaviour {
+	n := 0
+	return func(s *client, j jobs.Job, m *nats.Msg) {
+		if n++; n > 2 {
+			s.answer(j, m)
+			return
+		}
+		m.Respond([]byte("+ACK"))
+	}
+}
 
 // stay works for whichever host runs now, and enrols again with each, until ctx ends or
 // it is told to quit or not let in.
@@ -149,7 +158,7 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		factor float64
 		how    behaviour
 	}{
-		{"board 1", 1, honest}, {"board 2", 1, honest}, {"board 3", 1, honest}, {"board 4", 1, honest}, {"board 5", 1, honest},
+		{"board 1", 1, honest}, {"board 2", 1, honest}, {"board 3", 1, honest}, {"board 4", 1, honest}, {"thief", 1, thief()},
 		{"twice 1", 1, twice}, {"twice 2", 1, twice}, {"late", 1, late()}, {"silent", 1, silent()},
 		{"garbage", 1, garbage}, {"slower", 2, honest}, {"faster", 0.5, honest},
 	}
