@@ -234,3 +234,39 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		}
 	}
 }
+
+// TestFirst has a device lie before any other comes: it is not believed, as others may
+// come. One that stays alone is.
+func TestFirst(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		factor float64
+		others int
+	}{{"alone", 1, 0}, {"a liar, then three others", 2, 3}} {
+		t.Run(tt.name, func(t *testing.T) {
+			q := testRequest(t, "12")
+			r := startHost(t, t.TempDir(), q, queue.Options{})
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var devices sync.WaitGroup
+			first := newClient(t, "first", tt.factor)
+			first.quiet = true
+			devices.Go(func() { first.stay(ctx, func() *running { return r }, honest) })
+			until(t, "first jobs", func() bool {
+				f := r.Fleet()
+				return len(f.Classes) == 1 && f.Classes[0].Outstanding > 1
+			})
+			for i := range tt.others {
+				s := newClient(t, fmt.Sprint("other ", i), 1)
+				s.join(r)
+				devices.Go(func() { s.work(ctx) })
+			}
+			until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done != "" })
+			stop()
+			devices.Wait()
+			if got, want := frontier(t, r, r.Fleet().Classes[0].Class), alone(t, q); !slices.Equal(got, want) {
+				t.Errorf("frontier\n%v\nwant\n%v", got, want)
+			}
+		})
+	}
+}
