@@ -270,7 +270,7 @@ func TestFirst(t *testing.T) {
 			var devices sync.WaitGroup
 			first := newClient(t, "first", tt.factor)
 			first.quiet = true
-			devices.Go(func() { first.stay(ctx, func() *running { return r }, honest) })
+			devices.Go(func() { first.stay(ctx, func() *door { return r.door }, honest) })
 			until(t, "first jobs", func() bool {
 				f := r.Fleet()
 				return len(f.Classes) == 1 && f.Classes[0].Outstanding > 1

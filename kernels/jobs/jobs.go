@@ -119,9 +119,6 @@ type Result struct {
 	Logits string `json:"logits,omitempty"`
 }
 
-// MessageID names the result for whoever drops what is delivered twice.
-func (r Result) MessageID() string { return r.Job + "." + r.Token + "." + r.Device }
-
 // Validate reports the first field that is out of range. What a measurement says is
 // for the study and for package trust to judge.
 func (r Result) Validate() error {
