@@ -26,12 +26,12 @@ type behaviour func(s *client, j jobs.Job, m *nats.Msg)
 // honest answers at once.
 func honest(s *client, j jobs.Job, m *nats.Msg) { s.answer(j, m) }
 
-// twice delivers every result twice, the second time under another name.
+// twice delivers every result twice.
 func twice(s *client, j jobs.Job, m *nats.Msg) {
 	s.answer(j, m)
 	r := s.result(j)
 	if text, err := jobs.Encode(r); err == nil {
-		s.sendText(r.MessageID()+".again", text)
+		s.sendText(text)
 	}
 }
 
@@ -56,7 +56,7 @@ func silent() behaviour {
 
 // garbage answers with what is no result, then with one of another job.
 func garbage(s *client, j jobs.Job, m *nats.Msg) {
-	s.sendText(j.ID()+j.Token+"1", []byte("\x00\xff not JSON"))
+	s.sendText([]byte("\x00\xff not JSON"))
 	r := s.result(j)
 	r.Measurement.MemoryBytes++
 	s.send(r)

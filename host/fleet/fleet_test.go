@@ -334,13 +334,12 @@ func (s *client) send(r jobs.Result) {
 		s.t.Error(err)
 		return
 	}
-	s.sendText(r.MessageID(), text)
+	s.sendText(text)
 }
 
-func (s *client) sendText(id string, text []byte) {
+func (s *client) sendText(text []byte) {
 	m := nats.NewMsg(jobs.Results(s.welcome.Class, s.welcome.Device))
 	m.Data = text
-	m.Header.Set("Nats-Msg-Id", id)
 	if _, err := s.conn.RequestMsg(m, 5*time.Second); err != nil && !s.quiet {
 		s.t.Errorf("result not stored: %v", err)
 	}

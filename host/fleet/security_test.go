@@ -335,8 +335,8 @@ func TestMessages(t *testing.T) {
 		t.Errorf("a message that is too large is answered with %q", err)
 	}
 	expectLog(t, r, "payload")
-	bad.sendText("1", []byte("\xff\xfe"))
-	bad.sendText("2", []byte(`{"v":1,"job":"../../x"}`))
+	bad.sendText([]byte("\xff\xfe"))
+	bad.sendText([]byte(`{"v":1,"job":"../../x"}`))
 	expectLog(t, r, "result refused", bad.welcome.Device)
 	expectLog(t, r, "device quarantined", bad.welcome.Device)
 	if status, text := bad.enrol(r.server.URL, token(t, r)); status != http.StatusForbidden || !strings.Contains(text, "quarantined") {
