@@ -42,8 +42,12 @@ func (s *buildSite) serve(dist fs.FS) {
 	s.address = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.t.Cleanup(cancel)
+	page, err := web.Handler(dist)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- web.Serve(ctx, l, dist) }()
+	go func() { ended <- web.Serve(ctx, l, page) }()
 	s.stop = func() {
 		s.t.Helper()
 		cancel()

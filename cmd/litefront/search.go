@@ -12,43 +12,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"litefront/host/journal"
 	"litefront/host/report"
-	"litefront/host/runtime"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
-	"litefront/searchcore/arch"
-	"litefront/searchcore/objective"
-	"litefront/searchcore/results"
-	"litefront/searchcore/space"
 	"litefront/searchcore/study"
-	"litefront/searchcore/surrogate"
 	"litefront/searchcore/trial"
 )
 
 // searchFlags are the flags of the command search.
 type searchFlags struct {
-	flags       *pflag.FlagSet
-	workload    *workloadFlags
-	device      *deviceFlags
-	space       string
-	budget      string
-	strategy    string
-	objectives  []string
-	constraints []string
-	seed        uint64
-	seeds       string
-	study       string
-	overlays    []string
-	known       []string
-	out         string
-	json        bool
-	core        string
+	setupFlags
+	seeds string
+	study string
+	out   string
+	json  bool
+	core  string
 }
 
 // searchCommand runs studies, one for each seed.
@@ -61,32 +43,14 @@ func searchCommand() *cobra.Command {
 		Args: noArgs("a space goes with --space, a study with --study"),
 	}
 	f := cmd.Flags()
-	s := &searchFlags{flags: f, workload: addWorkloadFlags(cmd), device: addDeviceFlags(cmd)}
-	s.workload.addThreads()
-	f.StringVar(&s.space, "space", "archai-gpt2", "search space: "+strings.Join(space.Presets(), ", ")+", or a TOML file")
-	f.StringVar(&s.budget, "budget", search.DefaultBudget, "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")
-	f.StringVar(&s.strategy, "strategy", study.Strategies()[0], "how to search: "+strings.Join(study.Strategies(), ", "))
-	f.StringSliceVar(&s.objectives, "objective", objective.Defaults(), "objectives: two or more of "+objectiveNames())
-	f.StringSliceVar(&s.constraints, "constraint", nil, "demand of every frontier member, such as 'decode_ms<=20'; several with commas, or repeated. For a study that is resumed these replace its own, and none removes them")
-	f.Uint64Var(&s.seed, "seed", 1, "seed of the search")
+	s := &searchFlags{setupFlags: newSetupFlags(cmd, search.DefaultBudget)}
 	f.StringVar(&s.seeds, "seeds", "", "repeat the search with each seed of a range such as 1..5 and compare")
 	f.StringVar(&s.study, "study", "", "journal file that keeps the study; an existing one is resumed")
-	f.StringArrayVar(&s.overlays, "overlay", nil, "configuration file to measure and draw as a reference; may be repeated")
-	f.StringSliceVar(&s.known, "known", nil, fmt.Sprintf("journals of studies on other devices: the model of this one starts from theirs, so that %d candidates are measured before it instead of %d", surrogate.Transferred, surrogate.Designed))
 	f.StringVar(&s.out, "out", "", "directory for the results as CSV, JSON and SVG")
 	f.BoolVar(&s.json, "json", false, "print one Event a line on standard output instead of the table")
 	f.StringVar(&s.core, "core", "native", `where the search core runs: "native", or "wasm" for the same core as a sandboxed WebAssembly guest`)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return s.run(cmd) }
 	return cmd
-}
-
-// objectiveNames lists the objectives for the help text.
-func objectiveNames() string {
-	var names []string
-	for _, o := range objective.All() {
-		names = append(names, o.Name)
-	}
-	return strings.Join(names, ", ")
 }
 
 // job is one study to run: one per seed.
@@ -99,25 +63,11 @@ type job struct {
 // compares them.
 func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 	// All input is read before anything is started or written.
-	s.workload.resolve()
 	jobs, err := s.jobs()
 	if err != nil {
 		return err
 	}
-	if _, err := search.ParseBudget(s.budget); err != nil {
-		return err
-	}
-	sp, err := readSpace(s.space)
-	if err != nil {
-		return err
-	}
-	overlays := make([]arch.Architecture, len(s.overlays))
-	for i, path := range s.overlays {
-		if overlays[i], err = readArch(cmd, path); err != nil {
-			return err
-		}
-	}
-	known, err := readKnown(s.known)
+	q, err := s.request(cmd)
 	if err != nil {
 		return err
 	}
@@ -145,7 +95,7 @@ func (s *searchFlags) run(cmd *cobra.Command) (err error) {
 		if ctx.Err() != nil {
 			break
 		}
-		st, err := s.search(ctx, cmd, j, sp, overlays, known, c, process)
+		st, err := s.search(ctx, cmd, j, q, c, process)
 		if err != nil {
 			return oneLine(err)
 		}
@@ -187,25 +137,8 @@ func writable(dir string) error {
 }
 
 // search runs one study and reports it.
-func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, sp space.Space, overlays []arch.Architecture, known []trial.DeviceModel, run core, target measure.Target) (st *study.Study, err error) {
-	q := search.Request{
-		Name: fmt.Sprintf("%s seed %d", sp.Name, j.seed),
-		Code: runtime.CodeVersion(),
-		Setup: trial.Setup{
-			Space:       sp,
-			Workload:    s.workload.Workload,
-			Objectives:  s.objectives,
-			Constraints: s.constraints,
-			Strategy:    s.strategy,
-			Protocol:    s.device.protocol,
-			Seed:        j.seed,
-			MemoryLimit: int64(s.device.memory),
-			Known:       known,
-		},
-		Budget:      s.budget,
-		Overlays:    overlays,
-		TrialTimeMs: float64(s.device.trialTime) / float64(time.Millisecond),
-	}
+func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, q search.Request, run core, target measure.Target) (st *study.Study, err error) {
+	q.Name, q.Setup.Seed = fmt.Sprintf("%s seed %d", q.Setup.Space.Name, j.seed), j.seed
 	var file study.Journal
 	if j.study != "" {
 		f, err := s.openJournal(cmd, j.study, &q)
@@ -368,104 +301,4 @@ func (s *searchFlags) jobs() ([]job, error) {
 			return jobs, nil
 		}
 	}
-}
-
-// readKnown returns the models of the devices that studies were measured on.
-func readKnown(paths []string) (known []trial.DeviceModel, err error) {
-	for _, path := range paths {
-		st, err := readStudy(path)
-		if err != nil {
-			return nil, err
-		}
-		m, _, err := results.Model(st)
-		if err != nil {
-			return nil, fmt.Errorf("known: journal %s gives no model: %w", path, err)
-		}
-		known = append(known, m.Known())
-	}
-	return known, nil
-}
-
-// readSpace finds a preset, or else reads a file.
-func readSpace(name string) (space.Space, error) {
-	if slices.Contains(space.Presets(), name) {
-		return space.Preset(name)
-	}
-	data, err := readFile(name)
-	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, "./\\") {
-		_, err = space.Preset(name) // names the presets
-		return space.Space{}, err
-	}
-	if err != nil {
-		return space.Space{}, err
-	}
-	sp, err := space.ParseTOML(data)
-	if err != nil {
-		return space.Space{}, fmt.Errorf("%s: %w", name, err)
-	}
-	return sp, nil
-}
-
-// agrees reports a flag that was given and contradicts the recorded setup: with
-// it, this would be another study.
-func (s *searchFlags) agrees(recorded, asked trial.Setup) error {
-	for _, f := range []struct {
-		flag           string
-		recorded, asks any
-	}{
-		{"space", recorded.Space, asked.Space},
-		{"prompt", recorded.Workload.PromptLen, asked.Workload.PromptLen},
-		{"context", recorded.Workload.Context, asked.Workload.Context},
-		{"precision", recorded.Workload.Precision, asked.Workload.Precision},
-		{"threads", recorded.Workload.Threads, asked.Workload.Threads},
-		{"objective", recorded.Objectives, asked.Objectives},
-		{"strategy", recorded.Strategy, asked.Strategy},
-		{"protocol", recorded.Protocol, asked.Protocol},
-		{"seed", recorded.Seed, asked.Seed},
-		{"seeds", recorded.Seed, asked.Seed},
-		{"known", recorded.Known, asked.Known},
-		{"memory-limit", recorded.MemoryLimit, asked.MemoryLimit},
-	} {
-		if s.flags.Changed(f.flag) && !equal(f.recorded, f.asks) {
-			return fmt.Errorf("the study was started with --%s %s; with %s it would be another one", f.flag, shown(f.recorded), shown(f.asks))
-		}
-	}
-	return nil
-}
-
-// equal compares two values of a flag; of lists that are empty, one may be nil.
-func equal(a, b any) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && (string(x) == string(y) || shown(a) == "none" && shown(b) == "none")
-}
-
-// shown is the value of a flag as one would type it; of a space, its name and
-// size.
-func shown(value any) string {
-	switch v := value.(type) {
-	case space.Space:
-		return fmt.Sprintf("%s (of %v architectures)", v.Name, v.Size())
-	case []trial.DeviceModel:
-		if len(v) == 0 {
-			return "none"
-		}
-		return fmt.Sprintf("models of %d devices", len(v))
-	case []string:
-		if len(v) == 0 {
-			return "none"
-		}
-		return strings.Join(v, ",")
-	}
-	return fmt.Sprint(value)
-}
-
-// readFile reads a file of at most maxConfig bytes.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxConfig))
 }

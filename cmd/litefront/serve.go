@@ -2,13 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"litefront/host/web"
 )
@@ -24,42 +27,91 @@ func serveCommand() *cobra.Command {
 			"without the server. They have to trust a certificate first; a page without HTTPS, at another port, tells how.",
 		Args: cobra.NoArgs,
 	}
-	address := cmd.Flags().String("listen", "127.0.0.1:8080", "address and port to serve on; without the flag, with --lan :8443, and a free port if that one is taken")
-	network := newLANFlags(cmd.Flags())
+	f := newServeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := network.check(); err != nil {
+		if err := f.check(); err != nil {
 			return err
 		}
 		dist, err := web.Dist()
 		if err != nil {
 			return err
 		}
-		chosen := cmd.Flags().Changed("listen")
-		if network.lan && !chosen {
-			*address = ":8443"
-		}
-		l, err := listen(*address, chosen)
+		page, err := web.Handler(dist)
 		if err != nil {
 			return err
 		}
-		if network.lan {
-			return network.serve(cmd, l, dist)
-		}
-		interfaces, err := net.InterfaceAddrs()
+		s, err := f.open(cmd)
 		if err != nil {
-			interfaces = nil // unknown: whoever opened the port can name the machine
+			return err
 		}
-		for _, url := range addresses(l.Addr(), interfaces) {
-			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "litefront: serving %s\n", url); err != nil {
-				return err
-			}
+		defer s.close()
+		ctx := untilInterrupted(cmd) // who reads where it serves may end it at once
+		if err := s.announce(); err != nil {
+			return err
 		}
-		if !web.Loopback(l.Addr()) {
-			fmt.Fprintln(cmd.ErrOrStderr(), "litefront: other devices reach this page without HTTPS: their timers step 100 µs instead of 5 µs, and they have no threads; --lan serves them by HTTPS")
-		}
-		return web.Serve(untilInterrupted(cmd), l, dist)
+		return s.serve(ctx, page)
 	}
 	return cmd
+}
+
+// serveFlags say where to serve the page.
+type serveFlags struct {
+	lanFlags
+	flags   *pflag.FlagSet
+	address string
+}
+
+func newServeFlags(cmd *cobra.Command) *serveFlags {
+	f := &serveFlags{flags: cmd.Flags()}
+	f.flags.StringVar(&f.address, "listen", "127.0.0.1:8080", "address and port to serve on; without the flag, with --lan :8443, and a free port if that one is taken")
+	f.lanFlags.add(f.flags)
+	return f
+}
+
+// serving is a server that is about to begin.
+type serving struct {
+	// base is the URL by which other devices reach it best, and fingerprint that of the
+	// authority which they have to trust; empty without --lan.
+	base, fingerprint string
+	announce          func() error // prints where it is
+	serve             func(ctx context.Context, page http.Handler) error
+	close             func() // for what goes wrong before it serves
+}
+
+// open listens.
+func (f *serveFlags) open(cmd *cobra.Command) (*serving, error) {
+	chosen := f.flags.Changed("listen")
+	if f.lan && !chosen {
+		f.address = ":8443"
+	}
+	l, err := listen(f.address, chosen)
+	if err != nil {
+		return nil, err
+	}
+	if f.lan {
+		return f.lanFlags.open(cmd, l)
+	}
+	interfaces, err := net.InterfaceAddrs()
+	if err != nil {
+		interfaces = nil // unknown: whoever opened the port can name the machine
+	}
+	urls := addresses(l.Addr(), interfaces)
+	return &serving{
+		base: urls[min(1, len(urls)-1)],
+		announce: func() error {
+			for _, url := range urls {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "litefront: serving %s\n", url); err != nil {
+					return err
+				}
+			}
+			if !web.Loopback(l.Addr()) {
+				fmt.Fprintln(cmd.ErrOrStderr(), "litefront: other devices reach this page without HTTPS: their timers step 100 µs instead of 5 µs, and they have no threads; --lan serves them by HTTPS")
+			}
+			return nil
+		},
+		serve: func(ctx context.Context, page http.Handler) error { return web.Serve(ctx, l, page) },
+		close: func() { l.Close() },
+	}, nil
 }
 
 // listen listens on an address, or, if that was not chosen and is taken, on a free

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,7 +17,6 @@ import (
 	"golang.org/x/term"
 
 	"litefront/host/lan"
-	"litefront/host/web"
 )
 
 // lanFlags say how to serve other devices by HTTPS.
@@ -26,12 +26,10 @@ type lanFlags struct {
 	qr  bool
 }
 
-func newLANFlags(flags *pflag.FlagSet) *lanFlags {
-	f := &lanFlags{}
+func (f *lanFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.lan, "lan", false, "serve the local network by HTTPS, with a certificate authority for this machine alone")
 	flags.StringVar(&f.ca, "ca", "", "with --lan, the folder of the certificate authority (default: litefront/ca in the user's folder for configuration)")
 	flags.BoolVar(&f.qr, "qr", false, "with --lan, print a QR code also where the output is no terminal")
-	return f
 }
 
 // check refuses flags that would do nothing.
@@ -45,38 +43,47 @@ func (f *lanFlags) check() error {
 	return nil
 }
 
-// serve serves dist by HTTPS on secure, and on a port next to it what other devices
-// need to trust that.
-func (f *lanFlags) serve(cmd *cobra.Command, secure net.Listener, dist fs.FS) error {
-	defer secure.Close() // for what goes wrong before it serves
-	page, err := web.Handler(dist)
+// open prepares to serve by HTTPS on secure, and on a port next to it what other
+// devices need to trust that.
+func (f *lanFlags) open(cmd *cobra.Command, secure net.Listener) (*serving, error) {
+	s, err := f.prepare(cmd, secure)
 	if err != nil {
-		return err
+		secure.Close()
 	}
+	return s, err
+}
+
+func (f *lanFlags) prepare(cmd *cobra.Command, secure net.Listener) (*serving, error) {
 	listening, err := netip.ParseAddrPort(secure.Addr().String())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	plain, err := listen(netip.AddrPortFrom(listening.Addr(), 8080).String(), false)
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
 	dir, err := f.folder()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	here := lan.Here(listening.Addr())
 	authority, made, err := lan.Open(dir, here)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx := untilInterrupted(cmd) // who reads where it serves may end it at once
+	plain, err := listen(netip.AddrPortFrom(listening.Addr(), 8080).String(), false)
+	if err != nil {
+		return nil, err
+	}
 	complain(cmd.ErrOrStderr(), authority, here, dir, made)
-	if err := f.announce(cmd.OutOrStdout(), authority, here, listening.Addr(), secure, plain, dir); err != nil {
-		return err
-	}
-	return lan.Serve(ctx, secure, plain, page, authority, here)
+	covered, _ := authority.Covers(here)
+	best := append(covered.Reached(listening.Addr()), "localhost")[0]
+	return &serving{
+		base: lan.URL("https", best, secure), fingerprint: authority.Fingerprint(),
+		announce: func() error {
+			return f.announce(cmd.OutOrStdout(), authority, here, listening.Addr(), secure, plain, dir)
+		},
+		serve: func(ctx context.Context, page http.Handler) error {
+			return lan.Serve(ctx, secure, plain, page, authority, here)
+		},
+		close: func() { secure.Close(); plain.Close() },
+	}, nil
 }
 
 // folder is where the authority is kept.

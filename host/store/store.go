@@ -95,6 +95,9 @@ func (s *Store) open(ctx context.Context) error {
 	return s.read.PingContext(ctx)
 }
 
+// Path is where the store is.
+func (s *Store) Path() string { return s.path }
+
 // claim makes an empty file at path if there is none, or checks that the one there is a
 // store, without asking SQLite, which may change what it opens.
 func claim(path string) error {

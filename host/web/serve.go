@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -15,14 +14,10 @@ import (
 	"time"
 )
 
-// Serve serves dist on l, as Answer does. On a loopback address it answers only
+// Serve has handler answer on l, as Answer does. On a loopback address it answers only
 // requests that name this machine, so that no website can reach it through a name of
 // its own (DNS rebinding).
-func Serve(ctx context.Context, l net.Listener, dist fs.FS) error {
-	handler, err := Handler(dist)
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
+func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	if Loopback(l.Addr()) {
 		handler = Only(local, handler)
 	}

@@ -37,13 +37,17 @@ func TestServe(t *testing.T) {
 		{"127.0.0.1:0", "evil.example", 421},
 		{"0.0.0.0:0", "laptop.lan", 200},
 	} {
+		page, err := Handler(dist)
+		if err != nil {
+			t.Fatal(err)
+		}
 		l, err := net.Listen("tcp", tt.address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- Serve(ctx, l, dist) }()
+		go func() { ended <- Serve(ctx, l, page) }()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		ask := func(header string) (int, string) {
 			r, err := http.NewRequest("GET", "http://127.0.0.1:"+port+"/style.css", nil)
@@ -88,7 +92,11 @@ func TestServeAfterTheEnd(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Serve(ctx, l, dist); err != nil {
+	page, err := Handler(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Serve(ctx, l, page); err != nil {
 		t.Errorf("Serve = %v; want nil", err)
 	}
 }

@@ -44,7 +44,7 @@ func (d *Driver) Next(ctx context.Context) (t trial.Trial, reason string, err er
 		return trial.Trial{}, DoneBudget, nil
 	case ctx.Err() != nil:
 		return trial.Trial{}, DoneInterrupted, nil
-	case d.budget.Trials > 0 && d.done()+d.handedOut() >= d.budget.Trials && !d.left():
+	case d.budget.Trials > 0 && d.done()+d.handedOut() >= d.budget.Trials && !d.Left():
 		return trial.Trial{}, "", trial.ErrWait
 	}
 	t, err = d.study.Ask()
@@ -71,7 +71,7 @@ func (d *Driver) Next(ctx context.Context) (t trial.Trial, reason string, err er
 // Beside hands out what is queued beside the search, whatever became of the budget. The
 // error is trial.ErrExhausted when nothing is.
 func (d *Driver) Beside() (trial.Trial, error) {
-	if !d.left() {
+	if !d.Left() {
 		return trial.Trial{}, trial.ErrExhausted
 	}
 	t, err := d.study.Ask()
@@ -132,12 +132,12 @@ func (d *Driver) elapsed() time.Duration {
 	return d.before + time.Duration(d.clock()-d.start)
 }
 
-// timeIsUp reports whether a budget of time is spent.
-func (d *Driver) timeIsUp() bool { return d.budget.Time > 0 && d.elapsed() >= d.budget.Time }
+// TimeIsUp reports whether a budget of time is spent.
+func (d *Driver) TimeIsUp() bool { return d.budget.Time > 0 && d.elapsed() >= d.budget.Time }
 
 // spent reports whether the budget is.
 func (d *Driver) spent() bool {
-	return d.timeIsUp() || d.budget.Trials > 0 && d.done() >= d.budget.Trials
+	return d.TimeIsUp() || d.budget.Trials > 0 && d.done() >= d.budget.Trials
 }
 
 // done is how many trials of the search have ended. Overlays are beside it.
@@ -160,9 +160,9 @@ func (d *Driver) handedOut() (n int) {
 	return n
 }
 
-// left reports whether the study has trials to hand out whatever the strategy proposes:
+// Left reports whether the study has trials to hand out whatever the strategy proposes:
 // the budget counted them when they were asked first, or does not count them.
-func (d *Driver) left() bool { return d.study.Queued() > 0 }
+func (d *Driver) Left() bool { return d.study.Queued() > 0 }
 
 // progress announces how far the study is.
 func (d *Driver) progress() {

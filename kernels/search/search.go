@@ -137,7 +137,7 @@ func (d deadline) Err() error {
 	if err := d.Context.Err(); err != nil {
 		return err
 	}
-	if d.driver.timeIsUp() {
+	if d.driver.TimeIsUp() {
 		return context.DeadlineExceeded
 	}
 	return nil

@@ -59,6 +59,8 @@ type Decision struct {
 	Replicate   string
 	Claimed     []string
 	Quarantined []Quarantine
+	// Confirmed and Contradicted are the devices that others agree with, and do not.
+	Confirmed, Contradicted []string
 }
 
 // Judge judges the devices of one class. It is not safe for concurrent use.
@@ -164,8 +166,20 @@ func (j *Judge) Trusted(device string) bool { return !j.of(device).out }
 // Confirmed is how many results of a device others confirmed.
 func (j *Judge) Confirmed(device string) int { return j.of(device).confirmed }
 
-// Exclude has a device believed no more: an earlier session quarantined it.
-func (j *Judge) Exclude(device string) { j.of(device).out = true }
+// Recall lets the judge know how many results of a device others confirmed in earlier
+// sessions.
+func (j *Judge) Recall(device string, confirmed int) {
+	r := j.of(device)
+	r.confirmed = max(r.confirmed, confirmed)
+}
+
+// Exclude has a device believed no more, nor what it claimed that is not decided.
+func (j *Judge) Exclude(device string) {
+	j.of(device).out = true
+	for job, claims := range j.claims {
+		j.claims[job] = slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool { return c.Device == device })
+	}
+}
 
 func (j *Judge) of(device string) *reputation {
 	r := j.devices[device]
@@ -190,7 +204,7 @@ func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d
 	if len(claims) == 1 {
 		why := j.suspect(job, a, c)
 		if why == "" || peers == 0 {
-			return j.accept(job, a, claims[0], nil)
+			return j.accept(job, a, claims[0])
 		}
 		return j.replicate(claims, why)
 	}
@@ -207,28 +221,39 @@ func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d
 			}
 			return int(math.Copysign(1, x.Measurement.Prefill.MedianMs-y.Measurement.Prefill.MedianMs))
 		})
-		return j.accept(job, a, best, nil)
+		return j.accept(job, a, best)
 	}
-	var out []Quarantine
 	for _, claim := range claims {
 		if slices.ContainsFunc(agreed, func(x Claim) bool { return x.Device == claim.Device }) {
 			j.of(claim.Device).confirmed++
-			out = append(out, j.judged(claim.Device, false, "")...)
+			d.Confirmed = append(d.Confirmed, claim.Device)
+			j.judged(claim.Device, false, "")
 			continue
 		}
+		d.Contradicted = append(d.Contradicted, claim.Device)
 		ratio := claim.Measurement.Prefill.MedianMs / agreed[0].Measurement.Prefill.MedianMs
-		out = append(out, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
+		d.Quarantined = append(d.Quarantined, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
 	}
-	return j.accept(job, a, agreed[0], out)
+	d.Accept = j.accept(job, a, agreed[0]).Accept
+	return d
+}
+
+// Claimed is a claim about a job that is not decided, for another look at it.
+func (j *Judge) Claimed(job string) (Claim, bool) {
+	claims := j.claims[job]
+	if len(claims) == 0 {
+		return Claim{}, false
+	}
+	return claims[0], true
 }
 
 // Forget drops what was claimed about a job that ended otherwise.
 func (j *Judge) Forget(job string) { delete(j.claims, job) }
 
-func (j *Judge) accept(job string, a arch.Architecture, c Claim, out []Quarantine) Decision {
+func (j *Judge) accept(job string, a arch.Architecture, c Claim) Decision {
 	delete(j.claims, job)
 	j.Learn(a, c.Measurement)
-	return Decision{Accept: &c, Quarantined: out}
+	return Decision{Accept: &c}
 }
 
 func (j *Judge) replicate(claims []Claim, why string) (d Decision) {
@@ -253,7 +278,7 @@ func (j *Judge) judged(device string, against bool, why string) []Quarantine {
 	if r.out || n <= mostDisputed {
 		return nil
 	}
-	r.out = true
+	j.Exclude(device)
 	return []Quarantine{{device, fmt.Sprintf("%d of its last %d results were rejected: %s", n, len(r.last), why)}}
 }
 

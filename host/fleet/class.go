@@ -1,0 +1,666 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"litefront/host/fleet/queue"
+	"litefront/host/fleet/trust"
+	"litefront/host/store"
+	"litefront/kernels"
+	"litefront/kernels/jobs"
+	"litefront/kernels/measure"
+	"litefront/kernels/search"
+	"litefront/searchcore/graph"
+	"litefront/searchcore/study"
+	"litefront/searchcore/trial"
+)
+
+// class is the study on the devices of a class. Everything but post and snapshot is for
+// its own goroutine.
+type class struct {
+	host     *Host
+	name     string
+	code     string           // version that its devices run
+	features kernels.Features // of its devices
+	journal  *store.Journal
+	driver   *search.Driver
+	judge    *trust.Judge
+	tasks    map[string]*task // by the job's ID, until their trials end
+	done     string           // why the study has ended
+	err      error
+	checked  map[string]bool // devices whose logits were compared
+
+	inbox    chan func()
+	snapshot atomic.Pointer[snapshot]
+	measured int
+	failed   int
+	leftMs   float64
+}
+
+type snapshot struct {
+	state jobs.ClassState
+	err   error
+}
+
+// task is a candidate that is to be measured.
+type task struct {
+	trials []trial.Trial // that it is the result of: a reference may equal a candidate
+	job    jobs.Job
+	// shared is the job's place in the stream for any device, direct that of the one for
+	// a device of its own, to; 0 where there is none.
+	shared, direct uint64
+	to             string
+	// claims are the devices that measured it, each with what takes its result from the
+	// queue: a result stays there until the journal has one, as a host that dies has
+	// heard of it for nothing.
+	claims map[string]func()
+	failed map[string]string // devices on which it failed, and why
+	asked  time.Time
+	beat   time.Time // when a device told last that it is at it
+}
+
+// open opens the study on the class of a device and starts its goroutine. The lock is
+// held.
+func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
+	if h.ctx == nil {
+		return nil, errors.New("the host is not ready yet")
+	}
+	if len(h.classes) >= maxClasses {
+		return nil, fmt.Errorf("%d classes of devices measure already, the most that are allowed", maxClasses)
+	}
+	if err := h.o.Queue.AddClass(h.ctx, name); err != nil {
+		return nil, err
+	}
+	journal, events, err := h.o.Store.Journal(h.ctx, h.o.Study.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	c = &class{
+		host: h, name: name, code: hello.Code, features: hello.Features, journal: journal, judge: trust.NewJudge(),
+		tasks: map[string]*task{}, checked: map[string]bool{}, inbox: make(chan func(), 256),
+	}
+	q := h.o.Request
+	q.Code, q.Journal = hello.Code, events
+	q.Reconstrain = len(events) > 0 && q.Reconstrain
+	s, err := q.Open(journal, c.watch)
+	if err != nil {
+		return nil, errors.Join(err, journal.Close())
+	}
+	budget, err := search.ParseBudget(q.Budget)
+	if err != nil {
+		return nil, errors.Join(err, journal.Close())
+	}
+	for _, t := range s.Trials() {
+		switch t.Status {
+		case study.Measured:
+			c.measured++
+			c.judge.Learn(t.Arch, *t.Measurement)
+		case study.Failed:
+			c.failed++
+		}
+	}
+	c.driver = search.NewDriver(s, budget, func() int64 { return int64(time.Since(h.start)) }, c.watch)
+	c.publish()
+	h.classes[name] = c
+	h.running.Go(func() { c.run(h.ctx) })
+	return c, nil
+}
+
+// run does what is posted until ctx ends.
+func (c *class) run(ctx context.Context) {
+	defer c.journal.Close()
+	c.fill()
+	c.publish()
+	for {
+		select {
+		case <-ctx.Done():
+			if c.done == "" {
+				c.driver.End(search.DoneInterrupted)
+			}
+			return
+		case do := <-c.inbox:
+			do()
+			c.publish()
+		}
+	}
+}
+
+// post has the class's goroutine do something; it waits for its turn, so that the queue
+// gives no more than is taken.
+func (c *class) post(do func()) {
+	select {
+	case c.inbox <- do:
+	case <-c.host.ctx.Done():
+	}
+}
+
+// publish lets others see how the class is.
+func (c *class) publish() {
+	c.snapshot.Store(&snapshot{jobs.ClassState{
+		Class: c.name, Measured: c.measured, Failed: c.failed, Outstanding: len(c.tasks), LeftMs: c.leftMs, Done: c.done,
+	}, c.err})
+}
+
+func (c *class) watch(e trial.Event) {
+	if e.Progress != nil {
+		c.leftMs = e.Progress.LeftMs
+	}
+	if c.host.o.Watch != nil {
+		c.host.o.Watch(c.name, e)
+	}
+}
+
+// end ends the study on this class. What is still out stays outstanding.
+func (c *class) end(reason string, err error) {
+	if c.done != "" {
+		return
+	}
+	c.done, c.leftMs = reason, 0
+	for id, k := range c.tasks {
+		switch {
+		case err != nil: // the queue keeps the results: nothing is lost to a full disk
+			clear(k.claims)
+		case len(k.claims) > 0:
+			c.settle(k, id)
+		}
+	}
+	for id := range c.tasks {
+		c.drop(id)
+	}
+	c.driver.End(reason)
+	if err != nil {
+		c.err = fmt.Errorf("class %s: %w", c.name, err)
+		c.host.o.Log.Error("the study ended", "class", c.name, "error", err)
+	} else {
+		c.host.o.Log.Info("the study ended", "class", c.name, "reason", reason, "measured", c.measured, "failed", c.failed)
+	}
+	c.publish()
+	c.host.poke()
+}
+
+// fill hands out as many trials as there are devices to take them, and one for the next
+// that is free.
+func (c *class) fill() {
+	for c.done == "" && c.host.ctx.Err() == nil {
+		// What an earlier session handed out may have its result in the queue.
+		if len(c.tasks) > len(c.host.activeIn(c.name)) && !c.driver.Left() && !c.driver.TimeIsUp() {
+			return
+		}
+		t, reason, err := c.driver.Next(c.host.ctx)
+		switch {
+		case errors.Is(err, trial.ErrWait) && reason == "":
+			return
+		case err != nil:
+			c.end(reason, err)
+			return
+		case reason == search.DoneInterrupted:
+			return
+		case reason != "":
+			c.end(reason, nil)
+			return
+		}
+		if err := c.add(t); err != nil {
+			c.fail([]trial.Trial{t}, err)
+		}
+	}
+}
+
+// add queues a trial.
+func (c *class) add(t trial.Trial) error {
+	setup := c.host.o.Request.Setup
+	o := measure.DefaultOptions()
+	budgetMs := c.host.o.Request.TrialTimeMs
+	if budgetMs == 0 {
+		budgetMs = float64(o.Budget) / float64(time.Millisecond)
+	}
+	limit := setup.MemoryLimit
+	if limit == 0 {
+		limit = o.MemoryLimit
+	}
+	protocol := setup.Protocol
+	if protocol == "" {
+		protocol = o.Protocol
+	}
+	j := jobs.Job{
+		V: jobs.Version, Study: c.host.o.Study.Name, Class: c.name, Number: t.Number, Token: t.Token, Arch: t.Arch,
+		Workload: setup.Workload, Protocol: protocol, Code: c.code, MemoryLimit: limit, BudgetMs: budgetMs,
+	}
+	if err := j.Validate(); err != nil {
+		return err
+	}
+	id := j.ID()
+	if k := c.tasks[id]; k != nil {
+		k.trials = append(k.trials, t)
+		return nil
+	}
+	k := &task{trials: []trial.Trial{t}, job: j, claims: map[string]func(){}, failed: map[string]string{}, asked: time.Now()}
+	c.tasks[id] = k
+	c.queue(k)
+	return nil
+}
+
+// queue queues a task for any device. One that cannot be queued now is when the class
+// looks around next.
+func (c *class) queue(k *task) {
+	if c.done != "" {
+		return
+	}
+	seq, err := c.host.o.Queue.Publish(c.host.ctx, c.name, "", k.job)
+	if err != nil {
+		c.host.o.Log.Warn("job not queued yet", "class", c.name, "trial", k.job.Number, "error", err)
+	}
+	k.shared, k.beat = seq, time.Now()
+}
+
+// drop takes a task from the class and from the queue, and the results for it.
+func (c *class) drop(id string) {
+	k := c.tasks[id]
+	delete(c.tasks, id)
+	c.judge.Forget(id)
+	for _, done := range k.claims {
+		done()
+	}
+	c.unqueue(k.shared, k.direct)
+}
+
+func (c *class) unqueue(places ...uint64) {
+	for _, seq := range places {
+		if seq == 0 {
+			continue
+		}
+		if err := c.host.o.Queue.Drop(c.host.ctx, seq); err != nil && c.host.ctx.Err() == nil {
+			c.host.o.Log.Warn("queue", "error", err)
+		}
+	}
+}
+
+// result takes what a device answered.
+func (c *class) result(d queue.Delivered) {
+	h := c.host
+	m, ok := h.member(d.Device, c.name)
+	if !ok {
+		d.Later() // it enrols again before long
+		return
+	}
+	if m.quarantine != "" || c.err != nil {
+		if h.metrics.refused.Inc(); c.err == nil { // else a later run may take it
+			d.Done()
+		}
+		return
+	}
+	r, err := jobs.Decode[jobs.Result](d.Data)
+	switch {
+	case err != nil:
+		c.garbage(d, err)
+		return
+	case r.Device != d.Device:
+		c.garbage(d, fmt.Errorf("result: device %s is not who sent it", r.Device))
+		return
+	}
+	k := c.tasks[r.Job]
+	if k == nil { // its trial has ended: delivered twice, or late
+		h.metrics.duplicate.Inc()
+		h.o.Log.Info("result not needed", "class", c.name, "device", d.Device, "trial", r.Number)
+		d.Done()
+		return
+	}
+	if r.Failure != "" {
+		c.failure(k, r.Job, d, r.Failure)
+		return
+	}
+	if err := c.check(k.job, *r.Measurement); err != nil {
+		c.garbage(d, err)
+		return
+	}
+	if err := c.compare(k.job, r); err != nil {
+		c.garbage(d, err)
+		return
+	}
+	h.failedOn(d.Device, false)
+	k.shared = c.taken(k, d.Device)
+	k.claims[d.Device] = d.Done
+	measurement := *r.Measurement
+	// The class is the device that the study is about; the ID says which one it was.
+	measurement.Device = m.hello.Device
+	measurement.Device.ID, measurement.Device.Name = d.Device, c.name
+	c.consider(k, r.Job, trust.Claim{Device: d.Device, Measurement: measurement})
+}
+
+// taken is the place of a task's job for any device, once one answered: 0, as its job
+// is out of the queue then, unless it was asked for alone.
+func (c *class) taken(k *task, device string) uint64 {
+	if k.to == device {
+		return k.shared
+	}
+	return 0
+}
+
+// check reports what of a measurement is not as the job demands.
+func (c *class) check(j jobs.Job, m trial.Measurement) error {
+	g, err := graph.Build(j.Arch, j.Workload)
+	if err != nil {
+		return err
+	}
+	module, err := kernels.Compile(g, c.features)
+	if err != nil {
+		return err
+	}
+	sha := module.SHA256
+	if c.code != c.host.o.Code { // another version may compile otherwise
+		sha = ""
+	}
+	switch {
+	case m.ArchID != j.Arch.ID():
+		return fmt.Errorf("arch_id %.64q is not the job's", m.ArchID)
+	case m.Workload != j.Workload:
+		return errors.New("workload is not the job's")
+	case m.Protocol != j.Protocol:
+		return fmt.Errorf("protocol %.40q is not the job's %q", m.Protocol, j.Protocol)
+	case m.Code != j.Code:
+		return fmt.Errorf("code %.40q is not the job's %q", m.Code, j.Code)
+	}
+	return trust.Check(m, module.Memory.TotalBytes, sha)
+}
+
+// compare compares what a device computed with what this machine does: of the first
+// result of each device, and of every eighth candidate.
+func (c *class) compare(j jobs.Job, r jobs.Result) error {
+	if c.host.o.Checksum == nil || r.Logits == "" || c.code != c.host.o.Code || c.checked[r.Device] && r.Job[0]%8 != 0 {
+		return nil
+	}
+	want, err := c.host.o.Checksum(j.Arch, j.Workload, c.features)
+	if err != nil {
+		c.host.o.Log.Warn("logits not compared", "trial", j.Number, "error", err)
+		return nil
+	}
+	c.checked[r.Device] = true
+	if want != "" && want != r.Logits {
+		return errors.New("the logits are not those that this machine computes")
+	}
+	return nil
+}
+
+// garbage counts a result that cannot be.
+func (c *class) garbage(d queue.Delivered, err error) {
+	h := c.host
+	h.metrics.refused.Inc()
+	h.o.Log.Warn("result refused", "class", c.name, "device", d.Device, "error", jobs.Line(err.Error()))
+	h.count(d.Device, store.Reputation{Refused: 1})
+	d.Done()
+	for _, q := range c.judge.Garbage(d.Device, err.Error()) {
+		c.quarantine(q.Device, q.Reason)
+	}
+	// Whoever sent it took the job from the queue: another device is to do it.
+	for _, k := range c.tasks {
+		if k.to == d.Device || k.shared != 0 {
+			c.inspect(k)
+		}
+	}
+}
+
+// failure takes that a device failed. Another one is asked before the candidate is held
+// to be at fault.
+func (c *class) failure(k *task, id string, d queue.Delivered, reason string) {
+	h := c.host
+	h.count(d.Device, store.Reputation{Failed: 1})
+	k.failed[d.Device] = reason
+	d.Done()
+	if n := h.failedOn(d.Device, true); n >= maxFailures && c.peer(k) != "" {
+		c.quarantine(d.Device, fmt.Sprintf("%d jobs in a row failed on it, the last with: %s", n, reason))
+	}
+	if len(k.claims) == 0 && len(k.failed) < 2 {
+		if other := c.peer(k); other != "" {
+			c.send(k, other, "it failed on another device: "+reason)
+			return
+		}
+	}
+	if len(k.claims) == 0 {
+		trials := k.trials
+		c.drop(id)
+		c.fail(trials, errors.New(reason))
+		c.fill()
+		return
+	}
+	if k.to == d.Device {
+		c.resend(k, id)
+	}
+}
+
+// fail ends trials without a measurement.
+func (c *class) fail(trials []trial.Trial, reason error) {
+	for _, t := range trials {
+		c.failed++
+		if err := c.driver.Fail(t.Number, t.Token, reason); err != nil {
+			c.end(search.DoneFailed, err)
+			return
+		}
+	}
+}
+
+// peer is the device that is to measure a task which others did or failed: one that is
+// confirmed, before others; empty if there is none.
+func (c *class) peer(k *task) (best string) {
+	busy := map[string]int{}
+	for _, other := range c.tasks {
+		if other.to != "" {
+			busy[other.to]++
+		}
+	}
+	better := func(a, b string) bool {
+		if x, y := c.judge.Confirmed(a) >= trust.Probation, c.judge.Confirmed(b) >= trust.Probation; x != y {
+			return x
+		}
+		return busy[a] < busy[b]
+	}
+	for _, id := range c.host.activeIn(c.name) {
+		if k.claims[id] != nil || k.failed[id] != "" || !c.judge.Trusted(id) {
+			continue
+		}
+		if best == "" || better(id, best) {
+			best = id
+		}
+	}
+	return best
+}
+
+// peers is how many devices could measure a task beside those that did or failed.
+func (c *class) peers(k *task) (n int) {
+	for _, id := range c.host.activeIn(c.name) {
+		if k.claims[id] == nil && k.failed[id] == "" && c.judge.Trusted(id) {
+			n++
+		}
+	}
+	return n
+}
+
+// send queues a task for one device.
+func (c *class) send(k *task, to, why string) {
+	c.unqueue(k.direct)
+	c.host.o.Log.Info("measured again", "class", c.name, "trial", k.job.Number, "device", to, "reason", why)
+	c.host.metrics.replicated.Inc()
+	seq, err := c.host.o.Queue.Publish(c.host.ctx, c.name, to, k.job)
+	if err != nil {
+		c.host.o.Log.Warn("job not queued yet", "class", c.name, "trial", k.job.Number, "error", err)
+	}
+	k.direct, k.to, k.beat = seq, to, time.Now()
+}
+
+// resend has another device do what the one that was chosen does not.
+func (c *class) resend(k *task, id string) {
+	c.unqueue(k.direct)
+	k.direct, k.to = 0, ""
+	if other := c.peer(k); other != "" {
+		c.send(k, other, "the device that was asked gave no answer")
+		return
+	}
+	if len(k.claims) > 0 {
+		c.settle(k, id)
+		return
+	}
+	c.queue(k) // for whoever comes
+}
+
+// settle decides with the claims that there are.
+func (c *class) settle(k *task, id string) {
+	claim, ok := c.judge.Claimed(id)
+	if !ok {
+		c.queue(k)
+		return
+	}
+	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, 0))
+}
+
+// quarantine has a device measure no more, and what it claimed measured by others.
+func (c *class) quarantine(device, reason string) {
+	c.host.quarantine(device, reason)
+	c.judge.Exclude(device)
+	for id, k := range c.tasks {
+		done := k.claims[device]
+		if done == nil && k.to != device {
+			continue
+		}
+		if done != nil {
+			done()
+			delete(k.claims, device)
+		}
+		if k.to == device || k.to == "" && k.shared == 0 {
+			c.resend(k, id)
+		}
+	}
+}
+
+// consider judges a claim and does what is to be done.
+func (c *class) consider(k *task, id string, claim trust.Claim) {
+	if k.to == claim.Device {
+		k.direct, k.to = 0, ""
+	}
+	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, c.peers(k)))
+}
+
+func (c *class) decide(k *task, id string, d trust.Decision) {
+	h := c.host
+	for _, device := range d.Confirmed {
+		h.count(device, store.Reputation{Confirmed: 1})
+	}
+	for _, device := range d.Contradicted {
+		h.count(device, store.Reputation{Contradicted: 1})
+	}
+	if d.Accept != nil {
+		c.accept(k, id, *d.Accept)
+	}
+	for _, q := range d.Quarantined {
+		c.quarantine(q.Device, q.Reason)
+	}
+	switch {
+	case d.Accept != nil:
+	case d.Replicate != "" && k.to == "":
+		if other := c.peer(k); other != "" {
+			c.send(k, other, d.Replicate)
+		} else {
+			c.settle(k, id)
+		}
+	}
+}
+
+// accept tells the study.
+func (c *class) accept(k *task, id string, claim trust.Claim) {
+	h := c.host
+	for _, t := range k.trials {
+		if err := c.driver.Tell(t.Number, t.Token, claim.Measurement); err != nil {
+			c.end(search.DoneFailed, err)
+			return
+		}
+		c.measured++
+	}
+	h.metrics.accepted.Inc()
+	h.metrics.turnaround.Observe(time.Since(k.asked).Seconds())
+	h.count(claim.Device, store.Reputation{Accepted: 1})
+	c.drop(id)
+	c.fill()
+}
+
+// beat takes that a device is there, and at which job.
+func (c *class) beat(s jobs.State, came bool) {
+	if k := c.tasks[s.Job]; k != nil {
+		k.beat = time.Now()
+	}
+	if came {
+		c.fill()
+	}
+}
+
+// givenUp takes a job that was handed out as often as it may.
+func (c *class) givenUp(seq uint64) {
+	for id, k := range c.tasks {
+		switch seq {
+		case k.direct:
+			c.resend(k, id)
+			return
+		case k.shared:
+			reason := fmt.Sprintf("%d devices took it and gave no answer", queue.MaxDeliver)
+			c.host.bury(c.name, k.job, reason)
+			if len(k.claims) > 0 {
+				c.settle(k, id)
+				return
+			}
+			trials := k.trials
+			c.drop(id)
+			c.fail(trials, errors.New(reason))
+			c.fill()
+			return
+		}
+	}
+}
+
+// tick looks around: what no device is at, and what has time run out.
+func (c *class) tick() {
+	active := c.host.activeIn(c.name)
+	for id, k := range c.tasks {
+		switch {
+		case k.to != "" && !slices.Contains(active, k.to):
+			c.resend(k, id)
+		case time.Since(k.beat) > 2*c.host.o.Lease:
+			c.inspect(k)
+		}
+	}
+	c.fill()
+}
+
+// inspect queues a task again that is neither in the queue nor settled: it was lost, or
+// a device took it and answered something else.
+func (c *class) inspect(k *task) {
+	h := c.host
+	for _, place := range []*uint64{&k.shared, &k.direct} {
+		if *place == 0 {
+			continue
+		}
+		_, there, err := h.o.Queue.Queued(h.ctx, *place)
+		if err != nil || there {
+			return // known again when the class looks around next, or waiting
+		}
+		*place = 0
+	}
+	k.to = ""
+	if len(k.claims) > 0 {
+		c.resend(k, k.job.ID())
+		return
+	}
+	c.queue(k)
+}
+
+// requeue queues all tasks again: the queue lost them.
+func (c *class) requeue() {
+	for id, k := range c.tasks {
+		k.shared, k.direct, k.to = 0, 0, ""
+		if len(k.claims) > 0 {
+			c.resend(k, id)
+			continue
+		}
+		c.queue(k)
+	}
+}

@@ -1,0 +1,289 @@
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nkeys"
+
+	"litefront/host/store"
+	"litefront/kernels/jobs"
+	"litefront/searchcore/study"
+)
+
+const (
+	// InvitationTime is for how long an invitation is good.
+	InvitationTime = 30 * time.Minute
+	// maxInvitations bounds those that are open at once.
+	maxInvitations = 256
+	// maxHello bounds the body of a request to enrol, in bytes.
+	maxHello = 32 << 10
+)
+
+// refusal is why a request is refused, with the status that says so.
+type refusal struct {
+	status int
+	why    string
+}
+
+func (r refusal) Error() string { return r.why }
+
+func refuse(status int, format string, args ...any) error {
+	return refusal{status, jobs.Line(fmt.Sprintf(format, args...))}
+}
+
+// Invite makes an invitation: one device enrols with it, once, before it expires. Only
+// a hash of its token is kept.
+func (h *Host) Invite() (jobs.Invitation, error) {
+	token := rand.Text()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.expire()
+	if len(h.invitations) >= maxInvitations {
+		return jobs.Invitation{}, refuse(http.StatusTooManyRequests, "%d invitations are open already, the most that are allowed", maxInvitations)
+	}
+	expires := time.Now().Add(InvitationTime)
+	h.invitations[sha256.Sum256([]byte(token))] = expires
+	return jobs.Invitation{V: jobs.Version, URL: h.o.Invite(token), ExpiresMs: expires.UnixMilli()}, nil
+}
+
+// expire forgets invitations that are good no more. The lock is held.
+func (h *Host) expire() {
+	for hash, expires := range h.invitations {
+		if time.Now().After(expires) {
+			delete(h.invitations, hash)
+		}
+	}
+}
+
+// Enrol lets a device in that has an invitation, or that the store knows.
+func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
+	id, class := jobs.DeviceID(hello.Key), hello.Class()
+	if !nkeys.IsValidPublicUserKey(hello.Key) {
+		return jobs.Welcome{}, refuse(http.StatusBadRequest, "key %.80q must be the public nkey of a user", hello.Key)
+	}
+	known, err := h.o.Store.Device(context.Background(), id)
+	switch {
+	case errors.Is(err, store.ErrUnknown):
+		if hello.Token == "" {
+			return jobs.Welcome{}, refuse(http.StatusUnauthorized, "this device needs an invitation: the host prints one, and its page shows one")
+		}
+	case err != nil:
+		return jobs.Welcome{}, err
+	case known.State != store.Active:
+		return jobs.Welcome{}, refuse(http.StatusForbidden, "this device is %s: %s", known.State, known.Reason)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.expire()
+	token := sha256.Sum256([]byte(hello.Token))
+	if _, ok := h.invitations[token]; !ok && known.ID == "" {
+		return jobs.Welcome{}, refuse(http.StatusUnauthorized, "this invitation was used already, or has expired")
+	}
+	if h.members[id] == nil && len(h.members) >= maxDevices {
+		return jobs.Welcome{}, refuse(http.StatusServiceUnavailable, "%d devices are enrolled already, the most that are allowed", maxDevices)
+	}
+	if h.classes[class] == nil {
+		if _, err := h.open(class, hello); err != nil {
+			return jobs.Welcome{}, err
+		}
+	}
+	welcome := jobs.Welcome{V: jobs.Version, Device: id, Class: class, LeaseMs: h.o.Lease.Milliseconds()}
+	if welcome.JWT, err = h.o.Queue.Credentials(class, id, hello.Key); err != nil {
+		return jobs.Welcome{}, err
+	}
+	if err := h.o.Queue.AddDevice(h.ctx, class, id); err != nil {
+		return jobs.Welcome{}, err
+	}
+	seen := hello.Device
+	seen.ID = id
+	if err := h.o.Store.PutDevice(context.Background(), store.Device{
+		ID: id, Name: hello.Name, Class: class, PublicKey: hello.Key, Seen: seen,
+		State: store.Active, FirstSeen: time.Now(), LastSeen: time.Now(),
+	}); err != nil {
+		return jobs.Welcome{}, err
+	}
+	if _, ok := h.invitations[token]; ok && h.o.Enrolled != nil {
+		go h.o.Enrolled()
+	}
+	delete(h.invitations, token) // only now: a fault on this side uses none up
+	old := h.members[id]
+	h.members[id] = &member{hello: hello, class: class, seen: time.Now()}
+	if old != nil && old.class == class {
+		h.members[id].state = old.state
+	}
+	c := h.classes[class]
+	go c.post(func() { c.judge.Recall(id, int(known.Reputation.Confirmed)) })
+	h.o.Log.Info("device enrolled", "device", id, "name", hello.Name, "class", class)
+	return welcome, nil
+}
+
+// Admitted reports why a device is not let through the gate.
+func (h *Host) Admitted(id string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch m := h.members[id]; {
+	case m == nil:
+		return errors.New("this device has to enrol, again if the host was restarted")
+	case m.quarantine != "":
+		return fmt.Errorf("this device is quarantined: %s", m.quarantine)
+	}
+	return nil
+}
+
+// Handler answers what devices and the page ask a fleet for, and has page answer the
+// rest. Requests that another site has a browser send are refused.
+func (h *Host) Handler(page http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", page)
+	mux.HandleFunc("POST "+jobs.EnrolPath, h.serveEnrol)
+	mux.Handle("GET "+jobs.QueuePath, h.o.Queue.Gate(h.Admitted))
+	mux.HandleFunc("POST "+jobs.InvitePath, h.serveInvite)
+	mux.HandleFunc("GET "+jobs.StatePath, func(w http.ResponseWriter, _ *http.Request) { answer(w, h.Fleet()) })
+	mux.HandleFunc("GET "+jobs.JournalPath+"{class}", h.serveJournal)
+	mux.Handle("GET "+jobs.MetricsPath, h.metrics.handler)
+	mux.HandleFunc("GET "+jobs.HealthPath, h.serveHealth)
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.reject(w, r, refuse(http.StatusForbidden, "requests of other origins are refused"))
+	}))
+	return protection.Handler(mux)
+}
+
+// reject answers with why a request is refused, and logs it.
+func (h *Host) reject(w http.ResponseWriter, r *http.Request, err error) {
+	var why refusal
+	if !errors.As(err, &why) {
+		h.o.Log.Error("request failed", "path", r.URL.Path, "from", r.RemoteAddr, "error", err)
+		http.Error(w, "the host has a fault of its own, which it has logged", http.StatusInternalServerError)
+		return
+	}
+	h.o.Log.Warn("request refused", "path", r.URL.Path, "from", r.RemoteAddr, "reason", why.why)
+	http.Error(w, why.why, why.status)
+}
+
+func (h *Host) serveEnrol(w http.ResponseWriter, r *http.Request) {
+	if !h.enrols.Allow() {
+		h.reject(w, r, refuse(http.StatusTooManyRequests, "too many devices enrol at once; try again in a moment"))
+		return
+	}
+	welcome, err := h.enrolRequest(w, r)
+	if err != nil {
+		h.reject(w, r, err)
+		return
+	}
+	answer(w, welcome)
+}
+
+func (h *Host) enrolRequest(w http.ResponseWriter, r *http.Request) (jobs.Welcome, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxHello))
+	if err != nil {
+		return jobs.Welcome{}, refuse(http.StatusRequestEntityTooLarge, "a hello has at most %d bytes", maxHello)
+	}
+	hello, err := jobs.Decode[jobs.Hello](body)
+	if err != nil {
+		return jobs.Welcome{}, refuse(http.StatusBadRequest, "%v", err)
+	}
+	signature, err := base64.StdEncoding.DecodeString(r.Header.Get(jobs.SignatureHeader))
+	if err != nil {
+		return jobs.Welcome{}, refuse(http.StatusBadRequest, "%s must be base64", jobs.SignatureHeader)
+	}
+	key, err := nkeys.FromPublicKey(hello.Key)
+	if err == nil {
+		err = key.Verify(body, signature)
+	}
+	if err != nil {
+		return jobs.Welcome{}, refuse(http.StatusForbidden, "the hello is not signed by its key")
+	}
+	return h.Enrol(hello)
+}
+
+// serveInvite gives an invitation to who sits at this machine.
+func (h *Host) serveInvite(w http.ResponseWriter, r *http.Request) {
+	if !here(r) {
+		h.reject(w, r, refuse(http.StatusForbidden, "invitations are given on the host's own machine alone"))
+		return
+	}
+	invitation, err := h.Invite()
+	if err != nil {
+		h.reject(w, r, err)
+		return
+	}
+	answer(w, invitation)
+}
+
+// here reports whether a request comes from this machine: from an address of loopback,
+// or from the very address that it came to.
+func here(r *http.Request) bool {
+	remote, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	if ip := net.ParseIP(remote); ip == nil || ip.IsLoopback() {
+		return ip != nil
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	to, _, err := net.SplitHostPort(local.String())
+	return err == nil && to == remote
+}
+
+// serveJournal answers with a class's journal as it is, an event a line.
+func (h *Host) serveJournal(w http.ResponseWriter, r *http.Request) {
+	class := r.PathValue("class")
+	if h.classOf(class) == nil {
+		h.reject(w, r, refuse(http.StatusNotFound, "no class %.80q", class))
+		return
+	}
+	header(w, "application/x-ndjson")
+	for e, err := range h.o.Store.Events(r.Context(), h.o.Study.ID, class) {
+		var line []byte
+		if err == nil {
+			line, err = study.Encode(e)
+		}
+		if err == nil {
+			_, err = w.Write(append(line, '\n'))
+		}
+		if err != nil { // whoever reads it finds it cut
+			h.o.Log.Warn("journal not sent whole", "class", class, "error", err)
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+func (h *Host) serveHealth(w http.ResponseWriter, r *http.Request) {
+	if err := h.o.Queue.Healthy(r.Context()); err != nil {
+		http.Error(w, "the queue cannot be reached", http.StatusServiceUnavailable)
+		return
+	}
+	header(w, "text/plain; charset=utf-8")
+	io.WriteString(w, "ok\n")
+}
+
+func header(w http.ResponseWriter, contentType string) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+func answer[M jobs.Message](w http.ResponseWriter, m M) {
+	text, err := jobs.Encode(m)
+	if err != nil {
+		http.Error(w, jobs.Line(err.Error()), http.StatusInternalServerError)
+		return
+	}
+	header(w, "application/json")
+	w.Write(text)
+}

@@ -1,0 +1,394 @@
+package fleet
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"litefront/kernels/jobs"
+	"litefront/kernels/search"
+)
+
+// expectLog waits for a line of the host's log that has all of some texts.
+func expectLog(t *testing.T, r *running, texts ...string) {
+	t.Helper()
+	until(t, "log of "+strings.Join(texts, ", "), func() bool {
+		for line := range strings.Lines(r.log.String()) {
+			all := true
+			for _, text := range texts {
+				all = all && strings.Contains(line, text)
+			}
+			if all {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func token(t *testing.T, r *running) string {
+	t.Helper()
+	i, err := r.Invite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token, _ := strings.Cut(i.URL, "#join=")
+	return token
+}
+
+// TestEnrol has devices come without a token, with one that was used, one that has
+// expired, and with a hello that somebody else signed: none gets in.
+func TestEnrol(t *testing.T) {
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	used := token(t, r)
+	first := newScripted(t, "first", 1)
+	if status, text := first.enrol(r.server.URL, used); status != http.StatusOK {
+		t.Fatalf("with an invitation: %d %s", status, text)
+	}
+	expired := token(t, r)
+	r.mu.Lock()
+	for hash := range r.invitations {
+		r.invitations[hash] = time.Now().Add(-time.Second)
+	}
+	r.mu.Unlock()
+	for name, tt := range map[string]struct {
+		token  string
+		status int
+		says   string
+	}{
+		"no token":  {"", http.StatusUnauthorized, "needs an invitation"},
+		"used":      {used, http.StatusUnauthorized, "was used already, or has expired"},
+		"expired":   {expired, http.StatusUnauthorized, "was used already, or has expired"},
+		"made up":   {"AAAAAAAAAAAAAAAAAAAAAAAAAA", http.StatusUnauthorized, "was used already, or has expired"},
+		"two lines": {"a\nb", http.StatusBadRequest, "must be one line"},
+	} {
+		s := newScripted(t, name, 1)
+		if status, text := s.enrol(r.server.URL, tt.token); status != tt.status || !strings.Contains(text, tt.says) {
+			t.Errorf("%s: %d %s; want %d and %q", name, status, text, tt.status, tt.says)
+		}
+	}
+	expectLog(t, r, "request refused", jobs.EnrolPath, "needs an invitation")
+
+	// A device that is known needs no token, but its own key.
+	if status, text := first.enrol(r.server.URL, ""); status != http.StatusOK {
+		t.Errorf("again, without a token: %d %s", status, text)
+	}
+	thief := newScripted(t, "thief", 1)
+	thief.hello.Key = first.hello.Key
+	if status, text := thief.enrol(r.server.URL, ""); status != http.StatusForbidden || !strings.Contains(text, "not signed by its key") {
+		t.Errorf("under another's key: %d %s; want 403", status, text)
+	}
+	if n := len(r.Fleet().Devices); n != 1 {
+		t.Errorf("%d devices; want the one that was let in", n)
+	}
+}
+
+// TestRequests has other sites and other machines ask, and paths that lead elsewhere:
+// all are refused.
+func TestRequests(t *testing.T) {
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	s := newScripted(t, "board", 1)
+	s.join(r)
+	ask := func(method, path string, header http.Header, body string) (int, string) {
+		t.Helper()
+		// Opaque: the path is sent as it is written.
+		request, err := http.NewRequest(method, r.server.URL, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.URL.Opaque = path
+		if header != nil {
+			request.Header = header
+		}
+		answer, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text := make([]byte, 300)
+		n, _ := answer.Body.Read(text)
+		return answer.StatusCode, string(text[:n])
+	}
+	foreign := http.Header{"Origin": {"https://evil.example"}}
+	for _, tt := range []struct {
+		name, method, path string
+		header             http.Header
+		body               string
+		status             int
+		logged             string
+	}{
+		{"hello of another origin", "POST", jobs.EnrolPath, foreign, "{}", 403, "other origins"},
+		{"hello that a site has a browser send", "POST", jobs.EnrolPath, http.Header{"Sec-Fetch-Site": {"cross-site"}}, "{}", 403, "other origins"},
+		{"invitation for another origin", "POST", jobs.InvitePath, foreign, "", 403, "other origins"},
+		{"no hello", "POST", jobs.EnrolPath, nil, "not JSON", 400, "not a message"},
+		{"another version", "POST", jobs.EnrolPath, nil, `{"v":99}`, 400, "version 99"},
+		{"unknown field", "POST", jobs.EnrolPath, nil, `{"v":1,"evil":1}`, 400, "unknown field"},
+		{"a hello too long", "POST", jobs.EnrolPath, nil, strings.Repeat(" ", maxHello+1), 413, "at most"},
+		{"journal of no class", "GET", jobs.JournalPath + "none", nil, "", 404, "no class"},
+		{"journal by a path", "GET", jobs.JournalPath + "..%2f..%2fstore.db", nil, "", 404, "no class"},
+		{"path up", "GET", "/fleet/journal/../../../etc/passwd", nil, "", 0, ""},
+		{"enrol by GET", "GET", jobs.EnrolPath, nil, "", 0, ""},
+	} {
+		status, text := ask(tt.method, tt.path, tt.header, tt.body)
+		if tt.status == 0 {
+			if status < 300 {
+				t.Errorf("%s: %d; want a refusal", tt.name, status)
+			}
+			continue
+		}
+		if status != tt.status {
+			t.Errorf("%s: %d %s; want %d", tt.name, status, text, tt.status)
+		}
+		expectLog(t, r, "request refused", tt.logged)
+	}
+	// From this machine invitations are given.
+	var i jobs.Invitation
+	if status, text := ask("POST", jobs.InvitePath, nil, ""); status != 200 || json.Unmarshal([]byte(text), &i) != nil || !strings.Contains(i.URL, "#join=") {
+		t.Errorf("invitation: %d %s", status, text)
+	}
+}
+
+// TestHere says whose requests are this machine's own.
+func TestHere(t *testing.T) {
+	for _, tt := range []struct {
+		remote, local string
+		want          bool
+	}{
+		{"127.0.0.1:1", "127.0.0.1:80", true},
+		{"[::1]:1", "[::1]:80", true},
+		{"192.168.1.5:1", "192.168.1.5:80", true},
+		{"192.168.1.6:1", "192.168.1.5:80", false},
+		{"nonsense", "127.0.0.1:80", false},
+	} {
+		request, err := http.NewRequest("POST", "http://host", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.RemoteAddr = tt.remote
+		request = request.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, address(tt.local)))
+		if got := here(request); got != tt.want {
+			t.Errorf("here(from %s to %s) = %v; want %v", tt.remote, tt.local, got, tt.want)
+		}
+	}
+}
+
+type address string
+
+func (a address) Network() string { return "tcp" }
+func (a address) String() string  { return string(a) }
+
+// TestGate has WebSockets come from foreign origins, without credentials, with those of
+// nobody, with somebody else's, and with what is no protocol: none is let in.
+func TestGate(t *testing.T) {
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	s := newScripted(t, "board", 1)
+	s.join(r)
+	url := "ws" + strings.TrimPrefix(r.server.URL, "http") + jobs.QueuePath
+
+	_, answer, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://evil.example"}}})
+	if err == nil || answer == nil || answer.StatusCode != http.StatusForbidden {
+		t.Errorf("foreign origin: %v; want 403", err)
+	}
+	expectLog(t, r, "gate: refused", "Origin")
+
+	// say opens the gate, says something, and returns how the gate ends it.
+	say := func(text string) error {
+		ws, _, err := websocket.Dial(t.Context(), url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.CloseNow()
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		if _, info, err := ws.Read(ctx); err != nil || !strings.HasPrefix(string(info), "INFO {") {
+			t.Fatalf("first is %.40q, %v; want INFO", info, err)
+		}
+		if err := ws.Write(ctx, websocket.MessageBinary, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if _, _, err := ws.Read(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	stranger, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, _ := stranger.PublicKey()
+	account, err := nkeys.CreateAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := forge(t, account, public)
+	mine := forge(t, account, s.hello.Key)
+	for name, tt := range map[string]struct{ text, logged string }{
+		"no protocol":        {"GET / HTTP/1.1\r\n\r\n", "not CONNECT"},
+		"no credentials":     {"CONNECT {}\r\nPING\r\n", "no credentials"},
+		"no JSON":            {"CONNECT [\r\n", "not followed by JSON"},
+		"credentials broken": {`CONNECT {"jwt":"x.y.z"}` + "\r\n", "no credentials of a device"},
+		"a stranger":         {`CONNECT {"jwt":"` + forged + `"}` + "\r\n", "has to enrol"},
+		"line too long":      {"CONNECT " + strings.Repeat("x", maxFirstLine), "no CONNECT"},
+	} {
+		if err := say(tt.text); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+			t.Errorf("%s: %v; want a violation of the policy", name, err)
+		}
+		expectLog(t, r, "gate: refused", tt.logged)
+	}
+	// The gate lets this one through by its name; the server does not, by its signature.
+	if err := say(`CONNECT {"jwt":"` + mine + `","sig":"AAAA"}` + "\r\nPING\r\n"); err == nil {
+		t.Error("credentials that somebody else signed were let in")
+	}
+	copied := newScripted(t, "copy", 1)
+	copied.welcome = s.welcome // its credentials, but not its key
+	if err := copied.connect(r.server.URL); err == nil {
+		copied.conn.Close()
+		t.Error("another's credentials were let in without its key")
+	}
+}
+
+const maxFirstLine = 40 << 10
+
+// forge signs credentials by an account that is not the host's.
+func forge(t *testing.T, account nkeys.KeyPair, user string) string {
+	t.Helper()
+	token, err := jwt.NewUserClaims(user).Encode(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// TestSubjects has a device try what it is not allowed: other devices' subjects, the
+// management of the queue, what is told to others.
+func TestSubjects(t *testing.T) {
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	victim, s := newScripted(t, "victim", 1), newScripted(t, "board", 1)
+	victim.join(r)
+	refused := make(chan string, 10)
+	s.join(r)
+	s.conn.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err.Error() })
+	class := s.welcome.Class
+	for _, subject := range []string{
+		jobs.Results(class, victim.welcome.Device),
+		jobs.States(class, victim.welcome.Device),
+		jobs.Results("other-class", s.welcome.Device),
+		jobs.ClassJobs(class),
+		jobs.DeviceJobs(class, victim.welcome.Device),
+		jobs.Orders(victim.welcome.Device),
+		"$JS.API.CONSUMER.MSG.NEXT." + jobs.JobsStream + "." + jobs.DeviceConsumer(victim.welcome.Device),
+		"$JS.ACK." + jobs.JobsStream + "." + jobs.DeviceConsumer(victim.welcome.Device) + ".1.1.1.1.1",
+		"$JS.API.STREAM.DELETE." + jobs.JobsStream,
+		"$JS.API.STREAM.PURGE." + jobs.ResultsStream,
+		"$JS.API.STREAM.MSG.GET." + jobs.ResultsStream,
+		"$JS.API.CONSUMER.CREATE." + jobs.JobsStream,
+		"$SYS.REQ.SERVER.PING",
+	} {
+		if err := s.conn.Publish(subject, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		expectRefusal(t, refused, "publish", subject)
+	}
+	for _, subject := range []string{">", "_INBOX.>", jobs.Inbox(victim.welcome.Device) + ".>", jobs.Orders(victim.welcome.Device), "lf.v1.results.>", "$SYS.>"} {
+		if _, err := s.conn.SubscribeSync(subject); err != nil {
+			t.Fatal(err)
+		}
+		expectRefusal(t, refused, "subscription", subject)
+	}
+}
+
+func expectRefusal(t *testing.T, refused <-chan string, what, subject string) {
+	t.Helper()
+	select {
+	case text := <-refused:
+		if !strings.Contains(strings.ToLower(text), "permissions violation") || !strings.Contains(strings.ToLower(text), what) {
+			t.Errorf("%s: %s; want a violation of the permissions", subject, text)
+		}
+	case <-time.After(10 * time.Second):
+		t.Errorf("%s to %s was not refused", what, subject)
+	}
+}
+
+// TestMessages has a device send what is malformed or too large: it is refused, logged,
+// and quarantined, and the study goes on.
+func TestMessages(t *testing.T) {
+	r := startHost(t, t.TempDir(), testRequest(t, "6"), 0)
+	good, bad := newScripted(t, "good", 1), newScripted(t, "bad", 1)
+	good.join(r)
+	bad.join(r)
+	bad.quiet = true
+	bad.conn.Publish(jobs.States(bad.welcome.Class, bad.welcome.Device), []byte("{"))
+	expectLog(t, r, "state refused")
+	if err := bad.shout(t, r.server.URL, jobs.MaxMessage+1); !strings.Contains(err, "Maximum Payload Violation") {
+		t.Errorf("a message that is too large is answered with %q", err)
+	}
+	expectLog(t, r, "payload")
+	bad.sendText("1", []byte("\xff\xfe"))
+	bad.sendText("2", []byte(`{"v":1,"job":"../../x"}`))
+	expectLog(t, r, "result refused", bad.welcome.Device)
+	expectLog(t, r, "device quarantined", bad.welcome.Device)
+	if status, text := bad.enrol(r.server.URL, token(t, r)); status != http.StatusForbidden || !strings.Contains(text, "quarantined") {
+		t.Errorf("enrolled again: %d %s; want 403", status, text)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { good.work(ctx); close(done) }()
+	until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done == search.DoneBudget })
+	stop()
+	<-done
+}
+
+// shout speaks the protocol of the queue by itself, which its client would not: it sends
+// a message of so many bytes, and returns what the server says last.
+func (s *scripted) shout(t *testing.T, server string, size int) (last string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(server, "http")+jobs.QueuePath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.CloseNow()
+	_, text, err := ws.Read(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info struct{ Nonce string }
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(string(text), "INFO ")), &info); err != nil {
+		t.Fatal(err)
+	}
+	signature, err := s.key.Sign([]byte(info.Nonce))
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect, err := json.Marshal(map[string]any{"jwt": s.welcome.JWT, "sig": base64.RawURLEncoding.EncodeToString(signature), "protocol": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, message := range []string{
+		"CONNECT " + string(connect) + "\r\nPING\r\n",
+		fmt.Sprintf("PUB %s %d\r\n%s\r\n", jobs.Results(s.welcome.Class, s.welcome.Device), size, strings.Repeat("x", size)),
+	} {
+		if err := ws.Write(ctx, websocket.MessageBinary, []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		_, text, err := ws.Read(ctx)
+		if err != nil {
+			return last
+		}
+		last = string(text)
+	}
+}
