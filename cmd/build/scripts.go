@@ -12,7 +12,7 @@ import (
 // scripts are bundled, each with the packages that it needs, from folders of ui.
 var scripts = []struct{ artefact, dir, global, banner string }{
 	{"chart.js", "chart", "litefrontChart", "Apache ECharts"},
-	{"fleet.js", "fleet", "litefrontFleet", "the NATS client"},
+	{fleetScript, "fleet", "litefrontFleet", "the NATS client"},
 }
 
 // bundleScripts adds them.

@@ -2,7 +2,6 @@ package page
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 
 	"litefront/kernels/jobs"
@@ -22,11 +21,11 @@ func (p *page) watchFleet() {
 	for {
 		a, err := ask("GET", jobs.StatePath, "", jobs.MaxMessage)
 		switch {
-		case !found && (err != nil || a.status != http.StatusOK):
+		case !found && (err != nil || a.status != statusOK):
 			return
 		case err != nil:
 			p.changeIf(func() bool { return p.store.LoseFleet(err.Error()) })
-		case a.status != http.StatusOK:
+		case a.status != statusOK:
 			p.changeIf(func() bool { return p.store.LoseFleet(fmt.Sprintf("%d %.200s", a.status, a.text)) })
 		default:
 			found = true
@@ -69,7 +68,7 @@ func (p *page) Invite() {
 			switch {
 			case err != nil:
 				p.store.RefuseInvitation(err.Error())
-			case a.status != http.StatusOK:
+			case a.status != statusOK:
 				p.store.RefuseInvitation(a.text)
 			default:
 				p.store.SetInvitation([]byte(a.text))
@@ -90,7 +89,7 @@ func (p *page) OpenClass(class string) {
 			switch {
 			case err != nil:
 				p.store.ClassNotOpened(err.Error())
-			case a.status != http.StatusOK:
+			case a.status != statusOK:
 				p.store.ClassNotOpened(a.text)
 			default:
 				if command, ok := p.store.ClassOpened(a.text); ok {

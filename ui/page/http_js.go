@@ -6,6 +6,13 @@ import (
 	"github.com/hack-pad/safejs"
 )
 
+// Statuses of HTTP. Package net/http has them, and would make the page much larger.
+const (
+	statusOK = 200
+	timedOut = 408
+	tooMany  = 429
+)
+
 // answer is what the page's server says.
 type answer struct {
 	status int

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -20,8 +19,8 @@ type joining struct {
 	device  *device.Device       // nil while it does not
 	stop    context.CancelFunc   // ends it
 	answers chan search.Answered // of the job that the worker has; nil for none
-	wakeful safejs.Value         // keeps the screen on
-	battery func()               // ends watching the battery
+	library safejs.Value         // the global litefrontFleet
+	wakeful safejs.Value         // lets the screen switch off again; undefined while it may
 }
 
 // seedName is under what the device's key is kept. It stays in this browser.
@@ -71,9 +70,6 @@ func (p *page) Join() {
 		stop()
 		p.change(func() {
 			p.join.device = nil
-			if p.join.battery != nil {
-				p.join.battery()
-			}
 			p.sleep()
 			p.store.EndJoin(reason)
 		})
@@ -122,11 +118,11 @@ func (p *page) measureForHost(ctx context.Context) error {
 		Pace:    time.Second,
 	})
 	p.change(func() {
-		p.join.device = d
+		p.join.device, p.join.library = d, library
 		p.holdJoin()
 		p.awake()
 	})
-	p.watchBattery(d)
+	defer watchBattery(library, d)()
 	return d.Run(ctx)
 }
 
@@ -169,9 +165,9 @@ func (p *page) enrol(library safejs.Value, seed, key string) (w jobs.Welcome, er
 	}
 	said, _, _ := strings.Cut(strings.TrimSpace(a.text), "\n")
 	switch {
-	case a.status == http.StatusTooManyRequests || a.status == http.StatusRequestTimeout || a.status >= 500:
+	case a.status == tooMany || a.status == timedOut || a.status >= 500:
 		return w, fmt.Errorf("%d %.200s", a.status, said)
-	case a.status != http.StatusOK:
+	case a.status != statusOK:
 		return w, fmt.Errorf("%w: %.200s", device.ErrRefused, said)
 	}
 	if w, err = jobs.Decode[jobs.Welcome]([]byte(a.text)); err != nil {
@@ -259,22 +255,16 @@ func (p *page) awake() {
 	if p.join.device == nil || p.store.Hidden() {
 		return
 	}
-	navigator, err := safejs.Global().Get("navigator")
-	if err != nil {
-		return
-	}
-	lock, err := navigator.Get("wakeLock")
-	if err != nil || lock.Type() != safejs.TypeObject {
-		return
-	}
+	library := p.join.library
 	go func() {
-		sentinel, err := awaited(lock.Call("request", "screen"))
+		release, err := awaited(library.Call("keepAwake"))
 		p.change(func() {
-			p.sleep()
-			if err == nil && p.join.device != nil {
-				p.join.wakeful, p.store.Join.Awake = sentinel, true
-			} else if err == nil {
-				_, _ = sentinel.Call("release")
+			p.sleep() // of an earlier time
+			if err != nil {
+				return
+			}
+			if p.join.wakeful, p.store.Join.Awake = release, true; p.join.device == nil {
+				p.sleep()
 			}
 		})
 	}()
@@ -282,8 +272,8 @@ func (p *page) awake() {
 
 // sleep no longer keeps the screen on.
 func (p *page) sleep() {
-	if p.join.wakeful.Type() == safejs.TypeObject {
-		_, _ = p.join.wakeful.Call("release")
+	if p.join.wakeful.Type() == safejs.TypeFunction {
+		_, _ = p.join.wakeful.Invoke() // never throws
 	}
 	p.join.wakeful, p.store.Join.Awake = safejs.Value{}, false
 }
@@ -291,55 +281,28 @@ func (p *page) sleep() {
 // lowBattery is the share of a battery below which the page does not draw on it.
 const lowBattery = 0.2
 
-// watchBattery has the device pause while its battery is low, where the browser tells.
-func (p *page) watchBattery(d *device.Device) {
-	navigator, err := safejs.Global().Get("navigator")
-	if err != nil {
-		return
-	}
-	if get, err := navigator.Get("getBattery"); err != nil || get.Type() != safejs.TypeFunction {
-		return
-	}
-	battery, err := awaited(navigator.Call("getBattery"))
-	if err != nil {
-		return
-	}
-	look := func() { d.Hold(device.Battery, lowPower(battery)) }
-	handler, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any { look(); return nil })
-	if err != nil {
-		return
-	}
-	events := []string{"levelchange", "chargingchange"}
-	for _, event := range events {
-		_, _ = battery.Call("addEventListener", event, handler)
-	}
-	p.change(func() {
-		p.join.battery = func() {
-			for _, event := range events {
-				_, _ = battery.Call("removeEventListener", event, handler)
-			}
-			handler.Release()
+// watchBattery has the device pause while its battery is low, where the browser tells,
+// until end.
+func watchBattery(library safejs.Value, d *device.Device) (end func()) {
+	handler, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
+		charging, _ := args[0].Truthy()
+		level, err := args[1].Float()
+		why := ""
+		if err == nil && !charging && level < lowBattery {
+			why = fmt.Sprintf("the battery is at %.0f %%; it goes on at %.0f %%, or when charging", 100*level, 100*lowBattery)
 		}
+		d.Hold(device.Battery, why)
+		return nil
 	})
-	look()
-}
-
-// lowPower says why the battery speaks against measuring; empty if it does not.
-func lowPower(battery safejs.Value) string {
-	charging, err := battery.Get("charging")
 	if err != nil {
-		return ""
+		return func() {}
 	}
-	if is, err := charging.Truthy(); is || err != nil {
-		return ""
-	}
-	level, err := battery.Get("level")
+	stop, err := awaited(library.Call("onBattery", handler))
 	if err != nil {
-		return ""
+		return handler.Release
 	}
-	share, err := level.Float()
-	if err != nil || share >= lowBattery {
-		return ""
+	return func() {
+		_, _ = stop.Invoke() // never throws
+		handler.Release()
 	}
-	return fmt.Sprintf("the battery is at %.0f %%; it goes on at %.0f %%, or when charging", 100*share, 100*lowBattery)
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"rsc.io/qr"
-
 	"litefront/kernels/jobs"
 	"litefront/ui/store"
 )
@@ -58,19 +56,43 @@ func (c *Fleet) note() string {
 	return ""
 }
 
-func (c *Fleet) classes() []jobs.ClassState {
-	list := c.state().Classes
-	return list[:min(len(list), store.MaxClasses)]
+// table is one of classes or of devices.
+type table struct {
+	id, label string
+	columns   []string
+	rows      []tableRow
 }
 
-func (c *Fleet) devices() []jobs.DeviceState {
-	list := c.state().Devices
-	return list[:min(len(list), store.MaxDevices)]
+// tableRow is a row of a table. That of a class has no standing, and can be opened.
+type tableRow struct {
+	id, standing string
+	cells        []string
 }
 
-func (c *Fleet) dead() []jobs.DeadJob {
+func (c *Fleet) tables() []table {
+	f := c.state()
+	classes := table{id: "classes", label: "Classes of devices", columns: []string{"class", "measured", "failed", "under way", "left", "study"}}
+	for _, s := range f.Classes[:min(len(f.Classes), store.MaxClasses)] {
+		classes.rows = append(classes.rows, tableRow{id: s.Class, cells: []string{
+			s.Class, strconv.Itoa(s.Measured), strconv.Itoa(s.Failed), strconv.Itoa(s.Outstanding), left(s),
+		}})
+	}
+	devices := table{id: "devices", label: "Devices", columns: []string{"device", "class", "state", "job", "done", "failed", "slowdown", "to know"}}
+	for _, d := range f.Devices[:min(len(f.Devices), store.MaxDevices)] {
+		devices.rows = append(devices.rows, tableRow{id: d.Device, standing: dash(d.State), cells: []string{
+			d.Name + " " + shortID(d.Device), d.Class, d.State, shortID(d.Job), strconv.Itoa(d.Done), strconv.Itoa(d.Failed), slowdown(d.Slowdown), trouble(d),
+		}})
+	}
+	return []table{classes, devices}
+}
+
+// dead are the jobs that nobody answered.
+func (c *Fleet) dead() (lines []string) {
 	list := c.state().Dead
-	return list[:min(len(list), store.MaxDead)]
+	for _, j := range list[:min(len(list), store.MaxDead)] {
+		lines = append(lines, fmt.Sprintf("Nobody answered candidate %d, %s, of %s: %s", j.Number, shortID(j.Arch), j.Class, j.Reason))
+	}
+	return lines
 }
 
 // left is how long a class takes yet, or why it has ended.
@@ -123,54 +145,18 @@ func (c *Fleet) inviteLabel() string {
 	return "Invite a device"
 }
 
-// address is that of the invitation; empty if there is none.
-func (c *Fleet) address() string {
+// invitation is the one that is shown; empty if there is none.
+func (c *Fleet) invitation() jobs.Invitation {
 	if i := c.Store.Fleet.Invitation; i != nil {
-		return i.URL
+		return *i
 	}
-	return ""
+	return jobs.Invitation{}
 }
 
 func (c *Fleet) validity() string {
-	i := c.Store.Fleet.Invitation
-	if i == nil {
-		return ""
-	}
-	return "It admits one device, once, until " + time.UnixMilli(i.ExpiresMs).Format("15:04") + ". Scan it with the device's camera, or open the address there. Whoever has it can join."
+	until := time.UnixMilli(c.invitation().ExpiresMs).Format("15:04")
+	return "It admits one device, once, until " + until + ". Scan it with the device's camera, or open the address there. Whoever has it can join."
 }
 
-// code is a QR code as the path of an SVG, a unit to a module, and its width with the
-// quiet zone; empty if text does not fit into one.
-func code(text string) (path string, width int) {
-	const quietZone = 4 // modules that have to be white around it (ISO/IEC 18004)
-	if text == "" {
-		return "", 0
-	}
-	q, err := qr.Encode(text, qr.L)
-	if err != nil {
-		return "", 0
-	}
-	var d strings.Builder
-	for y := range q.Size {
-		for x := 0; x < q.Size; x++ {
-			begin := x
-			for q.Black(x, y) {
-				x++
-			}
-			if x > begin {
-				fmt.Fprintf(&d, "M%d %dh%dv1h-%dz", quietZone+begin, quietZone+y, x-begin, x-begin)
-			}
-		}
-	}
-	return d.String(), q.Size + 2*quietZone
-}
-
-func (c *Fleet) codePath() string {
-	path, _ := code(c.address())
-	return path
-}
-
-func (c *Fleet) codeBox() string {
-	_, width := code(c.address())
-	return fmt.Sprintf("0 0 %d %[1]d", width)
-}
+// codeBox is the view box of the QR code, a unit to a module.
+func (c *Fleet) codeBox() string { return fmt.Sprintf("0 0 %d %[1]d", c.invitation().CodeSize) }

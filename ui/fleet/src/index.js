@@ -13,6 +13,10 @@
 //       header Nats-Msg-Id; status is 0, or what a server says instead of an answer
 //   publish(handle, subject, text)
 //   close(handle)                     once what was published is sent
+//   onBattery(f) -> Promise(end)      call f(charging, level) now and with each change, until
+//                                     end() is called; level is from 0 to 1
+//   keepAwake() -> Promise(release)   keep the screen on until release() is called, or the
+//                                     page is hidden; rejected where that cannot be
 //
 // connect takes the text of {url, jwt, seed, inbox}: where the queue is, the device's
 // credentials, its key, and how the subjects begin that it gets answers on.
@@ -83,4 +87,18 @@ export async function close(handle) {
   } catch {
     await nats?.close(); // it was closing, or the server is gone
   }
+}
+
+export async function onBattery(f) {
+  const battery = await navigator.getBattery?.();
+  if (!battery) return () => {};
+  const tell = () => f(battery.charging, battery.level);
+  battery.onlevelchange = battery.onchargingchange = tell;
+  tell();
+  return () => { battery.onlevelchange = battery.onchargingchange = null; };
+}
+
+export async function keepAwake() {
+  const lock = await navigator.wakeLock.request('screen');
+  return () => { lock.release(); };
 }
