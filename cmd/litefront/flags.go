@@ -70,38 +70,65 @@ func (w *workloadFlags) fitting(a arch.Architecture) (trial.Workload, error) {
 	return fit, fit.ValidateFor(a)
 }
 
-// deviceFlags say how candidates are measured.
-type deviceFlags struct {
-	protocol  string
+// limitFlags say what a candidate may take.
+type limitFlags struct {
 	memory    bytesValue
 	trialTime time.Duration
 	callLimit time.Duration
 }
 
+// addLimitFlags gives cmd the flags that limit candidates, trialTime being the default
+// of that which usage explains.
+func addLimitFlags(cmd *cobra.Command, trialTime time.Duration, usage string) *limitFlags {
+	l := &limitFlags{memory: 2 << 30}
+	f := cmd.Flags()
+	f.Var(&l.memory, "memory-limit", "memory that a candidate may need, such as 512MiB or 2GiB")
+	f.DurationVar(&l.trialTime, "trial-time", trialTime, usage)
+	f.DurationVar(&l.callLimit, "call-limit", 30*time.Second, "kill a candidate whose single call takes longer")
+	return l
+}
+
+// start starts the engine in a child process, which the caller closes.
+func (l *limitFlags) start() (*runtime.Process, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	return runtime.NewProcess(cacheDir(), l.callLimit)
+}
+
+func (l *limitFlags) check() error {
+	if l.callLimit <= 0 {
+		return fmt.Errorf("call-limit %v must be above 0", l.callLimit)
+	}
+	if l.trialTime <= 0 {
+		return fmt.Errorf("trial-time %v must be above 0, such as 1.5s", l.trialTime)
+	}
+	return nil
+}
+
+// deviceFlags say how candidates are measured.
+type deviceFlags struct {
+	*limitFlags
+	protocol string
+}
+
 // addDeviceFlags gives cmd the flags of the measuring protocol and its engine.
 func addDeviceFlags(cmd *cobra.Command) *deviceFlags {
 	o := measure.DefaultOptions()
-	d := &deviceFlags{memory: 2 << 30}
-	f := cmd.Flags()
-	f.StringVar(&d.protocol, "protocol", o.Protocol, `how to measure: "litefront" (medians with intervals, sentinels) or "lts" (mean of ten runs)`)
-	f.Var(&d.memory, "memory-limit", "memory that a candidate may need, such as 512MiB or 2GiB")
-	f.DurationVar(&d.trialTime, "trial-time", o.Budget, "time to spend on each candidate")
-	f.DurationVar(&d.callLimit, "call-limit", 30*time.Second, "kill a candidate whose single call takes longer")
+	d := &deviceFlags{limitFlags: addLimitFlags(cmd, o.Budget, "time to spend on each candidate")}
+	cmd.Flags().StringVar(&d.protocol, "protocol", o.Protocol, `how to measure: "litefront" (medians with intervals, sentinels) or "lts" (mean of ten runs)`)
 	return d
 }
 
 // start starts the engine in a child process, which the caller closes.
 func (d *deviceFlags) start() (*runtime.Process, error) {
-	if d.callLimit <= 0 {
-		return nil, fmt.Errorf("call-limit %v must be above 0", d.callLimit)
-	}
-	if d.trialTime <= 0 {
-		return nil, fmt.Errorf("trial-time %v must be above 0, such as 1.5s", d.trialTime)
+	if err := d.check(); err != nil {
+		return nil, err
 	}
 	if err := d.options().Validate(); err != nil {
 		return nil, err
 	}
-	return runtime.NewProcess(cacheDir(), d.callLimit)
+	return d.limitFlags.start()
 }
 
 // options are those of the measuring protocol.

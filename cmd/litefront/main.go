@@ -64,7 +64,7 @@ func root() *cobra.Command {
 			return of.Help()
 		},
 	})
-	cmd.AddCommand(searchCommand(), frontCommand(), compareCommand(), robustCommand(), measureCommand(), inspectCommand(), spaceCommand(), exportCommand(), generateCommand(), proxyCommand(), serveCommand(), fleetCommand(), devicesCommand(), studiesCommand(), storeCommand())
+	cmd.AddCommand(searchCommand(), frontCommand(), compareCommand(), robustCommand(), measureCommand(), inspectCommand(), spaceCommand(), exportCommand(), generateCommand(), proxyCommand(), serveCommand(), fleetCommand(), deviceCommand(), devicesCommand(), studiesCommand(), storeCommand())
 	return cmd
 }
 

@@ -15,18 +15,19 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"litefront/host/fleet/queue"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 )
 
 // behaviour is how a scripted device answers a job.
-type behaviour func(s *scripted, j jobs.Job, m *nats.Msg)
+type behaviour func(s *client, j jobs.Job, m *nats.Msg)
 
 // honest answers at once.
-func honest(s *scripted, j jobs.Job, m *nats.Msg) { s.answer(j, m) }
+func honest(s *client, j jobs.Job, m *nats.Msg) { s.answer(j, m) }
 
 // twice delivers every result twice, the second time under another name.
-func twice(s *scripted, j jobs.Job, m *nats.Msg) {
+func twice(s *client, j jobs.Job, m *nats.Msg) {
 	s.answer(j, m)
 	r := s.result(j)
 	if text, err := jobs.Encode(r); err == nil {
@@ -37,7 +38,7 @@ func twice(s *scripted, j jobs.Job, m *nats.Msg) {
 // late delivers the first of its results after its lease.
 func late() behaviour {
 	var first sync.Once
-	return func(s *scripted, j jobs.Job, m *nats.Msg) {
+	return func(s *client, j jobs.Job, m *nats.Msg) {
 		first.Do(func() { time.Sleep(5 * time.Second / 2) })
 		s.answer(j, m)
 	}
@@ -46,7 +47,7 @@ func late() behaviour {
 // silent takes a few jobs and answers none of them.
 func silent() behaviour {
 	n := 0
-	return func(s *scripted, j jobs.Job, m *nats.Msg) {
+	return func(s *client, j jobs.Job, m *nats.Msg) {
 		if n++; n > 2 {
 			s.answer(j, m)
 		}
@@ -54,7 +55,7 @@ func silent() behaviour {
 }
 
 // garbage answers with what is no result, then with one of another job.
-func garbage(s *scripted, j jobs.Job, m *nats.Msg) {
+func garbage(s *client, j jobs.Job, m *nats.Msg) {
 	s.sendText(j.ID()+j.Token+"1", []byte("\x00\xff not JSON"))
 	r := s.result(j)
 	r.Measurement.MemoryBytes++
@@ -63,11 +64,11 @@ func garbage(s *scripted, j jobs.Job, m *nats.Msg) {
 }
 
 // thief takes jobs out of the queue without an answer.
-func thief(s *scripted, _ jobs.Job, m *nats.Msg) { m.Respond([]byte("+ACK")) }
+func thief(s *client, _ jobs.Job, m *nats.Msg) { m.Respond([]byte("+ACK")) }
 
 // stay works for whichever host runs now, and enrols again with each, until ctx ends or
 // it is told to quit or not let in.
-func (s *scripted) stay(ctx context.Context, host func() *running, how behaviour) {
+func (s *client) stay(ctx context.Context, host func() *running, how behaviour) {
 	var at *running
 	for ctx.Err() == nil {
 		r := host()
@@ -75,7 +76,7 @@ func (s *scripted) stay(ctx context.Context, host func() *running, how behaviour
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
-		if r != at || s.conn.IsClosed() {
+		if r != at || s.conn == nil || s.conn.IsClosed() {
 			token := ""
 			if at == nil {
 				i, err := r.Invite()
@@ -115,10 +116,31 @@ func (s *scripted) stay(ctx context.Context, host func() *running, how behaviour
 // twice or late or nothing at all, while the host is started anew, once with its
 // streams' files gone. It ends with exactly the frontier of an undisturbed search.
 func TestDisturbed(t *testing.T) {
+	disturb(t, queue.Options{}, []disturbance{
+		{15, func(_ string, restart func(func())) { restart(func() {}) }},
+		{30, func(dir string, restart func(func())) {
+			restart(func() {
+				if err := os.RemoveAll(filepath.Join(dir, "queue", "streams")); err != nil {
+					t.Error(err)
+				}
+			})
+		}},
+	})
+}
+
+// disturbance is what happens to the host, whose files are in dir, when so many
+// candidates were measured. Restart has something happen while the host is gone.
+type disturbance struct {
+	measured int
+	happens  func(dir string, restart func(between func()))
+}
+
+func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
+	t.Helper()
 	q := testRequest(t, "60")
 	dir := t.TempDir()
 	var now atomic.Pointer[running]
-	now.Store(startHost(t, dir, q, 0))
+	now.Store(startHost(t, dir, q, o))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var devices sync.WaitGroup
@@ -133,7 +155,7 @@ func TestDisturbed(t *testing.T) {
 	}
 	ids := map[string]string{}
 	for _, d := range fleet {
-		s := newScripted(t, d.name, d.factor)
+		s := newClient(t, d.name, d.factor)
 		s.quiet = true
 		ids[jobs.DeviceID(s.hello.Key)] = d.name
 		devices.Go(func() { s.stay(ctx, now.Load, d.how) })
@@ -146,21 +168,16 @@ func TestDisturbed(t *testing.T) {
 		}
 		return n
 	}
-	restart := func(at int, between func()) {
-		until(t, fmt.Sprint(at, " measured"), func() bool { return measured() >= at })
-		old := now.Swap(nil)
-		if err := old.stop(); err != nil {
-			t.Error(err)
-		}
-		between()
-		now.Store(startHost(t, dir, q, 0))
+	for _, d := range disturbances {
+		until(t, fmt.Sprint(d.measured, " measured"), func() bool { return measured() >= d.measured })
+		d.happens(dir, func(between func()) {
+			if err := now.Swap(nil).stop(); err != nil {
+				t.Error(err)
+			}
+			between()
+			now.Store(startHost(t, dir, q, o))
+		})
 	}
-	restart(15, func() {})
-	restart(30, func() {
-		if err := os.RemoveAll(filepath.Join(dir, "queue", "streams")); err != nil {
-			t.Error(err)
-		}
-	})
 	until(t, "end of the study", func() bool {
 		f := now.Load().Fleet()
 		return len(f.Classes) == 1 && f.Classes[0].Done != ""

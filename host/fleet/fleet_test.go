@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -23,10 +22,9 @@ import (
 
 	"litefront/host/fleet/queue"
 	"litefront/host/store"
-	"litefront/kernels"
+	"litefront/internal/scripted"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
-	"litefront/searchcore/graph"
 	"litefront/searchcore/objective"
 	"litefront/searchcore/space"
 	"litefront/searchcore/study"
@@ -78,7 +76,7 @@ func (s *syncBuffer) String() string {
 }
 
 // startHost starts a host in dir, which ends with the test or by stop.
-func startHost(t testing.TB, dir string, q search.Request, classes int) *running {
+func startHost(t testing.TB, dir string, q search.Request, o queue.Options) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{log: &syncBuffer{}}
@@ -93,7 +91,10 @@ func startHost(t testing.TB, dir string, q search.Request, classes int) *running
 			t.Fatal(err)
 		}
 	}
-	jobQueue, err := queue.Open(ctx, queue.Options{Dir: filepath.Join(dir, "queue"), Lease: lease, Log: log})
+	if o.Lease, o.Log = lease, log; o.URL == "" {
+		o.Dir = filepath.Join(dir, "queue")
+	}
+	jobQueue, err := queue.Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func startHost(t testing.TB, dir string, q search.Request, classes int) *running
 	})
 	r.server = httptest.NewServer(r.Handler(http.NotFoundHandler()))
 	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx, classes) }()
+	go func() { ended <- r.Run(ctx, 0) }()
 	for i := 0; ; i++ { // until it runs
 		r.mu.Lock()
 		ready := r.ctx != nil
@@ -132,8 +133,8 @@ func startHost(t testing.TB, dir string, q search.Request, classes int) *running
 	return r
 }
 
-// scripted is a device whose latencies are a function of the architecture.
-type scripted struct {
+// client is a device whose latencies are a function of the architecture.
+type client struct {
 	t       testing.TB
 	key     nkeys.KeyPair
 	hello   jobs.Hello
@@ -144,21 +145,21 @@ type scripted struct {
 	quiet bool
 }
 
-func newScripted(t testing.TB, name string, factor float64) *scripted {
+func newClient(t testing.TB, name string, factor float64) *client {
 	t.Helper()
 	key, err := nkeys.CreateUser()
 	if err != nil {
 		t.Fatal(err)
 	}
 	public, _ := key.PublicKey()
-	return &scripted{t: t, key: key, factor: factor, hello: jobs.Hello{
+	return &client{t: t, key: key, factor: factor, hello: jobs.Hello{
 		V: jobs.Version, Key: public, Name: name, Code: testCode,
 		Device: trial.Device{Name: name, OS: "linux", Arch: "amd64", Cores: 2, Engine: "scripted", Features: []string{"simd128"}, TimerStepNs: 1},
 	}}
 }
 
 // enrol says hello, and reports status and text of the answer.
-func (s *scripted) enrol(server, token string) (int, string) {
+func (s *client) enrol(server, token string) (int, string) {
 	s.t.Helper()
 	status, text := s.tryEnrol(server, token)
 	if status == 0 {
@@ -168,7 +169,7 @@ func (s *scripted) enrol(server, token string) (int, string) {
 }
 
 // tryEnrol is enrol, with status 0 if the host cannot be reached.
-func (s *scripted) tryEnrol(server, token string) (int, string) {
+func (s *client) tryEnrol(server, token string) (int, string) {
 	s.t.Helper()
 	s.hello.Token = token
 	body, err := json.Marshal(s.hello)
@@ -209,7 +210,7 @@ func post(t testing.TB, url string, body []byte, header http.Header, welcome *jo
 }
 
 // connect opens the queue.
-func (s *scripted) connect(server string) error {
+func (s *client) connect(server string) error {
 	conn, err := nats.Connect("ws"+strings.TrimPrefix(server, "http"),
 		nats.ProxyPath(jobs.QueuePath), nats.CustomInboxPrefix(jobs.Inbox(s.welcome.Device)), nats.NoReconnect(),
 		nats.UserJWT(func() (string, error) { return s.welcome.JWT, nil }, s.key.Sign))
@@ -218,7 +219,7 @@ func (s *scripted) connect(server string) error {
 }
 
 // join enrols with a new invitation and connects.
-func (s *scripted) join(r *running) {
+func (s *client) join(r *running) {
 	s.t.Helper()
 	i, err := r.Invite()
 	if err != nil {
@@ -235,7 +236,7 @@ func (s *scripted) join(r *running) {
 	s.tell(jobs.Idle, "")
 }
 
-func (s *scripted) tell(state, job string) {
+func (s *client) tell(state, job string) {
 	text, err := jobs.Encode(jobs.State{V: jobs.Version, Device: s.welcome.Device, State: state, Job: job})
 	if err != nil {
 		s.t.Error(err)
@@ -245,7 +246,7 @@ func (s *scripted) tell(state, job string) {
 }
 
 // pull takes a job; nil if there is none now.
-func (s *scripted) pull(consumer, wait string) *nats.Msg {
+func (s *client) pull(consumer, wait string) *nats.Msg {
 	m, err := s.conn.Request("$JS.API.CONSUMER.MSG.NEXT."+jobs.JobsStream+"."+consumer, []byte(wait), 2*time.Second)
 	if err != nil || m.Header.Get("Status") != "" {
 		return nil
@@ -254,7 +255,7 @@ func (s *scripted) pull(consumer, wait string) *nats.Msg {
 }
 
 // next takes a job of its own or of its class.
-func (s *scripted) next() *nats.Msg {
+func (s *client) next() *nats.Msg {
 	if m := s.pull(jobs.DeviceConsumer(s.welcome.Device), `{"batch":1,"no_wait":true}`); m != nil {
 		return m
 	}
@@ -262,7 +263,7 @@ func (s *scripted) next() *nats.Msg {
 }
 
 // work does jobs until ctx ends.
-func (s *scripted) work(ctx context.Context) {
+func (s *client) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		m := s.next()
 		if m == nil {
@@ -278,20 +279,20 @@ func (s *scripted) work(ctx context.Context) {
 	}
 }
 
-func (s *scripted) answer(j jobs.Job, m *nats.Msg) {
+func (s *client) answer(j jobs.Job, m *nats.Msg) {
 	s.send(s.result(j))
 	m.Respond([]byte("+ACK"))
 }
 
-func (s *scripted) result(j jobs.Job) jobs.Result {
-	measurement, err := script(j, s.hello.Device, s.factor)
+func (s *client) result(j jobs.Job) jobs.Result {
+	measurement, err := scripted.Measure(j, s.hello.Device, s.factor)
 	if err != nil {
 		s.t.Error(err)
 	}
 	return jobs.Result{V: jobs.Version, Job: j.ID(), Number: j.Number, Token: j.Token, Device: s.welcome.Device, Measurement: &measurement}
 }
 
-func (s *scripted) send(r jobs.Result) {
+func (s *client) send(r jobs.Result) {
 	text, err := jobs.Encode(r)
 	if err != nil {
 		s.t.Error(err)
@@ -300,35 +301,13 @@ func (s *scripted) send(r jobs.Result) {
 	s.sendText(r.MessageID(), text)
 }
 
-func (s *scripted) sendText(id string, text []byte) {
+func (s *client) sendText(id string, text []byte) {
 	m := nats.NewMsg(jobs.Results(s.welcome.Class, s.welcome.Device))
 	m.Data = text
 	m.Header.Set("Nats-Msg-Id", id)
 	if _, err := s.conn.RequestMsg(m, 5*time.Second); err != nil && !s.quiet {
 		s.t.Errorf("result not stored: %v", err)
 	}
-}
-
-// script is what a device measures: a function of the architecture alone, times factor.
-func script(j jobs.Job, d trial.Device, factor float64) (m trial.Measurement, err error) {
-	g, err := graph.Build(j.Arch, j.Workload)
-	if err != nil {
-		return m, err
-	}
-	module, err := kernels.Compile(g, kernels.Features{})
-	if err != nil {
-		return m, err
-	}
-	stat := func(ms float64) trial.Stat {
-		ms = math.Round(ms*1e6) / 1e6
-		return trial.Stat{SamplesMs: []float64{ms, ms, ms}, MedianMs: ms, LowMs: ms, HighMs: ms, MinMs: ms}
-	}
-	parameters := float64(g.Memory.WeightBytes) / 4e6 // millions
-	return trial.Measurement{
-		ArchID: j.Arch.ID(), Workload: j.Workload, Device: d, Code: j.Code, ModuleSHA256: module.SHA256, Protocol: j.Protocol,
-		Prefill: stat(factor * (3 + parameters + float64(len(j.Arch.Layers)))), Decode: stat(factor * (0.1 + parameters/50)),
-		MemoryBytes: g.Memory.TotalBytes, SpentMs: 1, Slowdown: 1, Verdict: trial.OK,
-	}, nil
 }
 
 // frontier is a study's frontier as it is compared: architectures and values.
@@ -361,7 +340,7 @@ func alone(t testing.TB, q search.Request) (points []string) {
 		if err != nil {
 			break
 		}
-		m, err := script(jobs.Job{Arch: next.Arch, Workload: q.Setup.Workload, Code: testCode, Protocol: q.Setup.Protocol}, trial.Device{}, 1)
+		m, err := scripted.Measure(jobs.Job{Arch: next.Arch, Workload: q.Setup.Workload, Code: testCode, Protocol: q.Setup.Protocol}, trial.Device{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -390,11 +369,11 @@ func until(t testing.TB, what string, is func() bool) {
 // TestFleet has three devices do a study, and expects the frontier of a search by one.
 func TestFleet(t *testing.T) {
 	q := testRequest(t, "20")
-	r := startHost(t, t.TempDir(), q, 0)
+	r := startHost(t, t.TempDir(), q, queue.Options{})
 	ctx, stop := context.WithCancel(context.Background())
 	var devices sync.WaitGroup
 	for i := range 3 {
-		s := newScripted(t, fmt.Sprint("board ", i), 1)
+		s := newClient(t, fmt.Sprint("board ", i), 1)
 		s.join(r)
 		devices.Go(func() { s.work(ctx) })
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
+	"litefront/host/fleet/queue"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 )
@@ -50,9 +51,9 @@ func token(t *testing.T, r *running) string {
 // TestEnrol has devices come without a token, with one that was used, one that has
 // expired, and with a hello that somebody else signed: none gets in.
 func TestEnrol(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
 	used := token(t, r)
-	first := newScripted(t, "first", 1)
+	first := newClient(t, "first", 1)
 	if status, text := first.enrol(r.server.URL, used); status != http.StatusOK {
 		t.Fatalf("with an invitation: %d %s", status, text)
 	}
@@ -73,7 +74,7 @@ func TestEnrol(t *testing.T) {
 		"made up":   {"AAAAAAAAAAAAAAAAAAAAAAAAAA", http.StatusUnauthorized, "was used already, or has expired"},
 		"two lines": {"a\nb", http.StatusBadRequest, "must be one line"},
 	} {
-		s := newScripted(t, name, 1)
+		s := newClient(t, name, 1)
 		if status, text := s.enrol(r.server.URL, tt.token); status != tt.status || !strings.Contains(text, tt.says) {
 			t.Errorf("%s: %d %s; want %d and %q", name, status, text, tt.status, tt.says)
 		}
@@ -84,7 +85,7 @@ func TestEnrol(t *testing.T) {
 	if status, text := first.enrol(r.server.URL, ""); status != http.StatusOK {
 		t.Errorf("again, without a token: %d %s", status, text)
 	}
-	thief := newScripted(t, "thief", 1)
+	thief := newClient(t, "thief", 1)
 	thief.hello.Key = first.hello.Key
 	if status, text := thief.enrol(r.server.URL, ""); status != http.StatusForbidden || !strings.Contains(text, "not signed by its key") {
 		t.Errorf("under another's key: %d %s; want 403", status, text)
@@ -97,8 +98,8 @@ func TestEnrol(t *testing.T) {
 // TestRequests has other sites and other machines ask, and paths that lead elsewhere:
 // all are refused.
 func TestRequests(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
-	s := newScripted(t, "board", 1)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
+	s := newClient(t, "board", 1)
 	s.join(r)
 	ask := func(method, path string, header http.Header, body string) (int, string) {
 		t.Helper()
@@ -193,8 +194,8 @@ func (a address) String() string  { return string(a) }
 // TestGate has WebSockets come from foreign origins, without credentials, with those of
 // nobody, with somebody else's, and with what is no protocol: none is let in.
 func TestGate(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
-	s := newScripted(t, "board", 1)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
+	s := newClient(t, "board", 1)
 	s.join(r)
 	url := "ws" + strings.TrimPrefix(r.server.URL, "http") + jobs.QueuePath
 
@@ -253,7 +254,7 @@ func TestGate(t *testing.T) {
 	if err := say(`CONNECT {"jwt":"` + mine + `","sig":"AAAA"}` + "\r\nPING\r\n"); err == nil {
 		t.Error("credentials that somebody else signed were let in")
 	}
-	copied := newScripted(t, "copy", 1)
+	copied := newClient(t, "copy", 1)
 	copied.welcome = s.welcome // its credentials, but not its key
 	if err := copied.connect(r.server.URL); err == nil {
 		copied.conn.Close()
@@ -276,8 +277,8 @@ func forge(t *testing.T, account nkeys.KeyPair, user string) string {
 // TestSubjects has a device try what it is not allowed: other devices' subjects, the
 // management of the queue, what is told to others.
 func TestSubjects(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "5"), 0)
-	victim, s := newScripted(t, "victim", 1), newScripted(t, "board", 1)
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
+	victim, s := newClient(t, "victim", 1), newClient(t, "board", 1)
 	victim.join(r)
 	refused := make(chan string, 10)
 	s.join(r)
@@ -326,8 +327,8 @@ func expectRefusal(t *testing.T, refused <-chan string, what, subject string) {
 // TestMessages has a device send what is malformed or too large: it is refused, logged,
 // and quarantined, and the study goes on.
 func TestMessages(t *testing.T) {
-	r := startHost(t, t.TempDir(), testRequest(t, "6"), 0)
-	good, bad := newScripted(t, "good", 1), newScripted(t, "bad", 1)
+	r := startHost(t, t.TempDir(), testRequest(t, "6"), queue.Options{})
+	good, bad := newClient(t, "good", 1), newClient(t, "bad", 1)
 	good.join(r)
 	bad.join(r)
 	bad.quiet = true
@@ -354,7 +355,7 @@ func TestMessages(t *testing.T) {
 
 // shout speaks the protocol of the queue by itself, which its client would not: it sends
 // a message of so many bytes, and returns what the server says last.
-func (s *scripted) shout(t *testing.T, server string, size int) (last string) {
+func (s *client) shout(t *testing.T, server string, size int) (last string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()

@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"litefront/kernels"
+	"litefront/kernels/generate"
 	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
 )
@@ -33,7 +34,7 @@ func ServeChild() {
 		os.Exit(1)
 	}
 	server := rpc.NewServer()
-	if err := server.RegisterName("Engine", &service{engine: engine, programs: map[int]measure.Program{}}); err != nil {
+	if err := server.RegisterName("Engine", &service{engine: engine, programs: map[int]generate.Program{}}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -57,7 +58,7 @@ func (o orphan) Read(b []byte) (int, error) {
 // goroutines of their own; the parent makes one call at a time.
 type service struct {
 	engine   *Engine
-	programs map[int]measure.Program
+	programs map[int]generate.Program
 	last     int
 }
 
@@ -73,7 +74,7 @@ func (s *service) Device(_ int, reply *trial.Device) error {
 }
 
 func (s *service) Prepare(m *kernels.Module, id *int) error {
-	p, err := s.engine.Prepare(m)
+	p, err := s.engine.prepare(m)
 	if err != nil {
 		return err
 	}
@@ -101,6 +102,50 @@ func (s *service) Footprint(id int, reply *measure.Footprint) error {
 	return err
 }
 
+// Piece is a part of a program's memory: Bytes from address At on.
+type Piece struct {
+	Program int
+	At      int64
+	Bytes   []byte
+}
+
+// ReadArgs are the arguments of the call Read.
+type ReadArgs struct {
+	Program int
+	At      int64
+	Length  int
+}
+
+func (s *service) Read(args ReadArgs, reply *[]byte) error {
+	p, err := s.program(args.Program)
+	if err != nil {
+		return err
+	}
+	if args.Length < 0 || args.Length > mostPiece {
+		return fmt.Errorf("a piece of %d bytes; at most %d are allowed", args.Length, mostPiece)
+	}
+	*reply = make([]byte, args.Length)
+	_, err = p.ReadAt(*reply, args.At)
+	return err
+}
+
+func (s *service) Write(piece Piece, _ *bool) error {
+	p, err := s.program(piece.Program)
+	if err != nil {
+		return err
+	}
+	_, err = p.WriteAt(piece.Bytes, piece.At)
+	return err
+}
+
+func (s *service) Ready(id int, _ *bool) error {
+	p, err := s.program(id)
+	if err != nil {
+		return err
+	}
+	return p.Ready()
+}
+
 func (s *service) Close(id int, _ *bool) error {
 	p, err := s.program(id)
 	if err != nil {
@@ -110,7 +155,7 @@ func (s *service) Close(id int, _ *bool) error {
 	return p.Close()
 }
 
-func (s *service) program(id int) (measure.Program, error) {
+func (s *service) program(id int) (generate.Program, error) {
 	p, ok := s.programs[id]
 	if !ok {
 		return nil, fmt.Errorf("no program %d is prepared", id)

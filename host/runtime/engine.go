@@ -38,12 +38,10 @@ type Engine struct {
 // NewEngine starts an engine. Modules that never change (sentinels) keep their
 // compiled code in cacheDir; an empty cacheDir keeps none. It fails where wazero
 // has no compiler: its interpreter's timings mean nothing.
-func NewEngine(cacheDir string) (_ *Engine, err error) {
-	defer func() { // wazero panics where it has no compiler
-		if r := recover(); r != nil {
-			err = fmt.Errorf("engine: wazero has no compiler for %s/%s, and timings of its interpreter mean nothing", runtime.GOOS, runtime.GOARCH)
-		}
-	}()
+func NewEngine(cacheDir string) (*Engine, error) {
+	if err := CheckCompiler(); err != nil {
+		return nil, err
+	}
 	ctx := context.Background()
 	// Growing a memory beyond its capacity would copy it; ours never grow.
 	config := wazero.NewRuntimeConfigCompiler().WithMemoryCapacityFromMax(true)
@@ -58,6 +56,7 @@ func NewEngine(cacheDir string) (_ *Engine, err error) {
 		e.fixed = e.runtime
 		return e, nil
 	}
+	var err error
 	if e.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
 		err = fmt.Errorf("compilation cache: %w", err)
 		return nil, errors.Join(err, e.runtime.Close(ctx), e.threads.Close(ctx))
@@ -86,9 +85,14 @@ func (e *Engine) Device() trial.Device { return e.device }
 // Features implements measure.Target.
 func (e *Engine) Features() kernels.Features { return features() }
 
-// features are those of any engine on this machine: as many threads as cores.
+// features are those of any engine on this machine: as many threads as cores, where
+// these have the instructions by which threads wait for each other.
 func features() kernels.Features {
-	return kernels.Features{WidePanels: true, Threads: runtime.NumCPU()}
+	f := kernels.Features{WidePanels: true, Threads: runtime.NumCPU()}
+	if !hasAtomics() {
+		f.Threads = 1
+	}
+	return f
 }
 
 // Now implements measure.Target.
@@ -99,7 +103,9 @@ var epoch = time.Now()
 func now() int64 { return int64(time.Since(epoch)) }
 
 // Prepare implements measure.Target.
-func (e *Engine) Prepare(m *kernels.Module) (measure.Program, error) {
+func (e *Engine) Prepare(m *kernels.Module) (measure.Program, error) { return e.prepare(m) }
+
+func (e *Engine) prepare(m *kernels.Module) (generate.Program, error) {
 	// What earlier programs left is returned to the system, so that growth from
 	// here on is this program's.
 	debug.FreeOSMemory()

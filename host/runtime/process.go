@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"litefront/kernels"
+	"litefront/kernels/generate"
 	"litefront/kernels/measure"
 	"litefront/searchcore/trial"
 )
@@ -174,12 +175,14 @@ func (c *child) call(method string, args, reply any, limit time.Duration) error 
 	return fmt.Errorf("%w: its process died (%v)%s", measure.ErrLost, c.cmd.ProcessState, c.stderr.first())
 }
 
-// remote is a program in the child.
+// remote is a program in the child, whose memory is open as it is in this process.
 type remote struct {
 	child *child
 	id    int
 	limit time.Duration
 }
+
+var _ generate.Program = (*remote)(nil)
 
 func (r *remote) Run(c measure.Call) (ns int64, err error) {
 	err = r.child.call("Run", RunArgs{r.id, c}, &ns, r.limit)
@@ -190,6 +193,40 @@ func (r *remote) Footprint() (f measure.Footprint, err error) {
 	err = r.child.call("Footprint", r.id, &f, r.limit)
 	return f, err
 }
+
+// mostPiece bounds what one call reads or writes of a memory, in bytes.
+const mostPiece = 1 << 20
+
+// ReadAt implements io.ReaderAt for the linear memory.
+func (r *remote) ReadAt(b []byte, at int64) (n int, err error) {
+	for n < len(b) {
+		piece := b[n:min(n+mostPiece, len(b))]
+		var got []byte
+		if err := r.child.call("Read", ReadArgs{r.id, at + int64(n), len(piece)}, &got, r.limit); err != nil {
+			return n, err
+		}
+		n += copy(piece, got)
+		if len(got) != len(piece) {
+			return n, fmt.Errorf("%w: it read %d bytes instead of %d", measure.ErrLost, len(got), len(piece))
+		}
+	}
+	return n, nil
+}
+
+// WriteAt implements io.WriterAt for the linear memory.
+func (r *remote) WriteAt(b []byte, at int64) (n int, err error) {
+	for n < len(b) {
+		piece := b[n:min(n+mostPiece, len(b))]
+		if err := r.child.call("Write", Piece{r.id, at + int64(n), piece}, new(bool), r.limit); err != nil {
+			return n, err
+		}
+		n += len(piece)
+	}
+	return n, nil
+}
+
+// Ready calls the export ready, which must follow weights that were written.
+func (r *remote) Ready() error { return r.child.call("Ready", r.id, new(bool), r.limit) }
 
 func (r *remote) Close() error {
 	if r.child.dead() {

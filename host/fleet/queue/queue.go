@@ -97,10 +97,16 @@ func Open(ctx context.Context, o Options) (q *Queue, err error) {
 	if q.js, err = jetstream.New(q.conn); err != nil {
 		return q, fmt.Errorf("queue: %w", err)
 	}
-	if err := q.streams(ctx); err != nil {
-		return q, fmt.Errorf("queue: %w", err)
+	// A cluster that just lost a server answers only once it has a new leader.
+	for end := time.Now().Add(startTime); ; {
+		if err = q.streams(ctx); err == nil {
+			return q, nil
+		}
+		if ctx.Err() != nil || q.embedded != nil || time.Now().After(end) {
+			return q, fmt.Errorf("queue: %w", err)
+		}
+		time.Sleep(time.Second)
 	}
-	return q, nil
 }
 
 // embed starts a server that listens nowhere, and connects to it.

@@ -296,7 +296,7 @@ func (j *Judge) suspect(job string, a arch.Architecture, c Claim) string {
 		return "the class has no cost model yet to compare with"
 	}
 	prefill, decode, err := j.model.Predict(a)
-	if err != nil {
+	if err != nil || math.IsNaN(prefill.LowMs+decode.LowMs) {
 		return "the cost model has no prediction to compare with"
 	}
 	for _, s := range []struct {
