@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"litefront/host/lan"
@@ -28,6 +29,7 @@ type fleetHost struct {
 	trust      string // URL; empty without --lan
 	invitation string // URL
 	log        *bytes.Buffer
+	logged     sync.WaitGroup // until it is whole
 }
 
 // fleet starts `litefront fleet` with a study of so many small candidates a class.
@@ -47,8 +49,9 @@ func (s sandbox) fleet(budget int, args ...string) *fleetHost {
 	if err := h.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { // it may have ended already
-		_ = h.cmd.Process.Kill()
+	s.t.Cleanup(func() {
+		_ = h.cmd.Process.Kill() // it may have ended already
+		h.logged.Wait()
 		_ = h.cmd.Wait()
 		if s.t.Failed() {
 			s.t.Logf("the host says:\n%s", h.log)
@@ -78,12 +81,7 @@ func (s sandbox) fleet(budget int, args ...string) *fleetHost {
 			h.invitation = url
 		}
 	}
-	logged := make(chan struct{})
-	go func() {
-		io.Copy(h.log, more)
-		close(logged)
-	}()
-	s.t.Cleanup(func() { <-logged }) // before the log is shown: clean-ups run last to first
+	h.logged.Go(func() { io.Copy(h.log, more) })
 	return h
 }
 
@@ -94,6 +92,7 @@ func (h *fleetHost) end() (measured map[string]int, devices []store.Device) {
 	if err := h.cmd.Process.Signal(os.Interrupt); err != nil {
 		h.t.Fatal(err)
 	}
+	h.logged.Wait()
 	if err := h.cmd.Wait(); err != nil {
 		h.t.Errorf("fleet ended with %v", err)
 	}
