@@ -56,7 +56,9 @@ func (h *Host) Invite() (jobs.Invitation, error) {
 	}
 	expires := time.Now().Add(InvitationTime)
 	h.invitations[sha256.Sum256([]byte(token))] = expires
-	return jobs.Invitation{V: jobs.Version, URL: h.o.Invite(token), ExpiresMs: expires.UnixMilli()}, nil
+	i := jobs.Invitation{V: jobs.Version, URL: h.o.Invite(token), ExpiresMs: expires.UnixMilli()}
+	i.Code, i.CodeSize = drawCode(i.URL)
+	return i, nil
 }
 
 // expire forgets invitations that are good no more. The lock is held.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -117,9 +118,11 @@ func TestRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer answer.Body.Close()
-		text := make([]byte, 300)
-		n, _ := answer.Body.Read(text)
-		return answer.StatusCode, string(text[:n])
+		text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
 	}
 	foreign := http.Header{"Origin": {"https://evil.example"}}
 	for _, tt := range []struct {

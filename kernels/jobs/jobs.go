@@ -321,12 +321,22 @@ type Invitation struct {
 	V         int    `json:"v"`
 	URL       string `json:"url"`
 	ExpiresMs int64  `json:"expires_ms"` // Unix time, in milliseconds
+	// Code draws the address as a QR code: its black modules as the path of an SVG that is
+	// CodeSize wide and high, a unit to a module. It is empty where there is none.
+	Code     string `json:"code,omitempty"`
+	CodeSize int    `json:"code_size,omitempty"`
 }
 
 // Validate reports the first field that is out of range.
 func (i Invitation) Validate() error {
 	if err := version("invitation", i.V); err != nil {
 		return err
+	}
+	switch isCode := func(r rune) bool { return strings.ContainsRune("0123456789 -MVHhvz", r) }; {
+	case len(i.Code) > 64<<10 || strings.ContainsFunc(i.Code, func(r rune) bool { return !isCode(r) }):
+		return errors.New("invitation: code must be a path of at most 65536 bytes")
+	case i.CodeSize < 0 || i.CodeSize > 200 || (i.CodeSize == 0) != (i.Code == ""):
+		return fmt.Errorf("invitation: code_size %d must be between 1 and 200, or 0 without a code", i.CodeSize)
 	}
 	return lines("invitation", "url", i.URL)
 }

@@ -54,6 +54,7 @@ func run() (err error) {
 	if err := p.watchVisibility(); err != nil {
 		return err
 	}
+	p.knowDevice()
 	if err := p.watchLink(); err != nil {
 		return err
 	}
@@ -90,6 +91,7 @@ type page struct {
 	env     vugu.EventEnv
 	worker  *worker
 	chart   chart
+	join    joining
 	weights safejs.Value // the File that the store knows by its name
 	told    time.Time    // when the worker told its progress last
 
@@ -197,6 +199,7 @@ func (p *page) dropWorker() {
 	if p.worker != nil {
 		p.worker.terminate()
 		p.worker = nil
+		p.answered(search.Answered{Unable: "the worker has stopped"})
 	}
 }
 

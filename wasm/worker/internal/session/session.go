@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"litefront/kernels/export"
+	"litefront/kernels/jobs"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/study"
@@ -47,6 +48,8 @@ type Session struct {
 	PostFile func(text string, write func(io.Writer) error) error
 
 	file export.File // that came beside the command which is carried out; nil for none
+
+	jobs *jobs.Worker // nil before the first job
 
 	mu    sync.Mutex
 	state string             // while something runs
@@ -80,6 +83,7 @@ var commands = map[string]command{
 	search.DoGenerate: {(*Session).generate, true},
 	search.DoProfile:  {(*Session).profile, true},
 	search.DoSustain:  {(*Session).sustain, true},
+	search.DoJob:      {(*Session).job, true},
 }
 
 // Do carries out the JSON text of a search.Command, with the file that came beside it
@@ -127,8 +131,8 @@ func parseCommand(text string) (search.Command, error) {
 // then what is kept, and last, whatever went wrong, the state. Before that the
 // page must not act on a study that it does not know.
 func (s *Session) open(search.Command) error {
-	device := s.Target.Device()
-	s.post(search.Message{Device: &device})
+	device, features := s.Target.Device(), s.Target.Features()
+	s.post(search.Message{Device: &device, Features: &features})
 	idle := search.Message{State: search.StateIdle, Kept: true} // also where nobody can tell
 	var kept *study.Study
 	defer func() {
@@ -195,6 +199,13 @@ func (s *Session) begin(state string, run func(context.Context) error) error {
 	if s.Unfit != nil {
 		return s.Unfit
 	}
+	s.dropJobs()
+	s.launch(state, func(ctx context.Context) { s.report(s.reserved(ctx, run)) })
+	return nil
+}
+
+// launch runs something on the target, and returns meanwhile.
+func (s *Session) launch(state string, run func(context.Context)) {
 	ctx, stop := context.WithCancel(measure.WithSwitches(context.Background(), s.switched))
 	if s.Rested != nil {
 		s.Rested()
@@ -207,9 +218,8 @@ func (s *Session) begin(state string, run func(context.Context) error) error {
 			s.post(search.Message{State: search.StateIdle})
 		}()
 		defer s.recoverPanic()
-		s.report(s.reserved(ctx, run))
+		run(ctx)
 	}()
-	return nil
 }
 
 // reserved runs something with the device reserved for it.
