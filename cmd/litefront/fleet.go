@@ -130,10 +130,9 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 			return url
 		},
 	}
+	o.Enrolled = func() { f.invite(cmd.ErrOrStderr(), host) }
 	if f.json {
 		o.Watch = out.event
-	} else {
-		o.Enrolled = func() { f.invite(cmd.OutOrStdout(), host) }
 	}
 	host = fleet.New(o)
 	if !f.json {

@@ -32,8 +32,8 @@ type fleetHost struct {
 	logged     sync.WaitGroup // until it is whole
 }
 
-// fleet starts `litefront fleet` with a study of so many small candidates a class.
-func (s sandbox) fleet(budget int, args ...string) *fleetHost {
+// pageFleet starts `litefront fleet` with a study of so many small candidates a class.
+func (s sandbox) pageFleet(budget int, args ...string) *fleetHost {
 	s.t.Helper()
 	h := &fleetHost{sandbox: s, log: &bytes.Buffer{}}
 	h.cmd = s.command(append([]string{"fleet", "--listen", "127.0.0.1:0", "--store", "fleet.db", "--study", "by the fleet", "--space", "tiny.toml", "--prompt", "16", "--context", "48",
@@ -134,7 +134,7 @@ func (p tab) hide(hidden bool) {
 // TestPageFleet has a page measure for the host that another page watches.
 func TestPageFleet(t *testing.T) {
 	pageDist(t)
-	h := newSandbox(t).fleet(400)
+	h := newSandbox(t).pageFleet(400)
 	watch := openPage(t, h.page)
 	watch.until(`!document.getElementById("fleet").hidden && document.getElementById("fleet-note").innerText === "No device has joined yet."`)
 	if eval[bool](watch, `[...document.scripts].some((s) => s.src.endsWith("fleet.js"))`) {
@@ -228,7 +228,7 @@ func TestPageFleet(t *testing.T) {
 // TestPageFleetRefuses opens an invitation twice: it admits one device alone.
 func TestPageFleetRefuses(t *testing.T) {
 	pageDist(t)
-	h := newSandbox(t).fleet(1)
+	h := newSandbox(t).pageFleet(1)
 	for i := range 2 {
 		p := tab{t, browsertest.New(t, patience, "401 (Unauthorized)")}
 		p.open(h.invitation)
@@ -253,7 +253,7 @@ func TestPageFleetLAN(t *testing.T) {
 	if name == "localhost" {
 		t.Skip("this machine has no name but localhost")
 	}
-	h := newSandbox(t).fleet(2, "--lan", "--ca", "ca")
+	h := newSandbox(t).pageFleet(2, "--lan", "--ca", "ca")
 	_, fragment, _ := strings.Cut(h.invitation, "#")
 	if !strings.Contains(fragment, "&ca=") {
 		t.Errorf("the invitation is %q", h.invitation)

@@ -646,6 +646,8 @@ func (c *class) decide(k *task, id string, d trust.Decision) {
 		c.send(k, other, d.Replicate)
 	} else if c.alone() {
 		c.settle(k, id)
+	} else {
+		c.host.o.Log.Info("waits for another device", "class", c.name, "trial", k.job.Number, "reason", d.Replicate)
 	}
 	c.fill()
 }

@@ -474,7 +474,7 @@ func (d *Device) deliver(ctx context.Context, r jobs.Result, reply string) {
 		if err != nil {
 			return
 		}
-		m, err := l.queue.Request(jobs.Results(l.welcome.Class, l.welcome.Device), r.MessageID(), text, patience)
+		m, err := l.queue.Request(jobs.Results(l.welcome.Class, l.welcome.Device), "", text, patience)
 		if err == nil {
 			err = stored(m)
 		}

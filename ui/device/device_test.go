@@ -94,7 +94,7 @@ func (h *host) result() jobs.Result {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if got := m.Headers().Get("Nats-Msg-Id"); got != r.MessageID() || m.Subject() != jobs.Results(class, id) {
+	if got := m.Headers().Get("Nats-Msg-Id"); got != "" || m.Subject() != jobs.Results(class, id) {
 		h.t.Errorf("the result is called %q, on %s", got, m.Subject())
 	}
 	return r
