@@ -34,6 +34,7 @@ type class struct {
 	done     string           // why the study has ended
 	err      error
 	checked  map[string]bool // devices whose logits were compared
+	company  time.Time       // when there was more than one device last
 
 	inbox    chan func()
 	snapshot atomic.Pointer[snapshot]
@@ -64,15 +65,9 @@ type task struct {
 	beat   time.Time // when a device told last that it is at it
 }
 
-// open opens the study on the class of a device and starts its goroutine. The lock is
-// held.
+// open opens the study on the class of a device and starts its goroutine. No other is
+// opened meanwhile.
 func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
-	if h.ctx == nil {
-		return nil, errors.New("the host is not ready yet")
-	}
-	if len(h.classes) >= maxClasses {
-		return nil, fmt.Errorf("%d classes of devices measure already, the most that are allowed", maxClasses)
-	}
 	if err := h.o.Queue.AddClass(h.ctx, name); err != nil {
 		return nil, err
 	}
@@ -83,6 +78,7 @@ func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
 	c = &class{
 		host: h, name: name, code: hello.Code, features: hello.Features, journal: journal, judge: trust.NewJudge(),
 		tasks: map[string]*task{}, checked: map[string]bool{}, inbox: make(chan func(), 256),
+		company: time.Now(), // others may be about to enrol
 	}
 	q := h.o.Request
 	q.Code, q.Journal = hello.Code, events
@@ -106,6 +102,11 @@ func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
 	}
 	c.driver = search.NewDriver(s, budget, func() int64 { return int64(time.Since(h.start)) }, c.watch)
 	c.publish()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx.Err() != nil { // Run waits for those that it knows
+		return nil, errors.Join(errors.New("the host is ending"), journal.Close())
+	}
 	h.classes[name] = c
 	h.running.Go(func() { c.run(h.ctx) })
 	return c, nil
@@ -163,7 +164,7 @@ func (c *class) end(reason string, err error) {
 	c.done, c.leftMs = reason, 0
 	for id, k := range c.tasks {
 		switch {
-		case err != nil: // the queue keeps the results: nothing is lost to a full disk
+		case err != nil || !c.alone(): // the queue keeps the results for another session
 			clear(k.claims)
 		case len(k.claims) > 0:
 			c.settle(k, id)
@@ -513,11 +514,18 @@ func (c *class) resend(k *task, id string) {
 		c.send(k, other, "the device that was asked gave no answer")
 		return
 	}
-	if len(k.claims) > 0 {
+	switch {
+	case len(k.claims) == 0:
+		c.queue(k) // for whoever comes
+	case c.alone():
 		c.settle(k, id)
-		return
 	}
-	c.queue(k) // for whoever comes
+}
+
+// alone reports whether a device is the only one of the class, and has been for a lease:
+// others are given that time to come, or to come back, before one is believed alone.
+func (c *class) alone() bool {
+	return time.Since(c.company) > c.host.o.Lease
 }
 
 // settle decides with the claims that there are.
@@ -554,7 +562,11 @@ func (c *class) consider(k *task, id string, claim trust.Claim) {
 	if k.to == claim.Device {
 		k.direct, k.to = 0, ""
 	}
-	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, c.peers(k)))
+	peers := c.peers(k)
+	if !c.alone() {
+		peers = max(peers, 1)
+	}
+	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, peers))
 }
 
 func (c *class) decide(k *task, id string, d trust.Decision) {
@@ -576,10 +588,10 @@ func (c *class) decide(k *task, id string, d trust.Decision) {
 	}
 	if other := c.peer(k); other != "" {
 		c.send(k, other, d.Replicate)
-		c.fill()
-	} else {
+	} else if c.alone() {
 		c.settle(k, id)
 	}
+	c.fill()
 }
 
 // accept tells the study.
@@ -635,8 +647,13 @@ func (c *class) givenUp(seq uint64) {
 // tick looks around: what no device is at, and what has time run out.
 func (c *class) tick() {
 	active := c.host.activeIn(c.name)
+	if len(active) > 1 {
+		c.company = time.Now()
+	}
 	for id, k := range c.tasks {
 		switch {
+		case len(k.claims) > 0 && k.shared == 0 && k.direct == 0: // it waited for others
+			c.resend(k, id)
 		case k.to != "" && !slices.Contains(active, k.to):
 			c.resend(k, id)
 		case time.Since(k.beat) > 2*c.host.o.Lease:

@@ -226,6 +226,6 @@ func TestCluster(t *testing.T) {
 			c.nodes[leader].Process.Kill()
 			c.nodes[leader].Wait()
 		}},
-		{30, func(_ string, restart func(func())) { restart(func() {}) }},
+		{60, func(_ string, restart func(func())) { restart(func() {}) }},
 	})
 }

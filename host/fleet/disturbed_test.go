@@ -63,8 +63,17 @@ func garbage(s *client, j jobs.Job, m *nats.Msg) {
 	m.Respond([]byte("+ACK"))
 }
 
-// thief takes jobs out of the queue without an answer.
-func thief(s *client, _ jobs.Job, m *nats.Msg) { m.Respond([]byte("+ACK")) }
+// thief takes a few jobs out of the queue without an answer.
+func thief() behaviour {
+	n := 0
+	return func(s *client, j jobs.Job, m *nats.Msg) {
+		if n++; n > 2 {
+			s.answer(j, m)
+			return
+		}
+		m.Respond([]byte("+ACK"))
+	}
+}
 
 // stay works for whichever host runs now, and enrols again with each, until ctx ends or
 // it is told to quit or not let in.
@@ -118,7 +127,7 @@ func (s *client) stay(ctx context.Context, host func() *running, how behaviour) 
 func TestDisturbed(t *testing.T) {
 	disturb(t, queue.Options{}, []disturbance{
 		{15, func(_ string, restart func(func())) { restart(func() {}) }},
-		{30, func(dir string, restart func(func())) {
+		{60, func(dir string, restart func(func())) {
 			restart(func() {
 				if err := os.RemoveAll(filepath.Join(dir, "queue", "streams")); err != nil {
 					t.Error(err)
@@ -137,7 +146,7 @@ type disturbance struct {
 
 func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	t.Helper()
-	q := testRequest(t, "60")
+	q := testRequest(t, "120")
 	dir := t.TempDir()
 	var now atomic.Pointer[running]
 	now.Store(startHost(t, dir, q, o))
@@ -149,7 +158,7 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		factor float64
 		how    behaviour
 	}{
-		{"board 1", 1, honest}, {"board 2", 1, honest}, {"board 3", 1, honest}, {"board 4", 1, honest}, {"board 5", 1, honest},
+		{"board 1", 1, honest}, {"board 2", 1, honest}, {"board 3", 1, honest}, {"board 4", 1, honest}, {"thief", 1, thief()},
 		{"twice 1", 1, twice}, {"twice 2", 1, twice}, {"late", 1, late()}, {"silent", 1, silent()},
 		{"garbage", 1, garbage}, {"slower", 2, honest}, {"faster", 0.5, honest},
 	}
@@ -186,8 +195,8 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	f := r.Fleet()
 	stop()
 	devices.Wait()
-	if c := f.Classes[0]; c.Done != search.DoneBudget || c.Measured != 60 || c.Failed != 0 {
-		t.Errorf("class %+v; want 60 measured by the budget", c)
+	if c := f.Classes[0]; c.Done != search.DoneBudget || c.Measured != 120 || c.Failed != 0 {
+		t.Errorf("class %+v; want 120 measured by the budget", c)
 	}
 	var out []string
 	all, err := r.store.Devices(t.Context())
@@ -223,5 +232,41 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		if n != 1 {
 			t.Errorf("trial %d was measured %d times", number, n)
 		}
+	}
+}
+
+// TestFirst has a device lie before any other comes: it is not believed, as others may
+// come. One that stays alone is.
+func TestFirst(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		factor float64
+		others int
+	}{{"alone", 1, 0}, {"a liar, then three others", 2, 3}} {
+		t.Run(tt.name, func(t *testing.T) {
+			q := testRequest(t, "12")
+			r := startHost(t, t.TempDir(), q, queue.Options{})
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var devices sync.WaitGroup
+			first := newClient(t, "first", tt.factor)
+			first.quiet = true
+			devices.Go(func() { first.stay(ctx, func() *running { return r }, honest) })
+			until(t, "first jobs", func() bool {
+				f := r.Fleet()
+				return len(f.Classes) == 1 && f.Classes[0].Outstanding > 1
+			})
+			for i := range tt.others {
+				s := newClient(t, fmt.Sprint("other ", i), 1)
+				s.join(r)
+				devices.Go(func() { s.work(ctx) })
+			}
+			until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done != "" })
+			stop()
+			devices.Wait()
+			if got, want := frontier(t, r, r.Fleet().Classes[0].Class), alone(t, q); !slices.Equal(got, want) {
+				t.Errorf("frontier\n%v\nwant\n%v", got, want)
+			}
+		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nkeys"
@@ -66,33 +67,21 @@ func (h *Host) expire() {
 
 // Enrol lets a device in that has an invitation, or that the store knows.
 func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
-	id, class := jobs.DeviceID(hello.Key), hello.Class()
 	if !nkeys.IsValidPublicUserKey(hello.Key) {
 		return jobs.Welcome{}, refuse(http.StatusBadRequest, "key %.80q must be the public nkey of a user", hello.Key)
 	}
-	known, err := h.o.Store.Device(context.Background(), id)
-	switch {
-	case errors.Is(err, store.ErrUnknown):
-		if hello.Token == "" {
-			return jobs.Welcome{}, refuse(http.StatusUnauthorized, "this device needs an invitation: the host prints one, and its page shows one")
-		}
-	case err != nil:
+	// One after the other, so that no invitation is used twice; others need not wait for
+	// the store and the queue.
+	h.enrolling.Lock()
+	defer h.enrolling.Unlock()
+	known, err := h.admit(hello)
+	if err != nil {
 		return jobs.Welcome{}, err
-	case known.State != store.Active:
-		return jobs.Welcome{}, refuse(http.StatusForbidden, "this device is %s: %s", known.State, known.Reason)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.expire()
-	token := sha256.Sum256([]byte(hello.Token))
-	if _, ok := h.invitations[token]; !ok && known.ID == "" {
-		return jobs.Welcome{}, refuse(http.StatusUnauthorized, "this invitation was used already, or has expired")
-	}
-	if h.members[id] == nil && len(h.members) >= maxDevices {
-		return jobs.Welcome{}, refuse(http.StatusServiceUnavailable, "%d devices are enrolled already, the most that are allowed", maxDevices)
-	}
-	if h.classes[class] == nil {
-		if _, err := h.open(class, hello); err != nil {
+	id, class := jobs.DeviceID(hello.Key), hello.Class()
+	c := h.classOf(class)
+	if c == nil {
+		if c, err = h.open(class, hello); err != nil {
 			return jobs.Welcome{}, err
 		}
 	}
@@ -111,19 +100,58 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	}); err != nil {
 		return jobs.Welcome{}, err
 	}
-	if _, ok := h.invitations[token]; ok && h.o.Enrolled != nil {
-		go h.o.Enrolled()
-	}
+	h.mu.Lock()
+	token := sha256.Sum256([]byte(hello.Token))
+	_, used := h.invitations[token]
 	delete(h.invitations, token) // only now: a fault on this side uses none up
 	old := h.members[id]
 	h.members[id] = &member{hello: hello, class: class, seen: time.Now()}
 	if old != nil && old.class == class {
 		h.members[id].state = old.state
 	}
-	c := h.classes[class]
-	go c.post(func() { c.judge.Recall(id, int(known.Reputation.Confirmed)) })
+	h.mu.Unlock()
+	if used && h.o.Enrolled != nil {
+		h.o.Enrolled()
+	}
+	c.post(func() {
+		if old != nil && old.quarantine != "" {
+			c.judge.Readmit(id)
+		}
+		was := known.Reputation
+		c.judge.Recall(id, int(was.Confirmed), int(was.Contradicted+was.Refused))
+	})
 	h.o.Log.Info("device enrolled", "device", id, "name", hello.Name, "class", class)
 	return welcome, nil
+}
+
+// admit says who a device is that may enrol; the zero device if it is new.
+func (h *Host) admit(hello jobs.Hello) (store.Device, error) {
+	id := jobs.DeviceID(hello.Key)
+	known, err := h.o.Store.Device(context.Background(), id)
+	switch {
+	case errors.Is(err, store.ErrUnknown):
+		if hello.Token == "" {
+			return known, refuse(http.StatusUnauthorized, "this device needs an invitation: the host prints one, and its page shows one")
+		}
+	case err != nil:
+		return known, err
+	case known.State != store.Active:
+		return known, refuse(http.StatusForbidden, "%s", strings.TrimSuffix(fmt.Sprintf("this device is %s: %s", known.State, known.Reason), ": "))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.expire()
+	switch _, invited := h.invitations[sha256.Sum256([]byte(hello.Token))]; {
+	case !invited && known.ID == "":
+		return known, refuse(http.StatusUnauthorized, "this invitation was used already, or has expired")
+	case h.ctx == nil:
+		return known, refuse(http.StatusServiceUnavailable, "the host is not ready yet")
+	case h.members[id] == nil && len(h.members) >= maxDevices:
+		return known, refuse(http.StatusServiceUnavailable, "%d devices are enrolled already, the most that are allowed", maxDevices)
+	case h.classes[hello.Class()] == nil && len(h.classes) >= maxClasses:
+		return known, refuse(http.StatusServiceUnavailable, "%d classes of devices measure already, the most that are allowed", maxClasses)
+	}
+	return known, nil
 }
 
 // Admitted reports why a device is not let through the gate.

@@ -80,6 +80,8 @@ type Host struct {
 	ctx     context.Context // of Run
 	changed chan struct{}   // something that Run waits for may have happened
 
+	enrolling sync.Mutex // before mu
+
 	mu          sync.Mutex
 	invitations map[[32]byte]time.Time // when they expire, by the hash of the token
 	members     map[string]*member     // by ID
@@ -149,6 +151,7 @@ func (h *Host) wait(ctx context.Context, classes int) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			h.revoked()
 			h.each(func(c *class) { c.tick() })
 		case <-h.changed:
 			done, err := h.ended()
@@ -320,6 +323,36 @@ func (h *Host) quarantine(id, reason string) {
 	if err := h.o.Store.SetDeviceState(context.Background(), id, store.Quarantined, reason); err != nil {
 		h.o.Log.Error("store", "error", err)
 	}
+	h.dismiss(id, reason)
+}
+
+// revoked ends devices whose owner took their credentials away.
+func (h *Host) revoked() {
+	all, err := h.o.Store.Devices(context.Background())
+	if err != nil {
+		h.o.Log.Warn("store", "error", err)
+		return
+	}
+	for _, d := range all {
+		if d.State != store.Revoked {
+			continue
+		}
+		h.mu.Lock()
+		m := h.members[d.ID]
+		known := m != nil && m.quarantine == ""
+		if known {
+			m.quarantine = "it was revoked"
+		}
+		h.mu.Unlock()
+		if known {
+			h.o.Log.Info("device revoked", "device", d.ID, "name", d.Name)
+			h.dismiss(d.ID, "it was revoked")
+		}
+	}
+}
+
+// dismiss tells a device to quit, and ends its connection.
+func (h *Host) dismiss(id, reason string) {
 	if err := h.o.Queue.Order(id, jobs.Order{V: jobs.Version, Do: jobs.Quit, Reason: reason}); err != nil {
 		h.o.Log.Warn("queue", "error", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"litefront/host/fleet/queue"
+	"litefront/host/store"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 )
@@ -391,5 +392,43 @@ func (s *client) shout(t *testing.T, server string, size int) (last string) {
 			return last
 		}
 		last = string(text)
+	}
+}
+
+// TestRevoke has the owner of a device take its credentials away while it is at work, and
+// give them back.
+func TestRevoke(t *testing.T) {
+	r := startHost(t, t.TempDir(), testRequest(t, "5"), queue.Options{})
+	s := newClient(t, "board", 1)
+	s.join(r)
+	orders, err := s.conn.SubscribeSync(jobs.Orders(s.welcome.Device))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.SetDeviceState(t.Context(), s.welcome.Device, store.Revoked, ""); err != nil {
+		t.Fatal(err)
+	}
+	m, err := orders.NextMsg(20 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, err := jobs.Decode[jobs.Order](m.Data); err != nil || o.Do != jobs.Quit {
+		t.Errorf("order %+v, %v; want to quit", o, err)
+	}
+	until(t, "end of the connection", s.conn.IsClosed)
+	if status, text := s.enrol(r.server.URL, token(t, r)); status != http.StatusForbidden || !strings.Contains(text, "revoked") {
+		t.Errorf("enrolled again: %d %s; want 403", status, text)
+	}
+	if err := r.store.SetDeviceState(t.Context(), s.welcome.Device, store.Active, ""); err != nil {
+		t.Fatal(err)
+	}
+	if status, text := s.enrol(r.server.URL, ""); status != http.StatusOK {
+		t.Errorf("admitted again: %d %s", status, text)
+	}
+	if err := s.connect(r.server.URL); err != nil {
+		t.Error(err)
 	}
 }

@@ -177,10 +177,13 @@ func (j *Judge) Trusted(device string) bool { return !j.of(device).out }
 func (j *Judge) Confirmed(device string) int { return j.of(device).confirmed }
 
 // Recall lets the judge know how many results of a device others confirmed in earlier
-// sessions.
-func (j *Judge) Recall(device string, confirmed int) {
+// sessions, and how many were rejected: as many count now as do not quarantine it.
+func (j *Judge) Recall(device string, confirmed, rejected int) {
 	r := j.of(device)
 	r.confirmed = max(r.confirmed, confirmed)
+	if len(r.last) == 0 {
+		r.last = slices.Repeat([]bool{true}, min(rejected, mostDisputed))
+	}
 }
 
 // Exclude has a device believed no more, nor what it claimed that is not decided.
@@ -190,6 +193,9 @@ func (j *Judge) Exclude(device string) {
 		j.claims[job] = slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool { return c.Device == device })
 	}
 }
+
+// Readmit has a device judged anew that was excluded.
+func (j *Judge) Readmit(device string) { delete(j.devices, device) }
 
 func (j *Judge) of(device string) *reputation {
 	r := j.devices[device]
