@@ -244,6 +244,8 @@ func (h Hello) Validate() error {
 		return err
 	}
 	switch {
+	case len(h.Name) > maxDeviceName:
+		return fmt.Errorf("hello: name of %d bytes; at most %d are allowed", len(h.Name), maxDeviceName)
 	case h.Label != "" && !IsName(h.Label):
 		return fmt.Errorf("hello: label %.40q must be 1 to %d of a-z, 0-9 and -", h.Label, maxName)
 	case h.Device.Cores < 1 || h.Device.Cores > 1<<16:
@@ -431,7 +433,10 @@ func version(of string, v int) error {
 	return nil
 }
 
-const maxName = 64
+const (
+	maxName       = 64
+	maxDeviceName = 100 // in bytes
+)
 
 // IsName reports whether text may be part of a subject and of a file's name.
 func IsName(text string) bool {
