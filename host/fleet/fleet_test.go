@@ -26,6 +26,7 @@ import (
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/results"
 	"litefront/searchcore/space"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
@@ -424,5 +425,48 @@ func TestFleet(t *testing.T) {
 	}
 	if got, want := frontier(t, r, class.Class), alone(t, q); !slices.Equal(got, want) {
 		t.Errorf("frontier\n%v\nwant\n%v", got, want)
+	}
+}
+
+// TestFleetExact has alike devices give one model together.
+func TestFleetExact(t *testing.T) {
+	q := testRequest(t, "24")
+	q.Setup.Strategy = "exact"
+	r := startHost(t, t.TempDir(), q, queue.Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var devices sync.WaitGroup
+	for i := range 3 {
+		s := newClient(t, fmt.Sprint("board ", i), 1)
+		s.join(r)
+		devices.Go(func() { s.work(ctx) })
+	}
+	until(t, "end of the study", func() bool {
+		f := r.Fleet()
+		return len(f.Classes) == 1 && f.Classes[0].Done != ""
+	})
+	stop()
+	devices.Wait()
+	class := r.Fleet().Classes[0]
+	if (class.Done != search.DoneBudget && class.Done != search.DoneConverged) || class.Failed != 0 {
+		t.Errorf("class %+v; want all measured", class)
+	}
+	var events []trial.Event
+	by := map[string]bool{}
+	for e, err := range r.store.Events(t.Context(), r.study.ID, class.Class) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+		if e.Measured != nil {
+			by[e.Measured.Measurement.Device.ID] = true
+		}
+	}
+	s, err := study.Replay(events, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, n, err := results.Model(s); err != nil || len(by) < 2 || n != class.Measured {
+		t.Errorf("the model knows %d (%v) of %d results by %d devices", n, err, class.Measured, len(by))
 	}
 }
