@@ -13,11 +13,15 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
-.PHONY: build artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search bench-fleet reproduce
+.PHONY: build release artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search bench-fleet reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
 	CGO_ENABLED=0 go build -trimpath -o bin/litefront ./cmd/litefront
+
+# The same for all platforms, with sums, in bin/release.
+release: npm
+	go run ./cmd/build -release
 
 artefacts: npm
 	go run ./cmd/build
@@ -52,14 +56,15 @@ test: tools lint check cross unit race
 
 # Fuzzing, and tests that look longer when LITEFRONT_LONG is set.
 test-long: tools artefacts peers axe fuzz
-	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -count=1 -timeout=2h ./...
+	LITEFRONT_LONG=1 LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 LITEFRONT_REQUIRE_QEMU=1 go test -count=1 -timeout=2h ./...
 
-# wasm-validate judges emitted modules, a browser opens the page, and the race
-# detector needs a C compiler.
+# wasm-validate judges emitted modules, a browser opens the page, the race detector
+# needs a C compiler, and the binary for arm64 runs in an emulator.
 tools: npm
 	@command -v wasm-validate >/dev/null || $(call install,wabt)
 	@command -v chromium chromium-browser google-chrome >/dev/null || $(call install,chromium)
 	@command -v $$(go env CC) >/dev/null || $(call install,gcc libc6-dev)
+	@[ "$$(uname)" != Linux ] || command -v qemu-aarch64-static qemu-aarch64 >/dev/null || $(call install,qemu-user-static)
 
 lint:
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w needed:" $$unformatted >&2; exit 1; }
@@ -75,9 +80,10 @@ cross: $(addprefix cross/,$(PLATFORMS) $(WASM))
 # $(call env,cross/os/arch) is the environment that builds for os/arch.
 env = CGO_ENABLED=0 GOOS=$(word 2,$(subst /, ,$(1))) GOARCH=$(word 3,$(subst /, ,$(1)))
 
+# With -trimpath, what is compiled here is what binaries are linked from.
 $(addprefix cross/,$(PLATFORMS)):
-	$(call env,$@) go build ./...
-	$(call env,$@) go vet ./...
+	$(call env,$@) go build -trimpath ./...
+	$(call env,$@) go vet -trimpath ./...
 
 # With GOOS set, go tool would build staticcheck itself for os/arch.
 $(addprefix cross/,$(WASM)):
@@ -88,7 +94,7 @@ $(addprefix cross/,$(WASM)):
 .PHONY: $(addprefix cross/,$(PLATFORMS) $(WASM))
 
 unit: tools artefacts peers axe
-	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 go test -timeout=30m ./...
+	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 LITEFRONT_REQUIRE_QEMU=1 go test -timeout=30m ./...
 
 # Only the host side starts goroutines. Tests that repeat without touching them
 # skip themselves in -short.

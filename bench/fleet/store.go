@@ -159,7 +159,7 @@ func class(i int) string { return fmt.Sprintf("class %d", i%classes) }
 // fill writes one large study and others, on ten classes of devices each.
 func fill(ctx context.Context, s *store.Store, o storeOptions) (large store.Study, err error) {
 	for i := range 2 * classes {
-		d := store.Device{ID: device(i), Name: device(i), Class: class(i), PublicKey: device(i), State: store.Active, FirstSeen: time.Now(), LastSeen: time.Now()}
+		d := store.Device{ID: deviceOf(i), Name: deviceOf(i), Class: class(i), PublicKey: deviceOf(i), State: store.Active, FirstSeen: time.Now(), LastSeen: time.Now()}
 		if err := s.PutDevice(ctx, d); err != nil {
 			return large, err
 		}
@@ -188,7 +188,7 @@ func eventsOf(i, results int) ([]trial.Event, error) {
 	return events(fmt.Sprintf("study %d", i), uint64(2+i), results)
 }
 
-func device(i int) string { return fmt.Sprintf("device %d", i) }
+func deviceOf(i int) string { return fmt.Sprintf("device %d", i) }
 
 // list keeps events in memory.
 type list struct{ events []trial.Event }
@@ -236,7 +236,7 @@ func measure(st *study.Study, results int, r *rand.Rand) error {
 		ms := float64(tr.Arch.DecoderParams()) / 4e6 * (0.8 + 0.4*r.Float64())
 		m := trial.Measurement{
 			ArchID: tr.Arch.ID(), Workload: trial.DefaultWorkload(), Code: "bench", Protocol: trial.Litefront,
-			Device:  trial.Device{ID: device(r.IntN(2 * classes)), Name: "bench", OS: "linux", Arch: "amd64", Engine: "none", Features: []string{"simd128"}},
+			Device:  trial.Device{ID: deviceOf(r.IntN(2 * classes)), Name: "bench", OS: "linux", Arch: "amd64", Engine: "none", Features: []string{"simd128"}},
 			Prefill: timing(40 * ms), Decode: timing(ms), Compute: timing(1), Stream: timing(2), SpentMs: 1000, Verdict: trial.OK,
 		}
 		if err := st.Tell(tr.Number, tr.Token, m); err != nil {

@@ -5,7 +5,8 @@
 // sources and tools give equal bytes, wherever and whenever it runs.
 //
 // With -check it builds nothing: it fails if that Go code is not what the *.vugu
-// files say.
+// files say. With -release it also builds the program, which embeds all this, for each
+// platform, in bin/release.
 package main
 
 import (
@@ -19,17 +20,21 @@ import (
 
 func main() {
 	check := flag.Bool("check", false, "build nothing; fail if generated Go code is stale")
+	releases := flag.Bool("release", false, "also build the program for all platforms, in bin/release")
 	flag.Parse()
-	if err := run(*check, flag.Args()); err != nil {
+	if err := run(*check, *releases, flag.Args()); err != nil {
 		// A compiler's complaint keeps its lines.
 		fmt.Fprintln(os.Stderr, "build:", err)
 		os.Exit(1)
 	}
 }
 
-func run(check bool, args []string) error {
+func run(check, releases bool, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	if check && releases {
+		return errors.New("-check builds nothing, and -release builds")
 	}
 	root, err := moduleRoot()
 	if err != nil {
@@ -53,7 +58,14 @@ func run(check bool, args []string) error {
 	if err := built.write(dist); err != nil {
 		return err
 	}
-	return table(os.Stdout, built)
+	if err := table(os.Stdout, built); err != nil || !releases {
+		return err
+	}
+	binaries, err := release(root, filepath.Join(root, releaseDir))
+	if err != nil {
+		return err
+	}
+	return binaryTable(os.Stdout, binaries)
 }
 
 // build makes every artefact. Compressed variants are taken from the folder

@@ -12,22 +12,39 @@ import (
 	"litefront/searchcore/results"
 )
 
-// devicesCommand lists the devices that measure for this machine.
+// devicesCommand lists the devices that measure for this machine, and says whether one
+// may go on.
 func devicesCommand() *cobra.Command {
 	var asJSON bool
+	var admit, revoke string
 	cmd := &cobra.Command{
 		Use:   "devices",
 		Short: "List the devices that the store knows, and how far they are trusted",
-		Args:  noArgs("the store is named by --store"),
+		Long: "List the devices that the store knows, and how far they are trusted. A device that is revoked is sent away\n" +
+			"by a fleet that runs, within its lease; one that is admitted again comes back by litefront device or the page.",
+		Args: noArgs("the store is named by --store"),
 	}
 	flag := newStoreFlag(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f := cmd.Flags()
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.StringVar(&admit, "admit", "", "ID of a device that is quarantined or revoked, to let it measure again")
+	f.StringVar(&revoke, "revoke", "", "ID of a device that is to measure no more")
+	cmd.MarkFlagsMutuallyExclusive("admit", "revoke")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := flag.open(cmd.Context(), false)
 		if err != nil {
 			return err
 		}
 		defer s.Close()
+		switch {
+		case admit != "":
+			err = s.SetDeviceState(cmd.Context(), admit, store.Active, "")
+		case revoke != "":
+			err = s.SetDeviceState(cmd.Context(), revoke, store.Revoked, "")
+		}
+		if err != nil {
+			return err
+		}
 		list, err := s.Devices(cmd.Context())
 		if err != nil {
 			return err

@@ -31,7 +31,7 @@ import (
 
 // fleetFlags are the flags of the command fleet.
 type fleetFlags struct {
-	setupFlags
+	*setupFlags
 	serve    *serveFlags
 	store    *storeFlag
 	study    string

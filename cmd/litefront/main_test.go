@@ -444,6 +444,12 @@ func TestBadInput(t *testing.T) {
 		{"comparison from the best", []string{"compare", "good.journal", "--reference", "1e12,900,900"}, []string{"reference", "decoder_params", "worse"}},
 		{"comparison into a file", []string{"compare", "good.journal", "--out", "file"}, []string{"file"}},
 		{"no file", []string{"inspect"}, []string{"inspect", "file"}},
+		{"a device for nobody", []string{"device"}, []string{"--join"}},
+		{"a device for a page", []string{"device", "--join", "https://host/page#join=x"}, []string{"join", `path "/page" must be /`}},
+		{"a device with a title", []string{"device", "--join", "http://127.0.0.1:1", "--label", "Living room"}, []string{"label", `"Living room"`, "a-z"}},
+		{"a device without time", []string{"device", "--join", "http://127.0.0.1:1", "--trial-time", "0s"}, []string{"trial-time", "0s"}},
+		{"a device with an argument", []string{"device", "http://127.0.0.1:1"}, []string{`"http://127.0.0.1:1"`, "--join"}},
+		{"a device whose folder is a file", []string{"device", "--join", "http://127.0.0.1:1", "--state", "file"}, []string{"state", "file"}},
 		{"no time", quick("--trial-time", "0s"), []string{"trial-time", "0s"}},
 		{"context before the prompt ends", quick("--prompt", "40", "--context", "32"), []string{"context 32", "prompt_len 40"}},
 	} {

@@ -37,6 +37,13 @@ func TestKnownAndRobust(t *testing.T) {
 			t.Errorf("%s: %s", format, text)
 		}
 	}
+	// One study of the store on two classes of devices, as a fleet has it.
+	s.must(quick("--budget", "14", "--study", "three.journal")...)
+	s.must("store", "import", "one.journal", "--store", "s.db", "--name", "both", "--class", "first")
+	s.must("store", "import", "three.journal", "--store", "s.db", "--name", "both", "--class", "second")
+	if text := s.must("robust", "--store", "s.db", "--study", "both"); !strings.Contains(text, "devices: 2") || !strings.Contains(text, "second") {
+		t.Errorf("of the store:\n%s", text)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
@@ -46,6 +53,8 @@ func TestKnownAndRobust(t *testing.T) {
 		{quick("--budget", "1", "--known", "one.journal", "--precision", "int8"), "precision"},
 		{quick("--budget", "15", "--study", "one.journal", "--known", "two.journal"), "started with --known none"},
 		{[]string{"robust"}, "needs the journals"},
+		{[]string{"robust", "one.journal", "--study", "both"}, "needs the journals"},
+		{[]string{"robust", "--store", "s.db", "--study", "neither"}, `study "neither"`},
 		{[]string{"robust", "one.journal", "--format", "xml"}, "must be table, csv or json"},
 		{[]string{"robust", "one.journal", "--share", "1,1"}, "2 given for 1 devices"},
 	} {

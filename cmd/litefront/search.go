@@ -25,7 +25,7 @@ import (
 
 // searchFlags are the flags of the command search.
 type searchFlags struct {
-	setupFlags
+	*setupFlags
 	seeds string
 	study string
 	out   string

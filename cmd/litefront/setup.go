@@ -41,9 +41,9 @@ type setupFlags struct {
 }
 
 // newSetupFlags gives cmd the flags of a study.
-func newSetupFlags(cmd *cobra.Command, budget string) setupFlags {
+func newSetupFlags(cmd *cobra.Command, budget string) *setupFlags {
 	f := cmd.Flags()
-	s := setupFlags{flags: f, workload: addWorkloadFlags(cmd), device: addDeviceFlags(cmd)}
+	s := &setupFlags{flags: f, workload: addWorkloadFlags(cmd), device: addDeviceFlags(cmd)}
 	s.workload.addThreads()
 	f.StringVar(&s.space, "space", "archai-gpt2", "search space: "+strings.Join(space.Presets(), ", ")+", or a TOML file")
 	f.StringVar(&s.budget, "budget", budget, "time (60s, 5m) or number of candidates (200) of the whole study, references not counted; a study that is resumed keeps its own")

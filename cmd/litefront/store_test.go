@@ -140,6 +140,18 @@ func TestDevicesCommand(t *testing.T) {
 	if len(list) != 1 || list[0].Reason != d.Reason {
 		t.Errorf("%+v", list)
 	}
+	for _, tt := range []struct {
+		flag  string
+		state store.State
+	}{{"--admit", store.Active}, {"--revoke", store.Revoked}} {
+		decode(t, s.must("devices", "--store", "store.db", "--json", tt.flag, "d1"), &list)
+		if len(list) != 1 || list[0].State != tt.state {
+			t.Errorf("%s: %+v; want %q", tt.flag, list, tt.state)
+		}
+	}
+	if _, stderr, code := s.run("devices", "--store", "store.db", "--admit", "d2"); code != 1 || !strings.Contains(stderr, `device "d2"`) {
+		t.Errorf("--admit d2: %d, %s", code, stderr)
+	}
 	if err := st.Close(); err != nil {
 		t.Error(err)
 	}

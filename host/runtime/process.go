@@ -127,7 +127,8 @@ func startChild(cacheDir string) (*child, error) {
 	c.cmd.Stdout = childOut
 	err = c.cmd.Start()
 	if err = errors.Join(err, childOut.Close()); err != nil {
-		return nil, errors.Join(err, in.Close(), out.Close())
+		_ = in.Close() // a start that fails has closed it
+		return nil, errors.Join(err, out.Close())
 	}
 	c.client = rpc.NewClient(pipes{out, in})
 	go func() {

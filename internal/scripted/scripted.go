@@ -10,6 +10,7 @@ import (
 
 	"litefront/kernels"
 	"litefront/kernels/jobs"
+	"litefront/kernels/measure"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
@@ -31,7 +32,7 @@ func Measure(j jobs.Job, d trial.Device, factor float64) (m trial.Measurement, e
 	factor *= 1 + float64(hash.Sum32()%1000)/50_000
 	stat := func(ms float64) trial.Stat {
 		ms = math.Round(ms*factor*1e6) / 1e6
-		return trial.Stat{SamplesMs: []float64{ms, ms, ms}, MedianMs: ms, LowMs: ms, HighMs: ms, MinMs: ms}
+		return measure.Summarize(j.Protocol, []float64{ms, ms, ms}, 1)
 	}
 	parameters := float64(g.Memory.WeightBytes) / 4e6 // millions
 	return trial.Measurement{

@@ -119,9 +119,6 @@ type Result struct {
 	Logits string `json:"logits,omitempty"`
 }
 
-// MessageID names the result for whoever drops what is delivered twice.
-func (r Result) MessageID() string { return r.Job + "." + r.Token + "." + r.Device }
-
 // Validate reports the first field that is out of range. What a measurement says is
 // for the study and for package trust to judge.
 func (r Result) Validate() error {
@@ -244,6 +241,8 @@ func (h Hello) Validate() error {
 		return err
 	}
 	switch {
+	case len(h.Name) > maxDeviceName:
+		return fmt.Errorf("hello: name of %d bytes; at most %d are allowed", len(h.Name), maxDeviceName)
 	case h.Label != "" && !IsName(h.Label):
 		return fmt.Errorf("hello: label %.40q must be 1 to %d of a-z, 0-9 and -", h.Label, maxName)
 	case h.Device.Cores < 1 || h.Device.Cores > 1<<16:
@@ -441,7 +440,10 @@ func version(of string, v int) error {
 	return nil
 }
 
-const maxName = 64
+const (
+	maxName       = 64
+	maxDeviceName = 100 // in bytes
+)
 
 // IsName reports whether text may be part of a subject and of a file's name.
 func IsName(text string) bool {

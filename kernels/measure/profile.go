@@ -123,7 +123,7 @@ func (f *phase) add(p Program, export string, arg int) {
 }
 
 func (f *phase) profile(g *graph.Graph, groups []graph.Group) trial.PhaseProfile {
-	stat := func(x *timed) trial.Stat { return summarize(x.samplesMs, x.batch) }
+	stat := func(x *timed) trial.Stat { return summarize(x.samplesMs, int(x.batch)) }
 	p := trial.PhaseProfile{Whole: stat(f.loops[0])}
 	for i, group := range groups {
 		work, time := g.GroupWork(group, f.pos, f.rows), stat(f.loops[1+i])

@@ -89,10 +89,10 @@ func (l *LocalMeasurer) attempt(s *session, prefill, decode *loop) (attempt, err
 	a := attempt{
 		background: s.switches() != switches,
 
-		prefill: summarize(r.prefill.samplesMs, prefill.batch),
-		decode:  summarize(r.decode.samplesMs, decode.batch),
-		compute: summarize(r.compute.samplesMs, l.compute.batch()),
-		stream:  summarize(r.stream.samplesMs, l.stream.batch()),
+		prefill: summarize(r.prefill.samplesMs, int(prefill.batch)),
+		decode:  summarize(r.decode.samplesMs, int(decode.batch)),
+		compute: summarize(r.compute.samplesMs, int(l.compute.batch())),
+		stream:  summarize(r.stream.samplesMs, int(l.stream.batch())),
 	}
 	a.slowdown = max(a.compute.MedianMs/l.compute.usual.level, a.stream.MedianMs/l.stream.usual.level)
 	return a, err
@@ -122,11 +122,7 @@ func (s *session) ltsPasses(l *loop, warmupMs *float64) (trial.Stat, error) {
 			samplesMs = append(samplesMs, toMs(ns))
 		}
 	}
-	stat := summarize(samplesMs, 1)
-	if len(samplesMs) == passes {
-		stat.LowMs, stat.HighMs = meanInterval(samplesMs)
-	}
-	return stat, err
+	return Summarize(trial.LTS, samplesMs, 1), err
 }
 
 // verdict judges a complete measurement.

@@ -11,9 +11,19 @@ import (
 	"litefront/searchcore/trial"
 )
 
+// Summarize makes the Stat of samples, each the mean of one batch, as a protocol has it:
+// the interval is that of the median, or that of the mean under trial.LTS.
+func Summarize(protocol string, samplesMs []float64, batch int) trial.Stat {
+	s := summarize(samplesMs, batch)
+	if protocol == trial.LTS && len(samplesMs) > 1 {
+		s.LowMs, s.HighMs = meanInterval(samplesMs)
+	}
+	return s
+}
+
 // summarize makes a Stat of samples, each the mean of one batch.
-func summarize(samplesMs []float64, batch uint32) trial.Stat {
-	s := trial.Stat{SamplesMs: samplesMs, Batch: int(batch)}
+func summarize(samplesMs []float64, batch int) trial.Stat {
+	s := trial.Stat{SamplesMs: samplesMs, Batch: batch}
 	if len(samplesMs) == 0 {
 		return s
 	}

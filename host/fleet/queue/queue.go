@@ -38,9 +38,8 @@ const (
 	maxDead    = 1000
 	// maxStore bounds what a stream keeps on the disk, in bytes.
 	maxStore = 1 << 30
-	// duplicates is for how long a result that is delivered twice is dropped by the
-	// server; the study drops it whenever it comes.
-	duplicates = 2 * time.Minute
+	// unused is for how long the queue of a device or a class is kept that nobody asks.
+	unused = 7 * 24 * time.Hour
 	// startTime is how long a server may take to be ready, and callTime what any
 	// request to it may take.
 	startTime = 30 * time.Second
@@ -207,7 +206,6 @@ func (q *Queue) streams(ctx context.Context) error {
 		{Name: jobs.DeadStream, Subjects: []string{"lf.v1.dead.>"}, Retention: jetstream.LimitsPolicy, MaxMsgs: maxDead},
 	} {
 		s.MaxBytes, s.MaxMsgSize = maxStore, jobs.MaxMessage+1024 // with headers
-		s.Duplicates = duplicates
 		if s.Retention == jetstream.WorkQueuePolicy {
 			s.Discard = jetstream.DiscardNew // back-pressure: the sender hears of it
 		}
@@ -272,6 +270,7 @@ func (q *Queue) consumer(ctx context.Context, name, subject string) error {
 	c := jetstream.ConsumerConfig{
 		Durable: name, FilterSubject: subject, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: q.o.Lease, MaxDeliver: MaxDeliver, MaxRequestBatch: 1, Replicas: q.replicas,
+		InactiveThreshold: unused,
 	}
 	_, err := q.js.CreateOrUpdateConsumer(ctx, jobs.JobsStream, c)
 	if err == nil {

@@ -8,14 +8,17 @@
 package trust
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
 	"slices"
 
+	"litefront/kernels/measure"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/cost"
+	"litefront/searchcore/objective"
 	"litefront/searchcore/trial"
 )
 
@@ -26,10 +29,15 @@ const (
 	// tolerance is how much two devices of a class may differ, as a ratio, beside
 	// what their intervals say: equal boards differ by their cooling.
 	tolerance = 1.3
-	// margin widens the bounds of the cost model, and sentinels is how far those of a
+	// margin widens the bounds of the cost model, which tells too little if they are then
+	// further apart than widest; and sentinels is how far those of a
 	// device may be from those of its class, both as ratios.
-	margin    = 1.3
+	margin    = 1.15
+	widest    = 2.0
 	sentinels = 1.5
+	// A device that says it was slowed down more than this confirms nothing: by that word
+	// any time could be explained.
+	maxSlowdown = 1.5
 	// Of the last window judgements of a device, mostDisputed may be against it.
 	window       = 8
 	mostDisputed = 1
@@ -38,7 +46,7 @@ const (
 	// One result of spotOf is measured again without suspicion.
 	spotOf = 16
 	// maxObservations bounds what the model is fitted to.
-	maxObservations = 256
+	maxObservations = 128
 )
 
 // Claim is what a device says it measured.
@@ -65,11 +73,13 @@ type Decision struct {
 
 // Judge judges the devices of one class. It is not safe for concurrent use.
 type Judge struct {
+	secret   string
 	devices  map[string]*reputation
 	claims   map[string][]Claim // by job, until one is accepted
 	observed []cost.Observation
 	model    *cost.Model
-	fitted   int // observations that the model, or the attempt at one, knows
+	learnt   int // observations since the model, or the attempt at one, was made
+	tried    bool
 }
 
 // reputation is what became of a device's results.
@@ -79,9 +89,10 @@ type reputation struct {
 	out       bool   // quarantined
 }
 
-// NewJudge returns a judge who has seen nothing yet.
-func NewJudge() *Judge {
-	return &Judge{devices: map[string]*reputation{}, claims: map[string][]Claim{}}
+// NewJudge returns a judge who has seen nothing yet. By the secret it chooses what to
+// check without suspicion, so that nobody can tell.
+func NewJudge(secret string) *Judge {
+	return &Judge{secret: secret, devices: map[string]*reputation{}, claims: map[string][]Claim{}}
 }
 
 // Learn lets the judge know a measurement that was believed: here, or in an earlier
@@ -94,7 +105,7 @@ func (j *Judge) Learn(a arch.Architecture, m trial.Measurement) {
 		if len(j.observed) > maxObservations {
 			j.observed = j.observed[len(j.observed)-maxObservations:]
 		}
-		j.fitted = min(j.fitted, len(j.observed)-1)
+		j.learnt++
 	}
 }
 
@@ -125,7 +136,7 @@ func Check(m trial.Measurement, bytes int64, sha256 string) error {
 		}{"stream_sentinel", m.Stream})
 	}
 	for _, s := range stats {
-		if err := checkStat(s.Stat); err != nil {
+		if err := checkStat(m.Protocol, s.Stat); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
@@ -133,23 +144,30 @@ func Check(m trial.Measurement, bytes int64, sha256 string) error {
 }
 
 // checkStat demands that what summarises samples agrees with them.
-func checkStat(s trial.Stat) error {
+func checkStat(protocol string, s trial.Stat) error {
 	if len(s.SamplesMs) == 0 {
 		return errors.New("samples_ms is empty")
 	}
-	sorted := slices.Clone(s.SamplesMs)
-	slices.Sort(sorted)
-	n := len(sorted)
-	for _, ms := range []float64{sorted[0], sorted[n-1]} {
+	if s.Batch < 1 || s.Batch > math.MaxInt32 {
+		return fmt.Errorf("batch %d must be between 1 and %d", s.Batch, math.MaxInt32)
+	}
+	for _, ms := range s.SamplesMs {
 		if !(ms > 0 && ms < math.Inf(1)) {
 			return fmt.Errorf("sample %v ms must be positive and finite", ms)
 		}
 	}
-	if median := (sorted[(n-1)/2] + sorted[n/2]) / 2; math.Abs(s.MedianMs-median) > 1e-6*median {
-		return fmt.Errorf("median_ms %v is not that of the samples, %v", s.MedianMs, median)
-	}
-	if s.MinMs != sorted[0] {
-		return fmt.Errorf("min_ms %v is not that of the samples, %v", s.MinMs, sorted[0])
+	of := measure.Summarize(protocol, s.SamplesMs, s.Batch)
+	for _, x := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"median_ms", s.MedianMs, of.MedianMs}, {"min_ms", s.MinMs, of.MinMs}, {"mean_ms", s.MeanMs, of.MeanMs},
+		{"low_ms", s.LowMs, of.LowMs}, {"high_ms", s.HighMs, of.HighMs}, {"spread_ms", s.SpreadMs, of.SpreadMs},
+	} {
+		// Other processors round otherwise.
+		if !(math.Abs(x.got-x.want) <= 1e-6*of.MeanMs) {
+			return fmt.Errorf("%s %v is not that of the samples, %v", x.name, x.got, x.want)
+		}
 	}
 	return nil
 }
@@ -167,10 +185,13 @@ func (j *Judge) Trusted(device string) bool { return !j.of(device).out }
 func (j *Judge) Confirmed(device string) int { return j.of(device).confirmed }
 
 // Recall lets the judge know how many results of a device others confirmed in earlier
-// sessions.
-func (j *Judge) Recall(device string, confirmed int) {
+// sessions, and how many were rejected: as many count now as do not quarantine it.
+func (j *Judge) Recall(device string, confirmed, rejected int) {
 	r := j.of(device)
 	r.confirmed = max(r.confirmed, confirmed)
+	if len(r.last) == 0 {
+		r.last = slices.Repeat([]bool{true}, min(rejected, mostDisputed))
+	}
 }
 
 // Exclude has a device believed no more, nor what it claimed that is not decided.
@@ -180,6 +201,9 @@ func (j *Judge) Exclude(device string) {
 		j.claims[job] = slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool { return c.Device == device })
 	}
 }
+
+// Readmit has a device judged anew that was excluded.
+func (j *Judge) Readmit(device string) { delete(j.devices, device) }
 
 func (j *Judge) of(device string) *reputation {
 	r := j.devices[device]
@@ -223,18 +247,24 @@ func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d
 		})
 		return j.accept(job, a, best)
 	}
+	best := slices.MinFunc(agreed, func(x, y Claim) int { return cmp.Compare(x.Measurement.Slowdown, y.Measurement.Slowdown) })
+	if best.Measurement.Slowdown > maxSlowdown && peers > 0 && len(claims) < mostClaims {
+		return j.replicate(claims, "all devices that measured it were disturbed")
+	}
 	for _, claim := range claims {
 		if slices.ContainsFunc(agreed, func(x Claim) bool { return x.Device == claim.Device }) {
-			j.of(claim.Device).confirmed++
-			d.Confirmed = append(d.Confirmed, claim.Device)
-			j.judged(claim.Device, false, "")
+			if claim.Measurement.Slowdown <= maxSlowdown {
+				j.of(claim.Device).confirmed++
+				d.Confirmed = append(d.Confirmed, claim.Device)
+				j.judged(claim.Device, false, "")
+			}
 			continue
 		}
 		d.Contradicted = append(d.Contradicted, claim.Device)
-		ratio := claim.Measurement.Prefill.MedianMs / agreed[0].Measurement.Prefill.MedianMs
+		ratio := quiet(claim.Measurement, claim.Measurement.Prefill) / quiet(agreed[0].Measurement, agreed[0].Measurement.Prefill)
 		d.Quarantined = append(d.Quarantined, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
 	}
-	d.Accept = j.accept(job, a, agreed[0]).Accept
+	d.Accept = j.accept(job, a, best).Accept
 	return d
 }
 
@@ -304,12 +334,14 @@ func (j *Judge) suspect(job string, a arch.Architecture, c Claim) string {
 		ms    float64
 		bound cost.Time
 	}{{"prefill", quiet(m, m.Prefill), prefill}, {"decode", quiet(m, m.Decode), decode}} {
-		if low, high := s.bound.LowMs/margin, s.bound.HighMs*margin; !(s.ms >= low && s.ms <= high) {
+		if low, high := s.bound.LowMs/margin, s.bound.HighMs*margin; !(high <= low*widest) {
+			return fmt.Sprintf("the cost model is not sure enough of its %s: %.3g to %.3g ms", s.name, low, high)
+		} else if !(s.ms >= low && s.ms <= high) {
 			return fmt.Sprintf("%s of %.3g ms is not within the cost model's %.3g to %.3g ms", s.name, s.ms, low, high)
 		}
 	}
 	h := fnv.New32a()
-	h.Write([]byte(job))
+	h.Write([]byte(j.secret + job))
 	if h.Sum32()%spotOf == 0 {
 		return "spot check"
 	}
@@ -343,20 +375,23 @@ func (j *Judge) sentinel(m trial.Measurement) string {
 	return ""
 }
 
-// fit fits the model anew when enough was learnt since.
+// fit fits the model anew when enough was learnt since: an eighth of what there is, or
+// the first there can be.
 func (j *Judge) fit() {
 	n := len(j.observed)
-	if n < cost.MinObservations || j.fitted >= n || j.fitted > 0 && n < maxObservations && n-j.fitted < n/8 {
+	if n < cost.MinObservations || j.learnt <= n/8 && j.tried {
 		return
 	}
-	j.fitted = n
+	j.learnt, j.tried = 0, true
 	if model, err := cost.Fit(j.observed); err == nil {
 		j.model = model.Latencies()
 	}
 }
 
 // quiet is a time as it would be on the undisturbed device.
-func quiet(m trial.Measurement, s trial.Stat) float64 { return s.MedianMs / max(m.Slowdown, 1) }
+func quiet(m trial.Measurement, s trial.Stat) float64 {
+	return objective.LatencyMs(m.Protocol, s) / max(m.Slowdown, 1)
+}
 
 // agree reports whether two claims may be of one class of device.
 func agree(x, y trial.Measurement) bool {
@@ -368,7 +403,8 @@ func near(x, y trial.Measurement, p, q trial.Stat) bool {
 	if a > b {
 		a, b = b, a
 	}
-	wide := 1 + min(relative(p), 0.2) + min(relative(q), 0.2)
+	// Nobody makes room for a lie by telling of noise.
+	wide := 1 + 2*min(relative(p), relative(q), 0.2)
 	return b <= a*tolerance*wide
 }
 

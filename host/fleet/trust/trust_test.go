@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func claim(device string, n int, factor float64) Claim {
 }
 
 // measure has devices take a job in turn, until a claim is accepted.
-func measure(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
+func measured(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
 	var out []Quarantine
 	claimed := 0
 	for _, device := range order {
@@ -65,7 +66,7 @@ func TestLiars(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		lie := rapid.SampledFrom([]float64{0.5, 2}).Draw(rt, "lie")
 		after := rapid.IntRange(0, 20).Draw(rt, "honest jobs before the first lie")
-		j := NewJudge()
+		j := NewJudge("")
 		devices := []string{"a", "b", "c", "d", "liar"}
 		caught := 0
 		for n := range 40 {
@@ -73,7 +74,7 @@ func TestLiars(t *testing.T) {
 			if n >= after {
 				factors["liar"] = lie
 			}
-			d, out := measure(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
+			d, out := measured(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
 			if ratio := d.Accept.Measurement.Prefill.MedianMs / claim("", n, 1).Measurement.Prefill.MedianMs; ratio < 0.9 || ratio > 1.2 {
 				rt.Fatalf("job %d: accepted is %v times the truth, from %q", n, ratio, d.Accept.Device)
 			}
@@ -92,10 +93,10 @@ func TestLiars(t *testing.T) {
 
 // A device that lies from its first result on is caught in its probation.
 func TestLiarFromTheStart(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	factors := map[string]float64{"a": 1, "b": 1, "c": 1, "liar": 2}
 	for n := range 2 {
-		if _, out := measure(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
+		if _, out := measured(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
 			t.Errorf("job %d: quarantined %+v", n, out)
 		}
 	}
@@ -106,7 +107,7 @@ func TestLiarFromTheStart(t *testing.T) {
 
 // A device alone in its class is believed: there is nothing to compare it with.
 func TestAlone(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	for n := range 20 {
 		if d := j.Consider(fmt.Sprint(n), candidate(n), claim("a", n, 1), 0); d.Accept == nil || d.Quarantined != nil {
 			t.Fatalf("job %d: %+v", n, d)
@@ -115,7 +116,7 @@ func TestAlone(t *testing.T) {
 }
 
 func TestTwoContradict(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	if d := j.Consider("x", candidate(1), claim("a", 1, 1), 1); d.Accept != nil || !strings.Contains(d.Replicate, "new") {
 		t.Errorf("%+v", d)
 	}
@@ -128,7 +129,7 @@ func TestTwoContradict(t *testing.T) {
 }
 
 func TestGarbage(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	if out := j.Garbage("a", "no JSON"); out != nil {
 		t.Errorf("quarantined at the first: %v", out)
 	}
@@ -140,7 +141,7 @@ func TestGarbage(t *testing.T) {
 
 // A board that is hot is as slow as its sentinels, and says so.
 func TestSlowdown(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	hot := claim("hot", 1, 2)
 	hot.Measurement.Slowdown = 2
 	j.Consider("x", candidate(1), claim("a", 1, 1), 2)
@@ -162,6 +163,10 @@ func TestCheck(t *testing.T) {
 		{"spent_ms", func(m *trial.Measurement) { m.SpentMs = 0 }},
 		{"slowdown", func(m *trial.Measurement) { m.Slowdown = 0 }},
 		{"prefill: median_ms", func(m *trial.Measurement) { m.Prefill.MedianMs *= 2 }},
+		{"prefill: mean_ms", func(m *trial.Measurement) { m.Prefill.MeanMs /= 2 }},
+		{"decode: high_ms", func(m *trial.Measurement) { m.Decode.HighMs /= 2 }},
+		{"decode: spread_ms", func(m *trial.Measurement) { m.Decode.SpreadMs = math.NaN() }},
+		{"decode: batch", func(m *trial.Measurement) { m.Decode.Batch = 0 }},
 		{"decode: min_ms", func(m *trial.Measurement) { m.Decode.MinMs /= 2 }},
 		{"decode: sample -1", func(m *trial.Measurement) { m.Decode.SamplesMs = []float64{-1, 2} }},
 		{"stream_sentinel: samples_ms is empty", func(m *trial.Measurement) { m.Stream = trial.Stat{} }},

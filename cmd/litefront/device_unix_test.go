@@ -1,0 +1,122 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// fleet starts a fleet on a free port. Its standard output is whole once it has ended.
+func (s sandbox) fleet(args ...string) (cmd *exec.Cmd, invitation string, stdout *bytes.Buffer) {
+	s.t.Helper()
+	args = append([]string{"fleet", "--space", "tiny.toml", "--prompt", "32", "--context", "48", "--trial-time", "20ms", "--protocol", "lts",
+		"--strategy", "random", "--listen", "127.0.0.1:0", "--store", "store.db"}, args...)
+	cmd = s.command(args...)
+	stdout = &bytes.Buffer{}
+	cmd.Stdout = stdout
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), " may join by "); ok {
+			go func() { _, _ = io.Copy(io.Discard, pipe) }()
+			return cmd, url, stdout
+		}
+	}
+	s.t.Fatalf("the fleet ended without an invitation: %v", cmd.Wait())
+	return nil, "", nil
+}
+
+// TestDevice has a fleet's study done by a device in a process of its own, which then
+// ends as a service does.
+func TestDevice(t *testing.T) {
+	s := newSandbox(t)
+	fleet, invitation, frontier := s.fleet("--budget", "6", "--end-after", "1")
+	device := s.command("device", "--join", invitation, "--state", "one", "--name", "board", "--json")
+	var log bytes.Buffer
+	device.Stdout, device.Stderr = &log, &log
+	if err := device.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := fleet.Wait(); err != nil {
+		_ = device.Process.Kill()
+		_ = device.Wait()
+		t.Fatalf("the fleet ended with %v; its device said:\n%s", err, &log)
+	}
+	if err := device.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := device.Wait(); err != nil {
+		t.Errorf("the device ended with %v", err)
+	}
+	measured := 0
+	for line := range strings.Lines(log.String()) {
+		var entry struct {
+			Msg     string  `json:"msg"`
+			Trial   int     `json:"trial"`
+			Prefill float64 `json:"prefill_ms"`
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Errorf("%q is not JSON: %v", line, err)
+		}
+		if entry.Msg == "measured" {
+			if measured++; entry.Trial < 1 || entry.Prefill <= 0 {
+				t.Errorf("line %s", line)
+			}
+		}
+	}
+	if measured < 6 || !strings.Contains(frontier.String(), "decode") {
+		t.Errorf("%d measurements; the fleet printed:\n%s\nand the device:\n%s", measured, frontier, &log)
+	}
+	files, err := filepath.Glob(s.path("one/*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the device keeps %v, %v", files, err)
+	}
+	kept, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secret struct {
+		Seed string `json:"seed"`
+	}
+	if err := json.Unmarshal(kept, &secret); err != nil || secret.Seed == "" || strings.Contains(log.String(), secret.Seed) || strings.Contains(log.String(), invitation) {
+		t.Errorf("the device told its secrets, or has none: %v", err)
+	}
+	if out := s.must("devices", "--store", "store.db"); !strings.Contains(out, "board") {
+		t.Errorf("the store knows of\n%s", out)
+	}
+}
+
+// TestDeviceRefused has a fleet refuse a device, which says why.
+func TestDeviceRefused(t *testing.T) {
+	s := newSandbox(t)
+	fleet, invitation, _ := s.fleet("--budget", "6")
+	address, _, _ := strings.Cut(invitation, "#")
+	for url, want := range map[string]string{address: "needs an invitation", address + "#join=WRONG": "this invitation was used already"} {
+		_, stderr, code := s.run("device", "--join", url, "--state", "other")
+		if code != 1 || !strings.HasPrefix(stderr, "litefront: ") || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("exit code %d, stderr:\n%s", code, stderr)
+		}
+	}
+	if err := fleet.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := fleet.Wait(); err != nil {
+		t.Error(err)
+	}
+}
