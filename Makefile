@@ -30,7 +30,7 @@ artefacts: npm
 install = { sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -q && $$sudo apt-get install -yq $(1); } || \
 	{ echo "make: could not install $(1); install it by hand" >&2; exit 1; }
 
-# npm brings what the chart is made of, the peers that we compare with, and what
+# npm brings what the bundled scripts are made of, the peers that we compare with, and what
 # judges the page's accessibility.
 npm:
 	@command -v npm >/dev/null || $(call install,npm)

@@ -503,17 +503,20 @@ func (d *Device) count(r jobs.Result) {
 	d.noted()
 }
 
-// coolDown rests after a measurement that found the device slower than it was.
+// coolDown rests after measurements in a row that found the device slower than it was. A
+// single one may be due to a program that came by.
 func (d *Device) coolDown(ctx context.Context, r jobs.Result) {
 	if r.Measurement == nil {
 		return
 	}
-	if s := r.Measurement.Slowdown; s > 1+measure.DefaultOptions().DriftTolerance {
-		d.slow++
-		d.rest(ctx, d.slow, fmt.Sprintf("the device took %.2f× its best time, by heat, by saving power or for other programs", s))
+	s := r.Measurement.Slowdown
+	if s <= 1+measure.DefaultOptions().DriftTolerance {
+		d.slow = 0
 		return
 	}
-	d.slow = 0
+	if d.slow++; d.slow > 1 {
+		d.rest(ctx, d.slow-1, fmt.Sprintf("the device took %.2f× its best time, by heat, by saving power or for other programs", s))
+	}
 }
 
 const (

@@ -367,18 +367,20 @@ func TestDeviceUnable(t *testing.T) {
 		switch n {
 		case 1:
 			return Answer{}, errors.New("another tab is searching")
-		case 2:
-			return measured(2)
+		case 2, 3:
+			return measured(float64(n))
 		}
 		return measured(1)
 	})
+	for number := 2; number <= 4; number++ {
+		h.result()
+		h.publish(jobs.ClassJobs(class), encode(t, job(number)))
+	}
 	h.result()
-	h.publish(jobs.ClassJobs(class), encode(t, job(2)))
-	h.result()
-	eventually(t, "two jobs are done", func() bool { return r.now().Done == 2 })
+	eventually(t, "four jobs are done", func() bool { return r.now().Done == 4 })
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if all := strings.Join(r.notes, "\n"); !strings.Contains(all, "another tab") || !strings.Contains(all, "2.00×") {
+	if all := strings.Join(r.notes, "\n"); !strings.Contains(all, "another tab") || strings.Contains(all, "2.00×") || !strings.Contains(all, "3.00×") {
 		t.Errorf("it rested for %q", r.notes)
 	}
 }

@@ -64,6 +64,7 @@ func run() (err error) {
 	p.Restart()
 	go p.draw()
 	go p.tick()
+	go p.watchFleet()
 	root := &view.Root{Store: p.store, Page: p}
 	for ok := true; ok; ok = renderer.EventWait() {
 		p.env.Lock()
