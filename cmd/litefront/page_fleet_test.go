@@ -263,6 +263,8 @@ func TestPageFleetLAN(t *testing.T) {
 	p.click("join")
 	p.until(fmt.Sprintf(`Number(%s) >= 1`, fact("jobs done")))
 	p.until(fmt.Sprintf(`%s === "stays on"`, fact("screen")))
+	// Alone of its class, it is believed once others had the time to come.
+	p.until(`Number(document.querySelector("#classes tbody tr")?.children[1].innerText) >= 1`)
 	p.noComplaints()
 	measured, _ := h.end()
 	for class, n := range measured {
