@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 	"litefront/host/lan"
 	"litefront/host/store"
 	"litefront/internal/browsertest"
+	"litefront/kernels/jobs"
 )
 
 // fleetHost is `litefront fleet` as it runs.
@@ -92,6 +94,12 @@ func (h *fleetHost) end() (measured map[string]int, devices []store.Device) {
 	if err := h.cmd.Process.Signal(os.Interrupt); err != nil {
 		h.t.Fatal(err)
 	}
+	return h.kept()
+}
+
+// kept waits for the host to end by itself, and returns what end does.
+func (h *fleetHost) kept() (measured map[string]int, devices []store.Device) {
+	h.t.Helper()
 	h.logged.Wait()
 	if err := h.cmd.Wait(); err != nil {
 		h.t.Errorf("fleet ended with %v", err)
@@ -274,5 +282,58 @@ func TestPageFleetLAN(t *testing.T) {
 	}
 	if len(measured) != 1 {
 		t.Errorf("measured is %v", measured)
+	}
+}
+
+// TestPageFleetMixed has a study done by a page and by two devices in processes of their
+// own, one of them of a class of its own: each class has its frontier, and the host ends.
+func TestPageFleetMixed(t *testing.T) {
+	pageDist(t)
+	h := newSandbox(t).pageFleet(4, "--end-after", "3")
+	// invite is a new invitation, as the host's page asks for one.
+	invite := func() string {
+		t.Helper()
+		answer, err := http.Post(h.page+strings.TrimPrefix(jobs.InvitePath, "/"), "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := jobs.Decode[jobs.Invitation](text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		return i.URL
+	}
+	for _, label := range []string{"bench", "shelf"} {
+		device := h.command("device", "--join", invite(), "--state", label, "--name", label, "--label", label)
+		if err := device.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = device.Process.Kill()
+			_ = device.Wait()
+		})
+	}
+	// The host is gone once all is measured, which the page complains of.
+	p := tab{t, browsertest.New(t, patience, "WebSocket", "ERR_CONNECTION_REFUSED")}
+	p.open(invite())
+	p.state("idle")
+	p.until(`!document.getElementById("join").disabled`)
+	p.click("join")
+	measured, devices := h.kept()
+	if len(measured) != 3 || len(devices) != 3 {
+		t.Fatalf("measured %v by %+v", measured, devices)
+	}
+	for class, n := range measured {
+		if n != 4 {
+			t.Errorf("%d measurements of %s; want 4", n, class)
+		}
+		if out := h.must("studies", "by the fleet", "--store", "fleet.db", "--class", class); !strings.Contains(out, class) || strings.Contains(out, ": 0 on the frontier") {
+			t.Errorf("no frontier of %s:\n%s", class, out)
+		}
 	}
 }
