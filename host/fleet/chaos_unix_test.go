@@ -19,10 +19,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"litefront/host/store"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 )
+
+// takes is how long a job takes.
+const takes = 300 * time.Millisecond
 
 // chaos is a study by processes, to which things happen.
 type chaos struct {
@@ -71,8 +76,19 @@ func killDevice(name string) func(*chaos) {
 func stopDevice(name string, d time.Duration) func(*chaos) {
 	return func(c *chaos) {
 		c.busy(name)
-		c.devices[name].signal(syscall.SIGSTOP)
-		c.after(d, func() { c.devices[name].signal(syscall.SIGCONT) })
+		pid := c.devices[name].signal(syscall.SIGSTOP)
+		if pid == 0 {
+			return
+		}
+		// A process of its own goes on also if this one is killed: what is stopped would
+		// stay for ever.
+		again := exec.Command("sh", "-c", fmt.Sprintf("sleep %.3f; kill -CONT %d", d.Seconds(), pid))
+		if err := again.Start(); err != nil {
+			c.t.Error(err)
+			c.devices[name].signal(syscall.SIGCONT)
+			return
+		}
+		c.later.Go(func() { again.Wait() }) // it fails if the device was killed
 	}
 }
 
@@ -125,7 +141,7 @@ func (c *chaos) study() (s jobs.ClassState) {
 // busy waits until a device is in the middle of a job, for a while: it may never be
 // again.
 func (c *chaos) busy(name string) {
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		for _, d := range c.fleet().Devices {
 			if d.Name == name && d.State == jobs.Measuring {
 				return
@@ -148,7 +164,7 @@ func (c *chaos) device(name, address string, factor float64, argv ...string) {
 		c.t.Fatal(err)
 	}
 	p := newProcess(c.t, c.dir, name, deviceEnv, deviceProcess{
-		Join: "http://" + address + "/#join=" + token, Dir: filepath.Join(c.dir, name), Name: name, Factor: factor, Takes: 300 * time.Millisecond,
+		Join: "http://" + address + "/#join=" + token, Dir: filepath.Join(c.dir, name), Name: name, Factor: factor, Takes: takes,
 	}, argv...)
 	p.start()
 	c.devices[name] = p
@@ -193,7 +209,12 @@ func (c *chaos) run(budget int, events []event) {
 	for name, how := range map[string]behaviour{"late": late(), "twice": twice, "garbage": garbage} {
 		s := newClient(t, name, 1)
 		s.quiet = true
-		clients.Go(func() { s.stay(ctx, func() *door { return into }, how) })
+		clients.Go(func() {
+			s.stay(ctx, func() *door { return into }, func(s *client, j jobs.Job, m *nats.Msg) {
+				time.Sleep(takes) // otherwise it does the work of all others
+				how(s, j, m)
+			})
+		})
 	}
 
 	for _, e := range events {
@@ -201,7 +222,12 @@ func (c *chaos) run(budget int, events []event) {
 			s := c.study()
 			return s.Measured >= e.measured || s.Done != ""
 		})
-		t.Logf("%d measured: %s", c.study().Measured, e.what)
+		s := c.study()
+		if s.Done != "" {
+			t.Logf("the study ended before: %s", e.what)
+			break
+		}
+		t.Logf("%d measured: %s", s.Measured, e.what)
 		e.happens(c)
 	}
 	until(t, "end of the study", func() bool { return c.study().Done != "" })
@@ -246,7 +272,7 @@ func (c *chaos) run(budget int, events []event) {
 func TestChaos(t *testing.T) {
 	const while = testLease * 3 / 2
 	c := &chaos{t: t}
-	c.run(60, []event{
+	c.run(80, []event{
 		{4, "paused is stopped past its lease", stopDevice("paused", while)},
 		{8, "killed is killed", killDevice("killed")},
 		{12, "cut is cut off", cutWire(while)},
@@ -272,7 +298,7 @@ func TestMuchChaos(t *testing.T) {
 	t.Logf("LITEFRONT_SEED=%d", seed)
 	for round, end := uint64(0), time.Now().Add(5*time.Minute); time.Now().Before(end); round++ {
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
-			const budget = 80
+			const budget = 200
 			(&chaos{t: t}).run(budget, randomEvents(rand.New(rand.NewPCG(seed, round)), budget))
 		})
 	}
@@ -320,10 +346,19 @@ func newNamespace(t *testing.T) (*namespace, error) {
 	if err := ip("netns", "add", n.name); err != nil {
 		return nil, err
 	}
+	// It is taken away also if this process is killed.
+	away := exec.Command("sh", "-c", `trap "" INT TERM; read line; ip link del "$0"; ip netns del "$1"`, n.link, n.name)
+	in, err := away.StdinPipe()
+	if err == nil {
+		err = away.Start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, ip("netns", "del", n.name))
+	}
 	t.Cleanup(func() {
-		ip("link", "del", n.link)
-		if err := ip("netns", "del", n.name); err != nil {
-			t.Error(err)
+		in.Close()
+		if err := away.Wait(); err != nil {
+			t.Errorf("namespace %s: %v", n.name, err)
 		}
 	})
 	for _, args := range [][]string{

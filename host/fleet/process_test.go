@@ -149,13 +149,14 @@ func (p *process) start() {
 	p.cmd, p.in, p.end = cmd, in, end
 }
 
-// signal sends a signal; a process that has ended gets none.
-func (p *process) signal(s os.Signal) {
+// signal sends a signal and returns the process's ID; 0 if it has ended.
+func (p *process) signal(s os.Signal) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cmd != nil {
-		p.cmd.Process.Signal(s)
+	if p.cmd == nil || p.cmd.Process.Signal(s) != nil {
+		return 0
 	}
+	return p.cmd.Process.Pid
 }
 
 // kill kills the process and waits until it is gone.
