@@ -72,6 +72,8 @@ type task struct {
 	// when the next begins, if it is out of the queue until then.
 	rounds int
 	again  time.Time
+	// stuck is since when nobody is there to ask who did not answer.
+	stuck time.Time
 }
 
 const (
@@ -340,10 +342,9 @@ func (c *class) result(d queue.Delivered) {
 		}
 		return
 	}
-	if m.quarantine != "" || c.err != nil {
-		if h.metrics.refused.Inc(); c.err == nil { // else a later run may take it
-			d.Done()
-		}
+	if m.quarantine != "" {
+		h.metrics.refused.Inc()
+		d.Done()
 		return
 	}
 	r, err := jobs.Decode[jobs.Result](d.Data)
@@ -356,6 +357,10 @@ func (c *class) result(d queue.Delivered) {
 		return
 	}
 	k := c.tasks[r.Job]
+	if k == nil && c.done != "" { // another session may want it
+		d.Later()
+		return
+	}
 	if k == nil { // its trial has ended: delivered twice, or late
 		h.metrics.duplicate.Inc()
 		h.o.Log.Info("result not needed", "class", c.name, "device", d.Device, "trial", r.Number)
@@ -396,6 +401,7 @@ func (c *class) taken(k *task, device string) uint64 {
 	if k.to == device {
 		return k.shared
 	}
+	c.unqueue(k.shared) // where it is still there, as after a late answer
 	return 0
 }
 
@@ -472,6 +478,11 @@ func (c *class) failure(k *task, id string, d queue.Delivered, reason string) {
 	if len(k.claims) == 0 && len(k.failed) < maxFailed {
 		if other := c.peer(k); other != "" {
 			c.send(k, other, "it failed on another device: "+reason)
+			return
+		}
+		if !c.hopeless(k) { // others may come, or come back
+			c.unqueue(k.shared, k.direct)
+			k.shared, k.direct, k.to, k.again = 0, 0, "", time.Now().Add(h.o.Lease)
 			return
 		}
 	}
@@ -563,7 +574,7 @@ func (c *class) resend(k *task, id string) {
 	case len(k.claims) == 0 && k.shared == 0:
 		c.queue(k) // for whoever comes
 	case len(k.claims) == 0:
-	case c.alone():
+	case c.hopeless(k):
 		c.settle(k, id)
 	}
 }
@@ -571,12 +582,27 @@ func (c *class) resend(k *task, id string) {
 // alone reports whether a device is the only one of the class, and has been for some
 // time: others get a lease to come, and longer to come back, before one is believed
 // alone.
-func (c *class) alone() bool {
-	wait := c.host.o.Lease
+func (c *class) alone() bool { return time.Since(c.company) > c.grace() }
+
+// grace is for how long others are waited for.
+func (c *class) grace() time.Duration {
 	if c.others {
-		wait *= awayAfter
+		return awayAfter * c.host.o.Lease
 	}
-	return time.Since(c.company) > wait
+	return c.host.o.Lease
+}
+
+// hopeless reports whether nobody can be expected to say more about a task than was
+// said: those who are there have all answered, and others had the time to come.
+func (c *class) hopeless(k *task) bool {
+	if c.peers(k) > 0 {
+		k.stuck = time.Time{}
+		return false
+	}
+	if k.stuck.IsZero() {
+		k.stuck = time.Now()
+	}
+	return c.alone() || time.Since(k.stuck) > c.grace()
 }
 
 // settle decides with the claims that there are.
@@ -616,10 +642,11 @@ func (c *class) exclude(device string) {
 // consider judges a claim and does what is to be done.
 func (c *class) consider(k *task, id string, claim trust.Claim) {
 	if k.to == claim.Device {
+		c.unqueue(k.direct) // it may have answered another copy
 		k.direct, k.to = 0, ""
 	}
 	peers := c.peers(k)
-	if !c.alone() {
+	if !c.hopeless(k) {
 		peers = max(peers, 1)
 	}
 	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, peers))
@@ -644,7 +671,7 @@ func (c *class) decide(k *task, id string, d trust.Decision) {
 	}
 	if other := c.peer(k); other != "" {
 		c.send(k, other, d.Replicate)
-	} else if c.alone() {
+	} else if c.hopeless(k) {
 		c.settle(k, id)
 	} else {
 		c.host.o.Log.Info("waits for another device", "class", c.name, "trial", k.job.Number, "reason", d.Replicate)

@@ -289,3 +289,24 @@ func TestFirst(t *testing.T) {
 		})
 	}
 }
+
+// TestSplit has two devices of a class that never agree: the study ends all the same.
+func TestSplit(t *testing.T) {
+	q := testRequest(t, "3")
+	r := startHost(t, t.TempDir(), q, queue.Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var devices sync.WaitGroup
+	for i, factor := range []float64{1, 2} {
+		s := newClient(t, fmt.Sprint("board ", i), factor)
+		s.quiet = true
+		s.join(r)
+		devices.Go(func() { s.work(ctx) })
+	}
+	until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done != "" })
+	stop()
+	devices.Wait()
+	if c := r.Fleet().Classes[0]; c.Measured != 3 || c.Failed != 0 {
+		t.Errorf("class %+v; want 3 measured", c)
+	}
+}

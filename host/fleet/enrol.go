@@ -118,7 +118,7 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	old := h.members[id]
 	h.members[id] = &member{hello: hello, class: class, seen: time.Now()}
 	if old != nil && old.class == class {
-		h.members[id].state = old.state
+		h.members[id].state, h.members[id].failures = old.state, old.failures
 	}
 	h.mu.Unlock()
 	if used && h.o.Enrolled != nil {

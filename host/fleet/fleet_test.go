@@ -191,7 +191,7 @@ func newClient(t testing.TB, name string, factor float64) *client {
 func scriptedHello(name string) jobs.Hello {
 	return jobs.Hello{
 		Name: name, Code: testCode,
-		Device: trial.Device{Name: name, OS: "linux", Arch: "amd64", Cores: 2, Engine: "scripted", Features: []string{"simd128"}, TimerStepNs: 1},
+		Device: trial.Device{Name: name, OS: "linux", Arch: "amd64", CPU: "scripted", Cores: 2, Engine: "scripted", Features: []string{"simd128"}, TimerStepNs: 1},
 	}
 }
 

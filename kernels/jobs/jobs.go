@@ -269,7 +269,11 @@ func DeviceID(key string) string {
 // version share a class.
 func (h Hello) Class() string {
 	d := h.Device
-	text, err := json.Marshal([]any{d.OS, d.Arch, d.CPU, d.Cores, d.Engine, d.Features, h.Code, h.Features, h.Label})
+	kind := d.CPU
+	if kind == "" { // a browser does not tell, but what model a phone is
+		kind = d.Name
+	}
+	text, err := json.Marshal([]any{d.OS, d.Arch, kind, d.Cores, d.Engine, d.Features, h.Code, h.Features, h.Label})
 	if err != nil { // strings and integers only
 		return ""
 	}

@@ -73,9 +73,9 @@ func (s *Store) LoseFleet(problem string) (news bool) {
 	return news
 }
 
-// IsDevice reports whether this page is, or may become, one of the fleet's devices.
-// Those are not the host's to invite others.
-func (s *Store) IsDevice() bool { return s.Join.token != "" || s.Join.Active || s.Join.Known }
+// IsDevice reports whether this page is one of the fleet's devices, or was invited to be.
+// Such are not the host's to invite others.
+func (s *Store) IsDevice() bool { return s.Join.token != "" || s.Join.Active }
 
 // AskInvitation notes that an invitation is asked for, unless one is already.
 func (s *Store) AskInvitation() bool {

@@ -455,7 +455,7 @@ func (q *Queue) restore(ctx context.Context, lost func()) error {
 // results hears results until ctx ends or they cannot be heard any more.
 func (q *Queue) results(ctx context.Context, heard func(Delivered)) error {
 	c, err := q.js.CreateOrUpdateConsumer(ctx, jobs.ResultsStream, jetstream.ConsumerConfig{
-		Durable: "host", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: 1000, Replicas: q.replicas,
+		Durable: "host", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: maxResults, Replicas: q.replicas,
 	})
 	if err != nil {
 		return err
