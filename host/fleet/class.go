@@ -210,6 +210,9 @@ func (c *class) end(reason string, err error) {
 	c.host.poke()
 }
 
+// waits reports whether a task was measured and nobody was there to do it again.
+func (k *task) waits() bool { return len(k.claims) > 0 && k.shared == 0 && k.direct == 0 }
+
 // failWith notes why the study cannot go on, and ends it.
 func (c *class) failWith(err error) {
 	if c.err == nil {
@@ -564,10 +567,14 @@ func (c *class) send(k *task, to, why string) {
 
 // resend has another device do what the one that was chosen does not.
 func (c *class) resend(k *task, id string) {
+	why := "the device that was asked gave no answer"
+	if k.to == "" {
+		why = "another device is there now"
+	}
 	c.unqueue(k.direct)
 	k.direct, k.to = 0, ""
 	if other := c.peer(k); other != "" {
-		c.send(k, other, "the device that was asked gave no answer")
+		c.send(k, other, why)
 		return
 	}
 	switch {
@@ -708,6 +715,11 @@ func (c *class) beat(s jobs.State, came bool) {
 		k.beat = time.Now()
 	}
 	if came {
+		for id, k := range c.tasks {
+			if k.waits() {
+				c.resend(k, id)
+			}
+		}
 		c.fill()
 	}
 }
@@ -746,7 +758,7 @@ func (c *class) tick() {
 	}
 	for id, k := range c.tasks {
 		switch {
-		case len(k.claims) > 0 && k.shared == 0 && k.direct == 0: // it waited for others
+		case k.waits():
 			c.resend(k, id)
 		case !k.again.IsZero():
 			if time.Now().After(k.again) {

@@ -180,6 +180,7 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		}
 		return n
 	}
+	until(t, "all devices", func() bool { return len(now.Load().Fleet().Devices) == len(fleet) })
 	for _, d := range disturbances {
 		until(t, fmt.Sprint(d.measured, " measured"), func() bool { return measured() >= d.measured })
 		d.happens(dir, func(between func()) {
