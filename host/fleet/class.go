@@ -529,10 +529,7 @@ func (c *class) peer(k *task) (best string) {
 		}
 		return n
 	}
-	for _, id := range c.host.activeIn(c.name) {
-		if k.claims[id] != nil || k.failed[id] != "" || k.silent[id] || !c.judge.Trusted(id) {
-			continue
-		}
+	for _, id := range c.peers(k) {
 		// Of equals any, so that nobody can choose who checks it.
 		if best == "" || wait(id) < wait(best) || wait(id) == wait(best) && rand.IntN(2) == 0 {
 			best = id
@@ -541,14 +538,11 @@ func (c *class) peer(k *task) (best string) {
 	return best
 }
 
-// peers is how many devices could measure a task beside those that did or failed.
-func (c *class) peers(k *task) (n int) {
-	for _, id := range c.host.activeIn(c.name) {
-		if k.claims[id] == nil && k.failed[id] == "" && !k.silent[id] && c.judge.Trusted(id) {
-			n++
-		}
-	}
-	return n
+// peers are the devices that could measure a task and did not, fail or keep silent.
+func (c *class) peers(k *task) []string {
+	return slices.DeleteFunc(c.host.activeIn(c.name), func(id string) bool {
+		return k.claims[id] != nil || k.failed[id] != "" || k.silent[id] || !c.judge.Trusted(id)
+	})
 }
 
 // send queues a task for one device.
@@ -602,7 +596,7 @@ func (c *class) grace() time.Duration {
 // hopeless reports whether nobody can be expected to say more about a task than was
 // said: those who are there have all answered, and others had the time to come.
 func (c *class) hopeless(k *task) bool {
-	if c.peers(k) > 0 {
+	if len(c.peers(k)) > 0 {
 		k.stuck = time.Time{}
 		return false
 	}
@@ -652,7 +646,7 @@ func (c *class) consider(k *task, id string, claim trust.Claim) {
 		c.unqueue(k.direct) // it may have answered another copy
 		k.direct, k.to = 0, ""
 	}
-	peers := c.peers(k)
+	peers := len(c.peers(k))
 	if !c.hopeless(k) {
 		peers = max(peers, 1)
 	}

@@ -196,7 +196,7 @@ func (h *Host) each(do func(*class)) {
 	}
 }
 
-// Class returns the class of a name, or nil.
+// classOf returns the class of a name, or nil.
 func (h *Host) classOf(name string) *class {
 	h.mu.Lock()
 	defer h.mu.Unlock()

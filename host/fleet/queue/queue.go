@@ -104,7 +104,10 @@ func Open(ctx context.Context, o Options) (q *Queue, err error) {
 		if ctx.Err() != nil || q.embedded != nil || time.Now().After(end) {
 			return q, fmt.Errorf("queue: %w", err)
 		}
-		time.Sleep(time.Second)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
 }
 
