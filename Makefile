@@ -13,7 +13,7 @@ WASM := js/wasm wasip1/wasm
 wasip1/wasm := ./searchcore/... ./kernels/... ./wasm/...
 js/wasm := $(wasip1/wasm) ./ui/... ./cmd/page
 
-.PHONY: build release artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz gpu vulkan test-gpu fuzz-gpu bench-gpu bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search bench-fleet reproduce
+.PHONY: build release artefacts npm peers axe run search test test-long tools lint check cross unit race fuzz gpu vulkan test-gpu fuzz-gpu bench-gpu bench-torch bench-kernels bench-page bench-core bench-peers bench-cost bench-transfer bench-search bench-fleet reproduce
 
 # The artefacts first: the program embeds them.
 build: artefacts
@@ -30,7 +30,7 @@ artefacts: npm
 install = { sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; $$sudo apt-get update -q && $$sudo apt-get install -yq $(1); } || \
 	{ echo "make: could not install $(1); install it by hand" >&2; exit 1; }
 
-# npm brings what the chart is made of, the peers that we compare with, and what
+# npm brings what the bundled scripts are made of, the peers that we compare with, and what
 # judges the page's accessibility.
 npm:
 	@command -v npm >/dev/null || $(call install,npm)
@@ -49,10 +49,12 @@ axe: internal/browsertest/node_modules/.package-lock.json
 gpu: artefacts vulkan
 	CGO_ENABLED=1 go build -trimpath -tags gpu -o bin/litefront-gpu ./cmd/litefront
 
-# A Vulkan driver: where there is none, Mesa's, which computes on the CPU.
+# A Vulkan driver: where there is none, Mesa's, which computes on the CPU. And the layer
+# that watches how tests use it.
 vulkan: tools
 	@[ "$$(uname)" != Linux ] || { ls /usr/share/vulkan/icd.d/ /etc/vulkan/icd.d/ 2>/dev/null | grep -q json && ldconfig -p | grep -q libvulkan.so.1; } || \
 		$(call install,mesa-vulkan-drivers libvulkan1)
+	@[ "$$(uname)" != Linux ] || ls /usr/share/vulkan/explicit_layer.d/ 2>/dev/null | grep -qi validation || $(call install,vulkan-validationlayers)
 
 run: build
 	bin/litefront serve
@@ -171,6 +173,10 @@ bench-transfer: tools artefacts
 # Chromium. ADAPTER is part of the native adapter's name.
 bench-gpu: tools peers vulkan
 	CGO_ENABLED=1 go run -tags gpu ./bench/gpu -adapter='$(ADAPTER)'
+
+# What PyTorch, and so cuBLAS, takes for the same shapes, beside what bench-gpu wrote.
+bench-torch:
+	python3 bench/gpu/torch_times.py
 
 # The strategies, by device time. What twenty minutes do not reach, the next call does.
 bench-search:

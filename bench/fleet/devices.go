@@ -195,7 +195,7 @@ func beDevices(ctx context.Context, in io.Reader, dir string, takes time.Duratio
 			stop()
 			return err
 		}
-		d := trial.Device{Name: fmt.Sprint("device ", n), OS: "none", Arch: "none", Cores: 1, Engine: "asleep", Features: []string{}, TimerStepNs: 1}
+		d := trial.Device{Name: fmt.Sprint("device ", n), OS: "none", Arch: "none", CPU: "none", Cores: 1, Engine: "asleep", Features: []string{}, TimerStepNs: 1}
 		all.Go(func() {
 			err := device.Run(ctx, device.Config{
 				Address: address, Dir: filepath.Join(dir, fmt.Sprint("device", n)),

@@ -53,7 +53,10 @@ func main() {
 
 // report is what is written as JSON.
 type report struct {
-	Code    string         `json:"code"`
+	Code     string            `json:"code"`
+	Arch     arch.Architecture `json:"arch"`
+	Workload trial.Workload    `json:"workload"`
+
 	Targets []targetReport `json:"targets"`
 	Peer    *peerReport    `json:"onnxruntime_webgpu,omitempty"`
 }
@@ -80,7 +83,7 @@ func run() error {
 	out := flag.String("out", filepath.Join("bench", "results", "gpu.json"), "where to write the results")
 	parts := flag.String("parts", "native,chromium,peer", "what to measure, of these")
 	flag.Parse()
-	r := report{Code: runtime.CodeVersion()}
+	r := report{Code: runtime.CodeVersion(), Arch: model(), Workload: workload()}
 	if err := native(&r, *parts, *adapter); err != nil {
 		return err
 	}

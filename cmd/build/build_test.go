@@ -11,13 +11,17 @@ import (
 	"testing"
 )
 
-func chartDir(t *testing.T) string {
+// chartDir is the folder of the chart's script, with what it needs.
+func chartDir(t *testing.T) string { return scriptDir(t, "chart") }
+
+// scriptDir is the folder of a script, likewise.
+func scriptDir(t *testing.T, name string) string {
 	t.Helper()
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(root, "ui", "chart")
+	dir := filepath.Join(root, "ui", name)
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skip("needs npm")
 	}
@@ -34,7 +38,9 @@ func TestBuildIsReproducible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds everything twice")
 	}
-	chartDir(t)
+	for _, s := range scripts {
+		scriptDir(t, s.dir)
+	}
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +83,7 @@ func TestBuildIsReproducible(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"index.html", "style.css", "boot.js", "page.wasm", "worker.js", "wasm_exec.js", "chart.js", edgeGuest,
+		"index.html", "style.css", "boot.js", "page.wasm", "worker.js", "wasm_exec.js", "chart.js", "fleet.js", edgeGuest,
 		offlineScript, "manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png",
 		"page.wasm.br", "page.wasm.gz", "LICENSES", sumsName,
 	} {
@@ -134,7 +140,7 @@ func TestInstallPackages(t *testing.T) {
 func TestBundleTellsWhere(t *testing.T) {
 	dir := t.TempDir()
 	write(t, "\nimport './none.js';\n", dir, "src", "index.js")
-	if _, err := bundle(dir); err == nil || !strings.Contains(err.Error(), filepath.Join("src", "index.js")+":2: ") || strings.Contains(err.Error(), "\n") {
+	if _, err := bundle(dir, "test", "nothing"); err == nil || !strings.Contains(err.Error(), filepath.Join("src", "index.js")+":2: ") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("bundle: %v; want one line that names src/index.js:2", err)
 	}
 }

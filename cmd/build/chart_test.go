@@ -65,7 +65,7 @@ func TestChart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what runs here is not Go")
 	}
-	script, err := bundle(chartDir(t))
+	script, err := bundle(chartDir(t), "litefrontChart", "ECharts")
 	if err != nil {
 		t.Fatal(err)
 	}

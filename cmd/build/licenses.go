@@ -14,18 +14,21 @@ import (
 var licensePatterns = []string{"LICEN[CS]E*", "COPYING*", "NOTICE*", "licenses/*", "THIRD_PARTY_LICENSES/*"}
 
 // collectLicenses adds the license texts of everything in the artefacts: Go, the
-// modules in the programs, and the packages in the chart, each text under its
+// modules in the programs, and the packages in the scripts, each text under its
 // file's name.
 func collectLicenses(root string, built artefacts) error {
 	folders, err := goFolders(root)
 	if err != nil {
 		return err
 	}
-	packages, err := npmFolders(filepath.Join(root, "ui", "chart", "node_modules"))
-	if err != nil {
-		return err
+	for _, s := range scripts {
+		packages, err := npmFolders(filepath.Join(root, "ui", s.dir, "node_modules"))
+		if err != nil {
+			return err
+		}
+		folders = append(folders, packages...)
 	}
-	built["LICENSES"], err = licenses(append(folders, packages...))
+	built["LICENSES"], err = licenses(folders)
 	return err
 }
 
@@ -56,16 +59,21 @@ func goFolders(root string) ([]folder, error) {
 	return append([]folder{{"go", strings.TrimSpace(string(goroot))}}, modules...), nil
 }
 
-// npmFolders are those of the packages in node_modules, by name.
+// npmFolders are those of the packages in node_modules, by name. Those of a scope are
+// in a folder of its name.
 func npmFolders(modules string) ([]folder, error) {
-	entries, err := os.ReadDir(modules)
-	if err != nil {
-		return nil, err
-	}
 	var folders []folder
-	for _, entry := range entries {
-		if name := entry.Name(); name[0] != '.' {
-			folders = append(folders, folder{name, filepath.Join(modules, name)})
+	for _, pattern := range []string{"[^.@]*", "@*/*"} {
+		dirs, err := filepath.Glob(filepath.Join(modules, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range dirs {
+			name, err := filepath.Rel(modules, dir)
+			if err != nil {
+				return nil, err
+			}
+			folders = append(folders, folder{filepath.ToSlash(name), dir})
 		}
 	}
 	return folders, nil

@@ -1,6 +1,6 @@
 // Command build makes what the program embeds and browsers load, in
 // host/web/dist: the page, its worker and the edge guest as WebAssembly, the
-// chart, the static files of ui/static, icons, smaller variants of all that browsers
+// bundled scripts, the static files of ui/static, icons, smaller variants of all that browsers
 // fetch, and SHA256SUMS. It also writes the Go code of the *.vugu files. Equal
 // sources and tools give equal bytes, wherever and whenever it runs.
 //
@@ -72,7 +72,7 @@ func run(check, releases bool, args []string) error {
 // before, an earlier result, where their source has not changed.
 func build(root, before string) (artefacts, error) {
 	built := artefacts{}
-	for _, step := range []func(root string, built artefacts) error{copyStatic, drawIcons, compileWasm, bundleChart, collectLicenses} {
+	for _, step := range []func(root string, built artefacts) error{copyStatic, drawIcons, compileWasm, bundleScripts, collectLicenses} {
 		if err := step(root, built); err != nil {
 			return nil, err
 		}

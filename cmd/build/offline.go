@@ -12,13 +12,16 @@ import (
 // its server.
 const offlineScript = "sw.js"
 
+// fleetScript is of use with a server alone, and of that server's build.
+const fleetScript = "fleet.js"
+
 // keptOffline reports whether the page consists of this file, among others. The
 // service worker is kept by the browser itself, and compressed variants are the
 // server's.
 func keptOffline(name string) bool {
 	switch path.Ext(name) {
 	case ".css", ".html", ".js", ".png", ".svg", ".wasm", ".webmanifest":
-		return name != edgeGuest && name != offlineScript
+		return name != edgeGuest && name != offlineScript && name != fleetScript
 	}
 	return false
 }

@@ -23,7 +23,7 @@ func TestListOffline(t *testing.T) {
 	list := func(changed string) (build string, files map[string]string) {
 		t.Helper()
 		built := artefacts{offlineScript: []byte("const BUILD = '';\nconst FILES = {};\n")}
-		for _, name := range []string{"index.html", "page.wasm", "boot.js", "style.css", "icon.svg", "icon-192.png", "manifest.webmanifest", edgeGuest, "LICENSES"} {
+		for _, name := range []string{"index.html", "page.wasm", "boot.js", "style.css", "icon.svg", "icon-192.png", "manifest.webmanifest", edgeGuest, fleetScript, "LICENSES"} {
 			built[name] = []byte(name)
 		}
 		if changed != "" {
@@ -51,7 +51,7 @@ func TestListOffline(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(files)); !slices.Equal(got, want) {
 		t.Errorf("it keeps %q; want %q", got, want)
 	}
-	for _, name := range append(want, edgeGuest, "LICENSES") {
+	for _, name := range append(want, edgeGuest, fleetScript, "LICENSES") {
 		again, _ := list(name)
 		if changes := again != build; changes != slices.Contains(want, name) {
 			t.Errorf("%s changed: the build is %s after %s", name, again, build)

@@ -37,6 +37,7 @@ func deviceCommand() *cobra.Command {
 	f.StringVar(&caFile, "ca-file", "", "certificates that the host's must come from, in a PEM file, instead of the system's")
 	f.BoolVar(&asJSON, "json", false, "log one JSON object a line")
 	limits := addLimitFlags(cmd, time.Minute, "time to spend on each candidate at most; a host may ask for less")
+	limits.addTarget(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if join == "" {
 			return errors.New("--join names the host, by the URL that litefront fleet prints")
@@ -60,14 +61,17 @@ func deviceCommand() *cobra.Command {
 			}
 			state = filepath.Join(folder, "litefront", "device")
 		}
-		if err := runtime.CheckCompiler(); err != nil {
-			return err
+		if limits.target == "cpu" {
+			if err := runtime.CheckCompiler(); err != nil {
+				return err
+			}
 		}
 		process, err := limits.start()
 		if err != nil {
 			return err
 		}
 		defer process.Close()
+		noteSoftware(cmd.ErrOrStderr(), process.Device())
 		worker := &jobs.Worker{Target: process, Code: runtime.CodeVersion(), MemoryLimit: int64(limits.memory), Budget: limits.trialTime}
 		defer worker.Close()
 		return device.Run(untilInterrupted(cmd), device.Config{

@@ -76,12 +76,13 @@ type limitFlags struct {
 	memory    bytesValue
 	trialTime time.Duration
 	callLimit time.Duration
+	target    string // as its flag explains
 }
 
 // addLimitFlags gives cmd the flags that limit candidates, trialTime being the default
 // of that which usage explains.
 func addLimitFlags(cmd *cobra.Command, trialTime time.Duration, usage string) *limitFlags {
-	l := &limitFlags{memory: 2 << 30}
+	l := &limitFlags{memory: 2 << 30, target: "cpu"}
 	f := cmd.Flags()
 	f.Var(&l.memory, "memory-limit", "memory that a candidate may need, such as 512MiB or 2GiB")
 	f.DurationVar(&l.trialTime, "trial-time", trialTime, usage)
@@ -89,12 +90,24 @@ func addLimitFlags(cmd *cobra.Command, trialTime time.Duration, usage string) *l
 	return l
 }
 
+// addTarget adds the flag of those commands that measure on this machine.
+func (l *limitFlags) addTarget(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.target, "target", l.target, `what measures: "cpu", as WebAssembly; "gpu"; or "gpu:" and a part of its adapter's name`)
+}
+
 // start starts the engine in a child process, which the caller closes.
 func (l *limitFlags) start() (*runtime.Process, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	return runtime.NewProcess(cacheDir(), l.callLimit)
+	kind, adapter, named := strings.Cut(l.target, ":")
+	switch {
+	case kind == "gpu":
+		return runtime.NewGPUProcess(adapter, l.callLimit)
+	case kind == "cpu" && !named:
+		return runtime.NewProcess(cacheDir(), l.callLimit)
+	}
+	return nil, fmt.Errorf(`target %.40q must be "cpu", "gpu", or "gpu:" and a part of an adapter's name`, l.target)
 }
 
 func (l *limitFlags) check() error {
@@ -111,7 +124,6 @@ func (l *limitFlags) check() error {
 type deviceFlags struct {
 	*limitFlags
 	protocol string
-	target   string // as its flag explains
 }
 
 // addDeviceFlags gives cmd the flags of the measuring protocol and its engine.
@@ -119,7 +131,6 @@ func addDeviceFlags(cmd *cobra.Command) *deviceFlags {
 	o := measure.DefaultOptions()
 	d := &deviceFlags{limitFlags: addLimitFlags(cmd, o.Budget, "time to spend on each candidate")}
 	cmd.Flags().StringVar(&d.protocol, "protocol", o.Protocol, `how to measure: "litefront" (medians with intervals, sentinels) or "lts" (mean of ten runs)`)
-	cmd.Flags().StringVar(&d.target, "target", "cpu", `what measures: "cpu", as WebAssembly; "gpu"; or "gpu:" and a part of its adapter's name`)
 	return d
 }
 
@@ -131,14 +142,7 @@ func (d *deviceFlags) start() (*runtime.Process, error) {
 	if err := d.options().Validate(); err != nil {
 		return nil, err
 	}
-	kind, adapter, named := strings.Cut(d.target, ":")
-	switch {
-	case kind == "gpu":
-		return runtime.NewGPUProcess(adapter, d.callLimit)
-	case kind == "cpu" && !named:
-		return d.limitFlags.start()
-	}
-	return nil, fmt.Errorf(`target %.40q must be "cpu", "gpu", or "gpu:" and a part of an adapter's name`, d.target)
+	return d.limitFlags.start()
 }
 
 // noteSoftware says so where a GPU's adapter computes on the CPU.

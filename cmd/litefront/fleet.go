@@ -60,7 +60,7 @@ func fleetCommand() *cobra.Command {
 	flags.DurationVar(&f.lease, "lease", fleet.DefaultLease, "time without a sign of life after which a device's job goes to another")
 	flags.IntVar(&f.classes, "end-after", 0, "end once the study has ended on so many classes of devices; 0 serves until Ctrl-C")
 	flags.BoolVar(&f.json, "json", false, `print one Event a line on standard output, as {"class":…,"event":…}`)
-	flags.StringVar(&f.nats, "nats", "", "URL of a NATS cluster with JetStream, instead of the server in this program; with --nats-creds and --nats-account-key")
+	flags.StringVar(&f.nats, "nats", "", "URL of a NATS cluster with JetStream, whose account serves one host at a time, instead of the server in this program; with --nats-creds and --nats-account-key")
 	flags.StringVar(&f.natsUser, "nats-creds", "", "with --nats, file of this host's credentials in the cluster")
 	flags.StringVar(&f.natsKey, "nats-account-key", "", "with --nats, file with the seed of the account, or of a signing key of it, by which devices get their credentials")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return f.run(cmd) }
@@ -130,10 +130,9 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 			return url
 		},
 	}
+	o.Enrolled = func() { f.invite(cmd.ErrOrStderr(), host) }
 	if f.json {
 		o.Watch = out.event
-	} else {
-		o.Enrolled = func() { f.invite(cmd.OutOrStdout(), host) }
 	}
 	host = fleet.New(o)
 	if !f.json {
@@ -200,7 +199,11 @@ func (f *fleetFlags) open(ctx context.Context, kept *store.Store, q *search.Requ
 		before.TrialTimeMs = q.TrialTimeMs
 	}
 	*q = before
-	return st, nil
+	text, err := json.Marshal(before)
+	if err != nil {
+		return st, err
+	}
+	return st, kept.SetRequest(ctx, f.study, text)
 }
 
 // invite prints an invitation, as a QR code too where somebody sees it.

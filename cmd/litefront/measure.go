@@ -24,6 +24,7 @@ func measureCommand() *cobra.Command {
 	}
 	w, d := addWorkloadFlags(cmd), addDeviceFlags(cmd)
 	w.addThreads()
+	d.addTarget(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one Event a line, the raw samples included")
 	cmd.Flags().BoolVar(&profile, "profile", false, "tell where time and memory go, by operation and by tensor")
 	cmd.Flags().StringVar(&sustained, "sustained", "", "run up to 4 files together for a time such as 60s, and tell whether they keep their first speed")

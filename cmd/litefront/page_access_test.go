@@ -32,8 +32,37 @@ func axe(t *testing.T) string {
 	return string(script)
 }
 
-// TestPageAccessibility has axe-core look at every view of the page, in both colour
-// schemes, on a desk and on a phone.
+// judged has axe-core, which the page has loaded, look at a view of the page in both
+// colour schemes, on a desk and on a phone. It returns how many rules found something.
+func (p tab) judged(view string) (rules int) {
+	p.t.Helper()
+	for _, size := range [][2]int64{{1440, 900}, {390, 844}} {
+		for _, scheme := range []string{"light", "dark"} {
+			p.do(chromedp.EmulateViewport(size[0], size[1]))
+			p.prefer("prefers-color-scheme", scheme)
+			p.do(chromedp.Sleep(300 * time.Millisecond)) // the page draws itself anew
+			if width := eval[int64](p, `document.documentElement.scrollWidth`); width > size[0] {
+				p.t.Errorf("%s, %s: %d wide, it scrolls sideways over %d", view, scheme, size[0], width)
+			}
+			found := eval[struct {
+				Passes     int
+				Violations []string
+			}](p, `axe.run(document, {resultTypes: ["violations"], preload: false, iframes: false}).then((r) => ({
+				Passes: r.passes.length,
+				Violations: r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
+					.flatMap((v) => v.nodes.map((n) => v.impact + " " + v.id + ": " + n.target.join(" ") + ": " + n.failureSummary)),
+			}))`)
+			rules = max(rules, found.Passes)
+			for _, violation := range found.Violations {
+				p.t.Errorf("%s, %s, %d wide: %s", view, scheme, size[0], violation)
+			}
+		}
+	}
+	p.do(chromedp.EmulateViewport(1440, 900))
+	return rules
+}
+
+// TestPageAccessibility has every view of the page judged.
 func TestPageAccessibility(t *testing.T) {
 	pageDist(t)
 	script := axe(t)
@@ -43,29 +72,7 @@ func TestPageAccessibility(t *testing.T) {
 	rules := 0
 	look := func(view string) {
 		t.Helper()
-		for _, size := range [][2]int64{{1440, 900}, {390, 844}} {
-			for _, scheme := range []string{"light", "dark"} {
-				p.do(chromedp.EmulateViewport(size[0], size[1]))
-				p.prefer("prefers-color-scheme", scheme)
-				p.do(chromedp.Sleep(300 * time.Millisecond)) // the page draws itself anew
-				if width := eval[int64](p, `document.documentElement.scrollWidth`); width > size[0] {
-					t.Errorf("%s, %s: %d wide, it scrolls sideways over %d", view, scheme, size[0], width)
-				}
-				found := eval[struct {
-					Passes     int
-					Violations []string
-				}](p, `axe.run(document, {resultTypes: ["violations"], preload: false, iframes: false}).then((r) => ({
-					Passes: r.passes.length,
-					Violations: r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
-						.flatMap((v) => v.nodes.map((n) => v.impact + " " + v.id + ": " + n.target.join(" ") + ": " + n.failureSummary)),
-				}))`)
-				rules = max(rules, found.Passes)
-				for _, violation := range found.Violations {
-					t.Errorf("%s, %s, %d wide: %s", view, scheme, size[0], violation)
-				}
-			}
-		}
-		p.do(chromedp.EmulateViewport(1440, 900))
+		rules = max(rules, p.judged(view))
 	}
 	look("setup")
 	p.click("edit-space")

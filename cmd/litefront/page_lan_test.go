@@ -19,6 +19,25 @@ import (
 	"litefront/internal/browsertest"
 )
 
+// trustingTab is a browser that finds a server of this machine by a name, and takes the
+// key of its certificate as if it had installed the authority; that the authority, which
+// is served at trust, is good for the key, Go's verifier says.
+func trustingTab(t *testing.T, name, page, trust string) tab {
+	t.Helper()
+	config := trusting(t, trust).Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.ServerName = name
+	c, err := tls.Dial("tcp", "127.0.0.1:"+port(t, page), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := sha256.Sum256(c.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
+	c.Close()
+	return tab{t, browsertest.NewWith(t, patience, map[string]string{
+		"host-resolver-rules":                 "MAP " + name + " 127.0.0.1",
+		"ignore-certificate-errors-spki-list": base64.StdEncoding.EncodeToString(key[:]),
+	})}
+}
+
 // TestPageLAN opens the page as another device does: by this machine's name, where
 // browsers trust nothing without HTTPS. It begins at the page about trust and ends
 // with an isolated page that measures.
@@ -32,21 +51,7 @@ func TestPageLAN(t *testing.T) {
 	server := s.servingLAN(t, "--listen", "127.0.0.1:0", "--ca", "ca")
 	home := "https://" + net.JoinHostPort(name, port(t, server.page[0])) + "/"
 
-	// The browser takes the key of the server's certificate as if it had installed the
-	// authority; that the authority is good for it, Go's verifier says.
-	client := trusting(t, server.trust)
-	config := client.Transport.(*http.Transport).TLSClientConfig.Clone()
-	config.ServerName = name
-	c, err := tls.Dial("tcp", "127.0.0.1:"+port(t, server.page[0]), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := sha256.Sum256(c.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
-	c.Close()
-	p := tab{t, browsertest.NewWith(t, patience, map[string]string{
-		"host-resolver-rules":                 "MAP " + name + " 127.0.0.1",
-		"ignore-certificate-errors-spki-list": base64.StdEncoding.EncodeToString(key[:]),
-	})}
+	p := trustingTab(t, name, server.page[0], server.trust)
 
 	p.open("http://" + net.JoinHostPort(name, port(t, server.trust)) + "/")
 	if eval[bool](p, `isSecureContext || crossOriginIsolated`) {

@@ -49,6 +49,7 @@ func searchCommand() *cobra.Command {
 	f.StringVar(&s.out, "out", "", "directory for the results as CSV, JSON and SVG")
 	f.BoolVar(&s.json, "json", false, "print one Event a line on standard output instead of the table")
 	f.StringVar(&s.core, "core", "native", `where the search core runs: "native", or "wasm" for the same core as a sandboxed WebAssembly guest`)
+	s.device.addTarget(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return s.run(cmd) }
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,8 @@ type class struct {
 	done     string           // why the study has ended
 	err      error
 	checked  map[string]bool // devices whose logits were compared
+	company  time.Time       // when there was more than one device last, as far as could be told
+	others   bool            // there was, in this session or an earlier one
 
 	inbox    chan func()
 	snapshot atomic.Pointer[snapshot]
@@ -60,9 +63,27 @@ type task struct {
 	// heard of it for nothing.
 	claims map[string]func()
 	failed map[string]string // devices on which it failed, and why
+	// silent are devices that were asked for it alone and gave no answer in time.
+	silent map[string]bool
 	asked  time.Time
+	queued time.Time // when it was queued last
 	beat   time.Time // when a device told last that it is at it
+	// rounds is how often it was handed out in vain as often as the queue does, and again
+	// when the next begins, if it is out of the queue until then.
+	rounds int
+	again  time.Time
+	// stuck is since when nobody is there to ask who did not answer.
+	stuck time.Time
 }
+
+const (
+	// maxFailed is how many devices fail a candidate before it is held to be at fault.
+	maxFailed = 3
+	// maxRounds is how often a job goes through the queue before it is given up. A round
+	// is short where devices are paused, and costs a lease: a job is not given up because
+	// somebody keeps closing a laptop.
+	maxRounds = 4
+)
 
 // open opens the study on the class of a device and starts its goroutine. No other is
 // opened meanwhile.
@@ -75,8 +96,9 @@ func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
 		return nil, err
 	}
 	c = &class{
-		host: h, name: name, code: hello.Code, features: hello.Features, journal: journal, judge: trust.NewJudge(),
+		host: h, name: name, code: hello.Code, features: hello.Features, journal: journal, judge: trust.NewJudge(h.secret),
 		tasks: map[string]*task{}, checked: map[string]bool{}, inbox: make(chan func(), 256),
+		company: time.Now(), // others may be about to enrol
 	}
 	q := h.o.Request
 	q.Code, q.Journal = hello.Code, events
@@ -97,6 +119,9 @@ func (h *Host) open(name string, hello jobs.Hello) (c *class, err error) {
 		case study.Failed:
 			c.failed++
 		}
+	}
+	if c.others, err = h.severalIn(name); err != nil {
+		return nil, errors.Join(err, journal.Close())
 	}
 	c.driver = search.NewDriver(s, budget, func() int64 { return int64(time.Since(h.start)) }, c.watch)
 	c.publish()
@@ -160,9 +185,12 @@ func (c *class) end(reason string, err error) {
 		return
 	}
 	c.done, c.leftMs = reason, 0
+	if err != nil {
+		c.failWith(err)
+	}
 	for id, k := range c.tasks {
 		switch {
-		case err != nil: // the queue keeps the results: nothing is lost to a full disk
+		case c.err != nil || !c.alone(): // the queue keeps the results for another session
 			clear(k.claims)
 		case len(k.claims) > 0:
 			c.settle(k, id)
@@ -172,14 +200,25 @@ func (c *class) end(reason string, err error) {
 		c.drop(id)
 	}
 	c.driver.End(reason)
-	if err != nil {
-		c.err = fmt.Errorf("class %s: %w", c.name, err)
+	if err := c.err; err != nil {
+		c.done = search.DoneFailed
 		c.host.o.Log.Error("the study ended", "class", c.name, "error", err)
 	} else {
 		c.host.o.Log.Info("the study ended", "class", c.name, "reason", reason, "measured", c.measured, "failed", c.failed)
 	}
 	c.publish()
 	c.host.poke()
+}
+
+// waits reports whether a task was measured and nobody was there to do it again.
+func (k *task) waits() bool { return len(k.claims) > 0 && k.shared == 0 && k.direct == 0 }
+
+// failWith notes why the study cannot go on, and ends it.
+func (c *class) failWith(err error) {
+	if c.err == nil {
+		c.err = fmt.Errorf("class %s: %w", c.name, err)
+	}
+	c.end(search.DoneFailed, nil)
 }
 
 // fill hands out as many trials as there are devices to take them, and one for the next
@@ -250,7 +289,7 @@ func (c *class) add(t trial.Trial) error {
 		k.trials = append(k.trials, t)
 		return nil
 	}
-	k := &task{trials: []trial.Trial{t}, job: j, claims: map[string]func(){}, failed: map[string]string{}, asked: time.Now()}
+	k := &task{trials: []trial.Trial{t}, job: j, claims: map[string]func(){}, failed: map[string]string{}, silent: map[string]bool{}, asked: time.Now()}
 	c.tasks[id] = k
 	c.queue(k)
 	return nil
@@ -265,8 +304,10 @@ func (c *class) queue(k *task) {
 	seq, err := c.host.o.Queue.Publish(c.host.ctx, c.name, "", k.job)
 	if err != nil {
 		c.host.o.Log.Warn("job not queued yet", "class", c.name, "trial", k.job.Number, "error", err)
+		c.company = time.Now() // whoever is there cannot be heard
 	}
-	k.shared, k.beat = seq, time.Now()
+	k.shared, k.again = seq, time.Time{}
+	k.queued, k.beat = time.Now(), time.Now()
 }
 
 // drop takes a task from the class and from the queue, and the results for it.
@@ -296,13 +337,17 @@ func (c *class) result(d queue.Delivered) {
 	h := c.host
 	m, ok := h.member(d.Device, c.name)
 	if !ok {
-		d.Later() // it enrols again before long
+		// Of an earlier run, and its device enrols again before long, if it may.
+		if known, err := h.o.Store.Device(context.Background(), d.Device); errors.Is(err, store.ErrUnknown) || err == nil && (known.State != store.Active || known.Class != c.name) {
+			d.Done()
+		} else {
+			d.Later()
+		}
 		return
 	}
-	if m.quarantine != "" || c.err != nil {
-		if h.metrics.refused.Inc(); c.err == nil { // else a later run may take it
-			d.Done()
-		}
+	if m.quarantine != "" {
+		h.metrics.refused.Inc()
+		d.Done()
 		return
 	}
 	r, err := jobs.Decode[jobs.Result](d.Data)
@@ -315,6 +360,10 @@ func (c *class) result(d queue.Delivered) {
 		return
 	}
 	k := c.tasks[r.Job]
+	if k == nil && c.done != "" { // another session may want it
+		d.Later()
+		return
+	}
 	if k == nil { // its trial has ended: delivered twice, or late
 		h.metrics.duplicate.Inc()
 		h.o.Log.Info("result not needed", "class", c.name, "device", d.Device, "trial", r.Number)
@@ -333,13 +382,19 @@ func (c *class) result(d queue.Delivered) {
 		c.garbage(d, err)
 		return
 	}
-	h.failedOn(d.Device, false)
-	k.shared = c.taken(k, d.Device)
-	k.claims[d.Device] = d.Done
 	measurement := *r.Measurement
 	// The class is the device that the study is about; the ID says which one it was.
 	measurement.Device = m.hello.Device
 	measurement.Device.ID, measurement.Device.Name = d.Device, c.name
+	for _, t := range k.trials {
+		if err := c.driver.Takes(t.Number, t.Token, measurement); err != nil {
+			c.garbage(d, err)
+			return
+		}
+	}
+	h.failedOn(d.Device, false)
+	k.shared = c.taken(k, d.Device)
+	k.claims[d.Device] = d.Done
 	c.consider(k, r.Job, trust.Claim{Device: d.Device, Measurement: measurement})
 }
 
@@ -349,6 +404,7 @@ func (c *class) taken(k *task, device string) uint64 {
 	if k.to == device {
 		return k.shared
 	}
+	c.unqueue(k.shared) // where it is still there, as after a late answer
 	return 0
 }
 
@@ -362,9 +418,9 @@ func (c *class) check(j jobs.Job, m trial.Measurement) error {
 	if err != nil {
 		return err
 	}
-	sha := module.SHA256
-	if c.code != c.host.o.Code { // another version may compile otherwise
-		sha = ""
+	sha, bytes := module.SHA256, g.Memory.TotalBytes
+	if c.code != c.host.o.Code { // another version may plan and compile otherwise
+		sha, bytes = "", m.MemoryBytes
 	}
 	switch {
 	case m.ArchID != j.Arch.ID():
@@ -376,13 +432,13 @@ func (c *class) check(j jobs.Job, m trial.Measurement) error {
 	case m.Code != j.Code:
 		return fmt.Errorf("code %.40q is not the job's %q", m.Code, j.Code)
 	}
-	return trust.Check(m, module.Memory.TotalBytes, sha)
+	return trust.Check(m, bytes, sha)
 }
 
 // compare compares what a device computed with what this machine does: of the first
-// result of each device, and of every eighth candidate.
+// result of each device, and of one in eight.
 func (c *class) compare(j jobs.Job, r jobs.Result) error {
-	if c.host.o.Checksum == nil || r.Logits == "" || c.code != c.host.o.Code || c.checked[r.Device] && r.Job[0]%8 != 0 {
+	if c.host.o.Checksum == nil || r.Logits == "" || c.code != c.host.o.Code || c.checked[r.Device] && rand.IntN(8) != 0 {
 		return nil
 	}
 	want, err := c.host.o.Checksum(j.Arch, j.Workload, c.features)
@@ -422,12 +478,14 @@ func (c *class) failure(k *task, id string, d queue.Delivered, reason string) {
 	h.count(d.Device, store.Reputation{Failed: 1})
 	k.failed[d.Device] = reason
 	d.Done()
-	if n := h.failedOn(d.Device, true); n >= maxFailures && c.peer(k) != "" {
-		c.quarantine(d.Device, fmt.Sprintf("%d jobs in a row failed on it, the last with: %s", n, reason))
-	}
-	if len(k.claims) == 0 && len(k.failed) < 2 {
+	if len(k.claims) == 0 && len(k.failed) < maxFailed {
 		if other := c.peer(k); other != "" {
 			c.send(k, other, "it failed on another device: "+reason)
+			return
+		}
+		if !c.hopeless(k) { // others may come, or come back
+			c.unqueue(k.shared, k.direct)
+			k.shared, k.direct, k.to, k.again = 0, 0, "", time.Now().Add(h.o.Lease)
 			return
 		}
 	}
@@ -471,25 +529,20 @@ func (c *class) peer(k *task) (best string) {
 		}
 		return n
 	}
-	for _, id := range c.host.activeIn(c.name) {
-		if k.claims[id] != nil || k.failed[id] != "" || !c.judge.Trusted(id) {
-			continue
-		}
-		if best == "" || wait(id) < wait(best) {
+	for _, id := range c.peers(k) {
+		// Of equals any, so that nobody can choose who checks it.
+		if best == "" || wait(id) < wait(best) || wait(id) == wait(best) && rand.IntN(2) == 0 {
 			best = id
 		}
 	}
 	return best
 }
 
-// peers is how many devices could measure a task beside those that did or failed.
-func (c *class) peers(k *task) (n int) {
-	for _, id := range c.host.activeIn(c.name) {
-		if k.claims[id] == nil && k.failed[id] == "" && c.judge.Trusted(id) {
-			n++
-		}
-	}
-	return n
+// peers are the devices that could measure a task and did not, fail or keep silent.
+func (c *class) peers(k *task) []string {
+	return slices.DeleteFunc(c.host.activeIn(c.name), func(id string) bool {
+		return k.claims[id] != nil || k.failed[id] != "" || k.silent[id] || !c.judge.Trusted(id)
+	})
 }
 
 // send queues a task for one device.
@@ -500,23 +553,57 @@ func (c *class) send(k *task, to, why string) {
 	seq, err := c.host.o.Queue.Publish(c.host.ctx, c.name, to, k.job)
 	if err != nil {
 		c.host.o.Log.Warn("job not queued yet", "class", c.name, "trial", k.job.Number, "error", err)
+		c.company = time.Now() // whoever is there cannot be heard
 	}
-	k.direct, k.to, k.beat = seq, to, time.Now()
+	k.direct, k.to = seq, to
+	k.queued, k.beat = time.Now(), time.Now()
 }
 
 // resend has another device do what the one that was chosen does not.
 func (c *class) resend(k *task, id string) {
+	why := "the device that was asked gave no answer"
+	if k.to == "" {
+		why = "another device is there now"
+	}
 	c.unqueue(k.direct)
 	k.direct, k.to = 0, ""
 	if other := c.peer(k); other != "" {
-		c.send(k, other, "the device that was asked gave no answer")
+		c.send(k, other, why)
 		return
 	}
-	if len(k.claims) > 0 {
+	switch {
+	case len(k.claims) == 0 && k.shared == 0:
+		c.queue(k) // for whoever comes
+	case len(k.claims) == 0:
+	case c.hopeless(k):
 		c.settle(k, id)
-		return
 	}
-	c.queue(k) // for whoever comes
+}
+
+// alone reports whether a device is the only one of the class, and has been for some
+// time: others get a lease to come, and longer to come back, before one is believed
+// alone.
+func (c *class) alone() bool { return time.Since(c.company) > c.grace() }
+
+// grace is for how long others are waited for.
+func (c *class) grace() time.Duration {
+	if c.others {
+		return awayAfter * c.host.o.Lease
+	}
+	return c.host.o.Lease
+}
+
+// hopeless reports whether nobody can be expected to say more about a task than was
+// said: those who are there have all answered, and others had the time to come.
+func (c *class) hopeless(k *task) bool {
+	if len(c.peers(k)) > 0 {
+		k.stuck = time.Time{}
+		return false
+	}
+	if k.stuck.IsZero() {
+		k.stuck = time.Now()
+	}
+	return c.alone() || time.Since(k.stuck) > c.grace()
 }
 
 // settle decides with the claims that there are.
@@ -529,9 +616,14 @@ func (c *class) settle(k *task, id string) {
 	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, 0))
 }
 
-// quarantine has a device measure no more, and what it claimed measured by others.
+// quarantine has a device measure no more.
 func (c *class) quarantine(device, reason string) {
 	c.host.quarantine(device, reason)
+	c.exclude(device)
+}
+
+// exclude has what a device claimed measured by others.
+func (c *class) exclude(device string) {
 	c.judge.Exclude(device)
 	for id, k := range c.tasks {
 		done := k.claims[device]
@@ -551,9 +643,14 @@ func (c *class) quarantine(device, reason string) {
 // consider judges a claim and does what is to be done.
 func (c *class) consider(k *task, id string, claim trust.Claim) {
 	if k.to == claim.Device {
+		c.unqueue(k.direct) // it may have answered another copy
 		k.direct, k.to = 0, ""
 	}
-	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, c.peers(k)))
+	peers := len(c.peers(k))
+	if !c.hopeless(k) {
+		peers = max(peers, 1)
+	}
+	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, peers))
 }
 
 func (c *class) decide(k *task, id string, d trust.Decision) {
@@ -575,10 +672,12 @@ func (c *class) decide(k *task, id string, d trust.Decision) {
 	}
 	if other := c.peer(k); other != "" {
 		c.send(k, other, d.Replicate)
-		c.fill()
-	} else {
+	} else if c.hopeless(k) {
 		c.settle(k, id)
+	} else {
+		c.host.o.Log.Info("waits for another device", "class", c.name, "trial", k.job.Number, "reason", d.Replicate)
 	}
+	c.fill()
 }
 
 // accept tells the study.
@@ -586,10 +685,16 @@ func (c *class) accept(k *task, id string, claim trust.Claim) {
 	h := c.host
 	for _, t := range k.trials {
 		if err := c.driver.Tell(t.Number, t.Token, claim.Measurement); err != nil {
-			c.end(search.DoneFailed, err)
+			clear(k.claims) // the queue keeps its results: nothing is lost to a full disk
+			c.failWith(err)
 			return
 		}
 		c.measured++
+	}
+	for device, reason := range k.failed { // where others did not
+		if n := h.failedOn(device, true); n >= maxFailures {
+			defer c.quarantine(device, fmt.Sprintf("%d jobs in a row failed on it that others did, the last with: %s", n, reason))
+		}
 	}
 	h.metrics.accepted.Inc()
 	h.metrics.turnaround.Observe(time.Since(k.asked).Seconds())
@@ -604,6 +709,11 @@ func (c *class) beat(s jobs.State, came bool) {
 		k.beat = time.Now()
 	}
 	if came {
+		for id, k := range c.tasks {
+			if k.waits() {
+				c.resend(k, id)
+			}
+		}
 		c.fill()
 	}
 }
@@ -613,15 +723,18 @@ func (c *class) givenUp(seq uint64) {
 	for id, k := range c.tasks {
 		switch seq {
 		case k.direct:
+			k.silent[k.to] = true
 			c.resend(k, id)
 			return
 		case k.shared:
-			reason := fmt.Sprintf("%d devices took it and gave no answer", queue.MaxDeliver)
-			c.host.bury(c.name, k.job, reason)
-			if len(k.claims) > 0 {
-				c.settle(k, id)
+			c.unqueue(k.shared)
+			k.shared = 0
+			if k.rounds++; k.rounds < maxRounds {
+				k.again = time.Now().Add(c.host.o.Lease)
 				return
 			}
+			reason := fmt.Sprintf("it was handed out %d times and nobody answered", maxRounds*queue.MaxDeliver)
+			c.host.bury(c.name, k.job, reason)
 			trials := k.trials
 			c.drop(id)
 			c.fail(trials, errors.New(reason))
@@ -634,15 +747,38 @@ func (c *class) givenUp(seq uint64) {
 // tick looks around: what no device is at, and what has time run out.
 func (c *class) tick() {
 	active := c.host.activeIn(c.name)
+	if len(active) > 1 {
+		c.company, c.others = time.Now(), true
+	}
 	for id, k := range c.tasks {
 		switch {
+		case k.waits():
+			c.resend(k, id)
+		case !k.again.IsZero():
+			if time.Now().After(k.again) {
+				c.queue(k)
+			}
 		case k.to != "" && !slices.Contains(active, k.to):
+			c.resend(k, id)
+		case len(active) > 0 && time.Since(k.queued) > c.patience(k):
+			// Somebody keeps it, or the queue forgot to say that it gave it up.
+			if k.to != "" {
+				k.silent[k.to] = true
+			}
+			c.unqueue(k.shared, k.direct)
+			k.shared, k.direct, k.to = 0, 0, ""
 			c.resend(k, id)
 		case time.Since(k.beat) > 2*c.host.o.Lease:
 			c.inspect(k)
 		}
 	}
 	c.fill()
+}
+
+// patience is how long a job may be in the queue and on a device: what is before it in
+// the queue, and itself, with repeats.
+func (c *class) patience(k *task) time.Duration {
+	return 6*c.host.o.Lease + 30*time.Duration(k.job.BudgetMs*float64(time.Millisecond))
 }
 
 // inspect queues a task again that is neither in the queue nor settled: it was lost, or

@@ -21,16 +21,23 @@ import (
 	"litefront/kernels/jobs"
 )
 
-// natsEnv has the test's program be a nats-server with the configuration that it names.
-const natsEnv = "LITEFRONT_TEST_NATS_SERVER"
+// The test's program is another one if the environment has one of these, with what that
+// program is to do.
+const (
+	natsEnv   = "LITEFRONT_TEST_NATS_SERVER" // a nats-server: its configuration's path
+	hostEnv   = "LITEFRONT_TEST_HOST"        // a hostProcess as JSON
+	deviceEnv = "LITEFRONT_TEST_DEVICE"      // a deviceProcess as JSON
+)
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(natsEnv); path != "" {
-		if err := serveNATS(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for name, run := range map[string]func(string) error{natsEnv: serveNATS, hostEnv: serveHost, deviceEnv: serveDevice} {
+		if what := os.Getenv(name); what != "" {
+			if err := run(what); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	os.Exit(m.Run())
 }

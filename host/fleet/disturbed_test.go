@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"litefront/host/fleet/queue"
+	"litefront/host/store"
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 )
@@ -26,12 +26,12 @@ type behaviour func(s *client, j jobs.Job, m *nats.Msg)
 // honest answers at once.
 func honest(s *client, j jobs.Job, m *nats.Msg) { s.answer(j, m) }
 
-// twice delivers every result twice, the second time under another name.
+// twice delivers every result twice.
 func twice(s *client, j jobs.Job, m *nats.Msg) {
 	s.answer(j, m)
 	r := s.result(j)
 	if text, err := jobs.Encode(r); err == nil {
-		s.sendText(r.MessageID()+".again", text)
+		s.sendText(text)
 	}
 }
 
@@ -56,45 +56,53 @@ func silent() behaviour {
 
 // garbage answers with what is no result, then with one of another job.
 func garbage(s *client, j jobs.Job, m *nats.Msg) {
-	s.sendText(j.ID()+j.Token+"1", []byte("\x00\xff not JSON"))
+	s.sendText([]byte("\x00\xff not JSON"))
 	r := s.result(j)
 	r.Measurement.MemoryBytes++
 	s.send(r)
 	m.Respond([]byte("+ACK"))
 }
 
-// thief takes jobs out of the queue without an answer.
-func thief(s *client, _ jobs.Job, m *nats.Msg) { m.Respond([]byte("+ACK")) }
+// thief takes a few jobs out of the queue without an answer.
+func thief() behaviour {
+	n := 0
+	return func(s *client, j jobs.Job, m *nats.Msg) {
+		if n++; n > 2 {
+			s.answer(j, m)
+			return
+		}
+		m.Respond([]byte("+ACK"))
+	}
+}
 
-// stay works for whichever host runs now, and enrols again with each, until ctx ends or
-// it is told to quit or not let in.
-func (s *client) stay(ctx context.Context, host func() *running, how behaviour) {
-	var at *running
+// stay works for whichever host is behind the door now, and enrols again with each,
+// until ctx ends or it is told to quit or not let in.
+func (s *client) stay(ctx context.Context, now func() *door, how behaviour) {
+	var at *door
 	for ctx.Err() == nil {
-		r := host()
-		if r == nil {
+		d := now()
+		if d == nil {
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
-		if r != at || s.conn == nil || s.conn.IsClosed() {
+		if d != at || s.conn == nil || s.conn.IsClosed() {
 			token := ""
 			if at == nil {
-				i, err := r.Invite()
-				if err != nil {
+				var err error
+				if token, err = d.token(); err != nil {
 					s.t.Error(err)
 					return
 				}
-				_, token, _ = strings.Cut(i.URL, "#join=")
 			}
-			status, _ := s.tryEnrol(r.server.URL, token)
+			status, _ := s.tryEnrol(d.url, token)
 			switch {
 			case status == http.StatusForbidden:
 				return
-			case status != http.StatusOK, s.connect(r.server.URL) != nil:
+			case status != http.StatusOK, s.connect(d.url) != nil:
 				time.Sleep(50 * time.Millisecond)
 				continue
 			}
-			at = r
+			at = d
 			s.tell(jobs.Idle, "")
 		}
 		m := s.next()
@@ -149,16 +157,20 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		factor float64
 		how    behaviour
 	}{
-		{"board 1", 1, honest}, {"board 2", 1, honest}, {"board 3", 1, honest}, {"board 4", 1, honest}, {"board 5", 1, honest},
+		{"board 1", 1, honest}, {"board 2", 1, honest}, {"board 3", 1, honest}, {"board 4", 1, honest}, {"thief", 1, thief()},
 		{"twice 1", 1, twice}, {"twice 2", 1, twice}, {"late", 1, late()}, {"silent", 1, silent()},
 		{"garbage", 1, garbage}, {"slower", 2, honest}, {"faster", 0.5, honest},
 	}
-	ids := map[string]string{}
+	door := func() *door {
+		if r := now.Load(); r != nil {
+			return r.door
+		}
+		return nil
+	}
 	for _, d := range fleet {
 		s := newClient(t, d.name, d.factor)
 		s.quiet = true
-		ids[jobs.DeviceID(s.hello.Key)] = d.name
-		devices.Go(func() { s.stay(ctx, now.Load, d.how) })
+		devices.Go(func() { s.stay(ctx, door, d.how) })
 	}
 	measured := func() (n int) {
 		if r := now.Load(); r != nil {
@@ -168,6 +180,7 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		}
 		return n
 	}
+	until(t, "all devices", func() bool { return len(now.Load().Fleet().Devices) == len(fleet) })
 	for _, d := range disturbances {
 		until(t, fmt.Sprint(d.measured, " measured"), func() bool { return measured() >= d.measured })
 		d.happens(dir, func(between func()) {
@@ -189,16 +202,24 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	if c := f.Classes[0]; c.Done != search.DoneBudget || c.Measured != 120 || c.Failed != 0 {
 		t.Errorf("class %+v; want 120 measured by the budget", c)
 	}
+	verify(t, r, f.Classes[0].Class, q)
+}
+
+// verify demands of a study that has ended that devices named "faster", "garbage" and
+// "slower" are quarantined, and no others; that its frontier is that of a search alone;
+// and that its journal has all of its budget, each trial once.
+func verify(t *testing.T, r *running, class string, q search.Request) {
+	t.Helper()
 	var out []string
 	all, err := r.store.Devices(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range all {
-		if d.State == "quarantined" {
-			out = append(out, ids[d.ID])
+		if d.State == store.Quarantined {
+			out = append(out, d.Name)
 			if d.Reason == "" {
-				t.Errorf("%s is quarantined without a reason", ids[d.ID])
+				t.Errorf("%s is quarantined without a reason", d.Name)
 			}
 		}
 	}
@@ -206,22 +227,87 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	if want := []string{"faster", "garbage", "slower"}; !slices.Equal(out, want) {
 		t.Errorf("quarantined %v; want %v", out, want)
 	}
-	if got, want := frontier(t, r, f.Classes[0].Class), alone(t, q); !slices.Equal(got, want) {
+	if got, want := frontier(t, r, class), alone(t, q); !slices.Equal(got, want) {
 		t.Errorf("frontier\n%v\nwant\n%v", got, want)
 	}
-	// Nothing was counted twice: the journal has one measurement a trial.
 	told := map[int]int{}
-	for e, err := range r.store.Events(t.Context(), r.study.ID, f.Classes[0].Class) {
-		if err != nil {
+	for e, err := range r.store.Events(t.Context(), r.study.ID, class) {
+		switch {
+		case err != nil:
 			t.Fatal(err)
-		}
-		if e.Measured != nil {
+		case e.Measured != nil:
 			told[e.Measured.Number]++
+		case e.Failed != nil:
+			t.Errorf("trial %d failed: %s", e.Failed.Number, e.Failed.Reason)
 		}
+	}
+	budget, err := search.ParseBudget(q.Budget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != budget.Trials {
+		t.Errorf("%d trials are measured; want %d", len(told), budget.Trials)
 	}
 	for number, n := range told {
 		if n != 1 {
 			t.Errorf("trial %d was measured %d times", number, n)
 		}
+	}
+}
+
+// TestFirst has a device lie before any other comes: it is not believed, as others may
+// come. One that stays alone is.
+func TestFirst(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		factor float64
+		others int
+	}{{"alone", 1, 0}, {"a liar, then three others", 2, 3}} {
+		t.Run(tt.name, func(t *testing.T) {
+			q := testRequest(t, "12")
+			r := startHost(t, t.TempDir(), q, queue.Options{})
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var devices sync.WaitGroup
+			first := newClient(t, "first", tt.factor)
+			first.quiet = true
+			devices.Go(func() { first.stay(ctx, func() *door { return r.door }, honest) })
+			until(t, "first jobs", func() bool {
+				f := r.Fleet()
+				return len(f.Classes) == 1 && f.Classes[0].Outstanding > 1
+			})
+			for i := range tt.others {
+				s := newClient(t, fmt.Sprint("other ", i), 1)
+				s.join(r)
+				devices.Go(func() { s.work(ctx) })
+			}
+			until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done != "" })
+			stop()
+			devices.Wait()
+			if got, want := frontier(t, r, r.Fleet().Classes[0].Class), alone(t, q); !slices.Equal(got, want) {
+				t.Errorf("frontier\n%v\nwant\n%v", got, want)
+			}
+		})
+	}
+}
+
+// TestSplit has two devices of a class that never agree: the study ends all the same.
+func TestSplit(t *testing.T) {
+	q := testRequest(t, "3")
+	r := startHost(t, t.TempDir(), q, queue.Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var devices sync.WaitGroup
+	for i, factor := range []float64{1, 2} {
+		s := newClient(t, fmt.Sprint("board ", i), factor)
+		s.quiet = true
+		s.join(r)
+		devices.Go(func() { s.work(ctx) })
+	}
+	until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done != "" })
+	stop()
+	devices.Wait()
+	if c := r.Fleet().Classes[0]; c.Measured != 3 || c.Failed != 0 {
+		t.Errorf("class %+v; want 3 measured", c)
 	}
 }

@@ -10,13 +10,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nkeys"
 
+	"litefront/host/lan"
 	"litefront/host/store"
+	"litefront/host/web"
 	"litefront/kernels/jobs"
+	"litefront/kernels/measure"
 	"litefront/searchcore/study"
 )
 
@@ -53,7 +58,9 @@ func (h *Host) Invite() (jobs.Invitation, error) {
 	}
 	expires := time.Now().Add(InvitationTime)
 	h.invitations[sha256.Sum256([]byte(token))] = expires
-	return jobs.Invitation{V: jobs.Version, URL: h.o.Invite(token), ExpiresMs: expires.UnixMilli()}, nil
+	i := jobs.Invitation{V: jobs.Version, URL: h.o.Invite(token), ExpiresMs: expires.UnixMilli()}
+	i.Code, i.CodeSize = drawCode(i.URL)
+	return i, nil
 }
 
 // expire forgets invitations that are good no more. The lock is held.
@@ -89,7 +96,7 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	if welcome.JWT, err = h.o.Queue.Credentials(class, id, hello.Key); err != nil {
 		return jobs.Welcome{}, err
 	}
-	if err := h.o.Queue.AddDevice(h.ctx, class, id); err != nil {
+	if err := errors.Join(h.o.Queue.AddClass(h.ctx, class), h.o.Queue.AddDevice(h.ctx, class, id)); err != nil {
 		return jobs.Welcome{}, err
 	}
 	seen := hello.Device
@@ -100,6 +107,12 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	}); err != nil {
 		return jobs.Welcome{}, err
 	}
+	h.states.Lock()
+	defer h.states.Unlock()
+	// It may have been quarantined meanwhile.
+	if now, err := h.o.Store.Device(context.Background(), id); err != nil || now.State != store.Active {
+		return jobs.Welcome{}, errors.Join(err, refuse(http.StatusForbidden, "this device is %s: %s", now.State, now.Reason))
+	}
 	h.mu.Lock()
 	token := sha256.Sum256([]byte(hello.Token))
 	_, used := h.invitations[token]
@@ -107,18 +120,21 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	old := h.members[id]
 	h.members[id] = &member{hello: hello, class: class, seen: time.Now()}
 	if old != nil && old.class == class {
-		h.members[id].state = old.state
+		h.members[id].state, h.members[id].failures = old.state, old.failures
 	}
 	h.mu.Unlock()
 	if used && h.o.Enrolled != nil {
 		h.o.Enrolled()
 	}
-	c.post(func() {
+	// Not while this holds what the class's goroutine may wait for.
+	go c.post(func() {
 		if old != nil && old.quarantine != "" {
 			c.judge.Readmit(id)
+			return
 		}
-		was := known.Reputation
-		c.judge.Recall(id, int(was.Confirmed), int(was.Contradicted+was.Refused))
+		if was := known.Reputation; known.Class == class {
+			c.judge.Recall(id, int(was.Confirmed), int(was.Contradicted+was.Refused))
+		}
 	})
 	h.o.Log.Info("device enrolled", "device", id, "name", hello.Name, "class", class)
 	return welcome, nil
@@ -146,6 +162,10 @@ func (h *Host) admit(hello jobs.Hello) (store.Device, error) {
 		return known, refuse(http.StatusUnauthorized, "this invitation was used already, or has expired")
 	case h.ctx == nil:
 		return known, refuse(http.StatusServiceUnavailable, "the host is not ready yet")
+	case !slices.Contains(measure.Precisions(hello.Features), h.o.Request.Setup.Workload.Precision):
+		return known, refuse(http.StatusConflict, "the study is in precision %q, and this device has %q", h.o.Request.Setup.Workload.Precision, measure.Precisions(hello.Features))
+	case h.o.Request.Setup.Workload.Threads > max(hello.Features.Threads, 1):
+		return known, refuse(http.StatusConflict, "the study is about %d threads, and this device has %d: a page needs HTTPS for more than one", h.o.Request.Setup.Workload.Threads, max(hello.Features.Threads, 1))
 	case h.members[id] == nil && len(h.members) >= maxDevices:
 		return known, refuse(http.StatusServiceUnavailable, "%d devices are enrolled already, the most that are allowed", maxDevices)
 	case h.classes[hello.Class()] == nil && len(h.classes) >= maxClasses:
@@ -236,7 +256,7 @@ func (h *Host) enrolRequest(w http.ResponseWriter, r *http.Request) (jobs.Welcom
 
 // serveInvite gives an invitation to who sits at this machine.
 func (h *Host) serveInvite(w http.ResponseWriter, r *http.Request) {
-	if !here(r) {
+	if !here(r) || !named(r) {
 		h.reject(w, r, refuse(http.StatusForbidden, "invitations are given on the host's own machine alone"))
 		return
 	}
@@ -266,6 +286,26 @@ func here(r *http.Request) bool {
 	return err == nil && to == remote
 }
 
+// named reports whether a request was sent to what this machine is called, and by no
+// proxy: a website that has a name lead here is not whoever sits at this machine, nor is
+// everybody behind a proxy.
+func named(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	to, err := netip.ParseAddrPort(local.String())
+	return err == nil && lan.Here(to.Addr().Unmap()).Has(strings.ToLower(web.Hostname(r.Host)))
+}
+
+// maxJournal bounds a journal that is sent, in bytes.
+const maxJournal = 64 << 20
+
 // serveJournal answers with a class's journal as it is, an event a line.
 func (h *Host) serveJournal(w http.ResponseWriter, r *http.Request) {
 	class := r.PathValue("class")
@@ -273,20 +313,37 @@ func (h *Host) serveJournal(w http.ResponseWriter, r *http.Request) {
 		h.reject(w, r, refuse(http.StatusNotFound, "no class %.80q", class))
 		return
 	}
+	select {
+	case h.journals <- struct{}{}:
+	default:
+		h.reject(w, r, refuse(http.StatusServiceUnavailable, "another journal is being read; try again in a moment"))
+		return
+	}
+	text, err := h.journal(r.Context(), class)
+	<-h.journals
+	if err != nil {
+		h.reject(w, r, err)
+		return
+	}
 	header(w, "application/x-ndjson")
-	for e, err := range h.o.Store.Events(r.Context(), h.o.Study.ID, class) {
-		var line []byte
-		if err == nil {
-			line, err = study.Encode(e)
+	w.Write(text)
+}
+
+// journal reads a journal whole: who takes it slowly keeps nothing busy here.
+func (h *Host) journal(ctx context.Context, class string) (text []byte, err error) {
+	for e, err := range h.o.Store.Events(ctx, h.o.Study.ID, class) {
+		if err != nil {
+			return nil, err
 		}
-		if err == nil {
-			_, err = w.Write(append(line, '\n'))
+		line, err := study.Encode(e)
+		if err != nil {
+			return nil, err
 		}
-		if err != nil { // whoever reads it finds it cut
-			h.o.Log.Warn("journal not sent whole", "class", class, "error", err)
-			panic(http.ErrAbortHandler)
+		if text = append(append(text, line...), '\n'); len(text) > maxJournal {
+			return nil, refuse(http.StatusRequestEntityTooLarge, "the journal has more than %d bytes; litefront store export writes it", maxJournal)
 		}
 	}
+	return text, nil
 }
 
 func (h *Host) serveHealth(w http.ResponseWriter, r *http.Request) {

@@ -26,6 +26,7 @@ import (
 	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 	"litefront/searchcore/objective"
+	"litefront/searchcore/results"
 	"litefront/searchcore/space"
 	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
@@ -35,16 +36,21 @@ const testCode = "test-version"
 
 func testRequest(t testing.TB, budget string) search.Request {
 	t.Helper()
-	sp, err := space.Preset("archai-gpt2")
+	q, err := newRequest(budget)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return q
+}
+
+func newRequest(budget string) (search.Request, error) {
+	sp, err := space.Preset("archai-gpt2")
 	return search.Request{
 		Name: "test", Code: testCode, Budget: budget,
 		Setup: trial.Setup{
 			Space: sp, Workload: trial.DefaultWorkload(), Objectives: objective.Defaults(), Strategy: "random", Protocol: trial.LTS, Seed: 1, MemoryLimit: 2 << 30,
 		},
-	}
+	}, err
 }
 
 // running is a host with a server and a store of its own.
@@ -52,9 +58,17 @@ type running struct {
 	*Host
 	store  *store.Store
 	study  store.Study
+	queue  *queue.Queue
 	server *httptest.Server
+	door   *door
 	stop   func() error
 	log    *syncBuffer
+}
+
+// door is where devices get into a host.
+type door struct {
+	url   string
+	token func() (string, error) // of a new invitation
 }
 
 // syncBuffer is a log that several goroutines write.
@@ -75,37 +89,52 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+// testLease is for how long a job is a device's in these tests.
+const testLease = 2 * time.Second
+
+// build makes a host with its files in dir. Invite is for its Options.
+func build(ctx context.Context, dir string, q search.Request, o queue.Options, log *slog.Logger, invite func(token string) string) (r *running, err error) {
+	r = &running{}
+	if r.store, err = store.Open(ctx, filepath.Join(dir, "store.db")); err != nil {
+		return nil, err
+	}
+	if r.study, err = r.store.Study(ctx, q.Name); err != nil {
+		if r.study, err = r.store.CreateStudy(ctx, q.Name, nil); err != nil {
+			return nil, err
+		}
+	}
+	if o.Lease, o.Log = testLease, log; o.URL == "" {
+		o.Dir = filepath.Join(dir, "queue")
+	}
+	if r.queue, err = queue.Open(ctx, o); err != nil {
+		return nil, err
+	}
+	r.Host = New(Options{
+		Request: q, Study: r.study, Store: r.store, Queue: r.queue, Lease: testLease, Code: testCode, Log: log, Invite: invite,
+	})
+	return r, nil
+}
+
 // startHost starts a host in dir, which ends with the test or by stop.
 func startHost(t testing.TB, dir string, q search.Request, o queue.Options) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{log: &syncBuffer{}}
-	log := slog.New(slog.NewTextHandler(r.log, nil))
-	const lease = 2 * time.Second
-	var err error
-	if r.store, err = store.Open(ctx, filepath.Join(dir, "store.db")); err != nil {
-		t.Fatal(err)
-	}
-	if r.study, err = r.store.Study(ctx, q.Name); err != nil {
-		if r.study, err = r.store.CreateStudy(ctx, q.Name, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if o.Lease, o.Log = lease, log; o.URL == "" {
-		o.Dir = filepath.Join(dir, "queue")
-	}
-	jobQueue, err := queue.Open(ctx, o)
+	text := &syncBuffer{}
+	var r *running
+	r, err := build(ctx, dir, q, o, slog.New(slog.NewTextHandler(text, nil)), func(token string) string { return r.server.URL + "/#join=" + token })
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Host = New(Options{
-		Request: q, Study: r.study, Store: r.store, Queue: jobQueue, Lease: lease, Code: testCode, Log: log,
-		Invite: func(token string) string { return r.server.URL + "/#join=" + token },
-	})
+	r.log = text
 	r.server = httptest.NewServer(r.Handler(http.NotFoundHandler()))
+	r.door = &door{url: r.server.URL, token: func() (string, error) {
+		i, err := r.Invite()
+		_, token, _ := strings.Cut(i.URL, "#join=")
+		return token, err
+	}}
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx, 0) }()
-	for i := 0; ; i++ { // until it runs
+	for { // until it runs
 		r.mu.Lock()
 		ready := r.ctx != nil
 		r.mu.Unlock()
@@ -117,7 +146,7 @@ func startHost(t testing.TB, dir string, q search.Request, o queue.Options) *run
 	r.stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-ended
-		jobQueue.Close()
+		r.queue.Close()
 		r.server.Close()
 		r.store.Close()
 		return err
@@ -152,10 +181,18 @@ func newClient(t testing.TB, name string, factor float64) *client {
 		t.Fatal(err)
 	}
 	public, _ := key.PublicKey()
-	return &client{t: t, key: key, factor: factor, hello: jobs.Hello{
-		V: jobs.Version, Key: public, Name: name, Code: testCode,
-		Device: trial.Device{Name: name, OS: "linux", Arch: "amd64", Cores: 2, Engine: "scripted", Features: []string{"simd128"}, TimerStepNs: 1},
-	}}
+	hello := scriptedHello(name)
+	hello.V, hello.Key = jobs.Version, public
+	return &client{t: t, key: key, factor: factor, hello: hello}
+}
+
+// scriptedHello is how the devices of these tests, which are all of one class, introduce
+// themselves.
+func scriptedHello(name string) jobs.Hello {
+	return jobs.Hello{
+		Name: name, Code: testCode,
+		Device: trial.Device{Name: name, OS: "linux", Arch: "amd64", CPU: "scripted", Cores: 2, Engine: "scripted", Features: []string{"simd128"}, TimerStepNs: 1},
+	}
 }
 
 // enrol says hello, and reports status and text of the answer.
@@ -198,8 +235,8 @@ func post(t testing.TB, url string, body []byte, header http.Header, welcome *jo
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil { // the host was killed
+		return 0, err.Error()
 	}
 	if answer.StatusCode == http.StatusOK && welcome != nil {
 		if *welcome, err = jobs.Decode[jobs.Welcome](text); err != nil {
@@ -298,13 +335,12 @@ func (s *client) send(r jobs.Result) {
 		s.t.Error(err)
 		return
 	}
-	s.sendText(r.MessageID(), text)
+	s.sendText(text)
 }
 
-func (s *client) sendText(id string, text []byte) {
+func (s *client) sendText(text []byte) {
 	m := nats.NewMsg(jobs.Results(s.welcome.Class, s.welcome.Device))
 	m.Data = text
-	m.Header.Set("Nats-Msg-Id", id)
 	if _, err := s.conn.RequestMsg(m, 5*time.Second); err != nil && !s.quiet {
 		s.t.Errorf("result not stored: %v", err)
 	}
@@ -389,5 +425,48 @@ func TestFleet(t *testing.T) {
 	}
 	if got, want := frontier(t, r, class.Class), alone(t, q); !slices.Equal(got, want) {
 		t.Errorf("frontier\n%v\nwant\n%v", got, want)
+	}
+}
+
+// TestFleetExact has alike devices give one model together.
+func TestFleetExact(t *testing.T) {
+	q := testRequest(t, "24")
+	q.Setup.Strategy = "exact"
+	r := startHost(t, t.TempDir(), q, queue.Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var devices sync.WaitGroup
+	for i := range 3 {
+		s := newClient(t, fmt.Sprint("board ", i), 1)
+		s.join(r)
+		devices.Go(func() { s.work(ctx) })
+	}
+	until(t, "end of the study", func() bool {
+		f := r.Fleet()
+		return len(f.Classes) == 1 && f.Classes[0].Done != ""
+	})
+	stop()
+	devices.Wait()
+	class := r.Fleet().Classes[0]
+	if (class.Done != search.DoneBudget && class.Done != search.DoneConverged) || class.Failed != 0 {
+		t.Errorf("class %+v; want all measured", class)
+	}
+	var events []trial.Event
+	by := map[string]bool{}
+	for e, err := range r.store.Events(t.Context(), r.study.ID, class.Class) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+		if e.Measured != nil {
+			by[e.Measured.Measurement.Device.ID] = true
+		}
+	}
+	s, err := study.Replay(events, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, n, err := results.Model(s); err != nil || len(by) < 2 || n != class.Measured {
+		t.Errorf("the model knows %d (%v) of %d results by %d devices", n, err, class.Measured, len(by))
 	}
 }

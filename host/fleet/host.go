@@ -11,6 +11,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"maps"
@@ -73,14 +74,17 @@ type Options struct {
 
 // Host runs a study on devices. Its methods may be called at the same time.
 type Host struct {
-	o       Options
-	start   time.Time
-	enrols  *rate.Limiter
-	metrics *metrics
-	ctx     context.Context // of Run
-	changed chan struct{}   // something that Run waits for may have happened
+	o        Options
+	start    time.Time
+	enrols   *rate.Limiter
+	metrics  *metrics
+	journals chan struct{}   // one is sent at a time
+	ctx      context.Context // of Run
+	changed  chan struct{}   // something that Run waits for may have happened
 
-	enrolling sync.Mutex // before mu
+	enrolling sync.Mutex // before states
+	states    sync.Mutex // of devices, in the store and here; before mu
+	secret    string     // that nobody who measures knows
 
 	mu          sync.Mutex
 	invitations map[[32]byte]time.Time // when they expire, by the hash of the token
@@ -103,7 +107,7 @@ type member struct {
 // New returns a host that does nothing before it runs.
 func New(o Options) *Host {
 	h := &Host{
-		o: o, start: time.Now(),
+		o: o, start: time.Now(), secret: rand.Text(), journals: make(chan struct{}, 1),
 		enrols:      rate.NewLimiter(50, 200),
 		changed:     make(chan struct{}, 1),
 		invitations: map[[32]byte]time.Time{},
@@ -192,7 +196,7 @@ func (h *Host) each(do func(*class)) {
 	}
 }
 
-// Class returns the class of a name, or nil.
+// classOf returns the class of a name, or nil.
 func (h *Host) classOf(name string) *class {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -204,8 +208,8 @@ func (h *Host) result(d queue.Delivered) {
 	c := h.classOf(d.Class)
 	if c == nil {
 		// Of an earlier run: its device enrols again before long.
-		if err := h.known(d.Class); err != nil {
-			h.o.Log.Warn("result dropped", "class", d.Class, "device", d.Device, "reason", err)
+		if ours, err := h.known(d.Class); err == nil && !ours {
+			h.o.Log.Warn("result dropped: the study has no such class", "class", d.Class, "device", d.Device)
 			d.Done()
 			return
 		}
@@ -215,18 +219,10 @@ func (h *Host) result(d queue.Delivered) {
 	c.post(func() { c.result(d) })
 }
 
-// known reports why no device of a class can answer a job of this study.
-func (h *Host) known(class string) error {
+// known reports whether the study has a journal of a class.
+func (h *Host) known(class string) (bool, error) {
 	st, err := h.o.Store.Study(context.Background(), h.o.Study.Name)
-	if err != nil {
-		return err
-	}
-	for _, j := range st.Journals {
-		if j.Class == class {
-			return nil
-		}
-	}
-	return errors.New("the study has no such class")
+	return slices.ContainsFunc(st.Journals, func(j store.JournalInfo) bool { return j.Class == class }), err
 }
 
 // state takes what a device tells of itself.
@@ -297,6 +293,18 @@ func (h *Host) activeIn(class string) (ids []string) {
 	return ids
 }
 
+// severalIn reports whether more than one device of a class may measure, by the store.
+func (h *Host) severalIn(class string) (bool, error) {
+	all, err := h.o.Store.Devices(h.ctx)
+	n := 0
+	for _, d := range all {
+		if d.Class == class && d.State == store.Active {
+			n++
+		}
+	}
+	return n > 1, err
+}
+
 // member returns what is known of a device of a class.
 func (h *Host) member(id, class string) (member, bool) {
 	h.mu.Lock()
@@ -317,12 +325,17 @@ func (h *Host) quarantine(id, reason string) {
 		h.mu.Unlock()
 		return
 	}
-	m.quarantine = reason
 	h.mu.Unlock()
-	h.o.Log.Warn("device quarantined", "device", id, "name", m.hello.Name, "reason", reason)
+	// The store first: whoever is quarantined here is there too.
+	h.states.Lock()
 	if err := h.o.Store.SetDeviceState(context.Background(), id, store.Quarantined, reason); err != nil {
 		h.o.Log.Error("store", "error", err)
 	}
+	h.mu.Lock()
+	h.members[id].quarantine = reason
+	h.mu.Unlock()
+	h.states.Unlock()
+	h.o.Log.Warn("device quarantined", "device", id, "name", m.hello.Name, "reason", reason)
 	h.dismiss(id, reason)
 }
 
@@ -347,6 +360,7 @@ func (h *Host) revoked() {
 		if known {
 			h.o.Log.Info("device revoked", "device", d.ID, "name", d.Name)
 			h.dismiss(d.ID, "it was revoked")
+			h.each(func(c *class) { c.exclude(d.ID) })
 		}
 	}
 }

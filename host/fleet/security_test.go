@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -117,9 +118,11 @@ func TestRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer answer.Body.Close()
-		text := make([]byte, 300)
-		n, _ := answer.Body.Read(text)
-		return answer.StatusCode, string(text[:n])
+		text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
 	}
 	foreign := http.Header{"Origin": {"https://evil.example"}}
 	for _, tt := range []struct {
@@ -240,7 +243,7 @@ func TestGate(t *testing.T) {
 		"no credentials":     {"CONNECT {}\r\nPING\r\n", "no credentials"},
 		"no JSON":            {"CONNECT [\r\n", "not followed by JSON"},
 		"credentials broken": {`CONNECT {"jwt":"x.y.z"}` + "\r\n", "no credentials of a device"},
-		"a stranger":         {`CONNECT {"jwt":"` + forged + `"}` + "\r\n", "has to enrol"},
+		"another host's":     {`CONNECT {"jwt":"` + forged + `"}` + "\r\n", "another host's"},
 		"line too long":      {"CONNECT " + strings.Repeat("x", maxFirstLine), "no CONNECT"},
 	} {
 		if err := say(tt.text); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
@@ -248,9 +251,8 @@ func TestGate(t *testing.T) {
 		}
 		expectLog(t, r, "gate: refused", tt.logged)
 	}
-	// The gate lets this one through by its name; the server does not, by its signature.
-	if err := say(`CONNECT {"jwt":"` + mine + `","sig":"AAAA"}` + "\r\nPING\r\n"); err == nil {
-		t.Error("credentials that somebody else signed were let in")
+	if err := say(`CONNECT {"jwt":"` + mine + `","sig":"AAAA"}` + "\r\nPING\r\n"); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("credentials that somebody else signed: %v", err)
 	}
 	copied := newClient(t, "copy", 1)
 	copied.welcome = s.welcome // its credentials, but not its key
@@ -332,12 +334,10 @@ func TestMessages(t *testing.T) {
 	bad.quiet = true
 	bad.conn.Publish(jobs.States(bad.welcome.Class, bad.welcome.Device), []byte("{"))
 	expectLog(t, r, "state refused")
-	if err := bad.shout(t, r.server.URL, jobs.MaxMessage+1); !strings.Contains(err, "Maximum Payload Violation") {
-		t.Errorf("a message that is too large is answered with %q", err)
-	}
+	bad.shout(t, r.server.URL, jobs.MaxMessage+1)
 	expectLog(t, r, "payload")
-	bad.sendText("1", []byte("\xff\xfe"))
-	bad.sendText("2", []byte(`{"v":1,"job":"../../x"}`))
+	bad.sendText([]byte("\xff\xfe"))
+	bad.sendText([]byte(`{"v":1,"job":"../../x"}`))
 	expectLog(t, r, "result refused", bad.welcome.Device)
 	expectLog(t, r, "device quarantined", bad.welcome.Device)
 	if status, text := bad.enrol(r.server.URL, token(t, r)); status != http.StatusForbidden || !strings.Contains(text, "quarantined") {
@@ -352,8 +352,8 @@ func TestMessages(t *testing.T) {
 }
 
 // shout speaks the protocol of the queue by itself, which its client would not: it sends
-// a message of so many bytes, and returns what the server says last.
-func (s *client) shout(t *testing.T, server string, size int) (last string) {
+// a message of so many bytes, and waits for the server to end the connection.
+func (s *client) shout(t *testing.T, server string, size int) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
@@ -386,12 +386,11 @@ func (s *client) shout(t *testing.T, server string, size int) (last string) {
 			t.Fatal(err)
 		}
 	}
-	for {
-		_, text, err := ws.Read(ctx)
-		if err != nil {
-			return last
-		}
-		last = string(text)
+	for err == nil {
+		_, _, err = ws.Read(ctx)
+	}
+	if ctx.Err() != nil {
+		t.Error("a message that is too large did not end the connection")
 	}
 }
 

@@ -48,15 +48,37 @@ func (s *Store) CreateStudy(ctx context.Context, name string, request json.RawMe
 	return st, s.failure(err)
 }
 
+// SetRequest replaces what was asked for of a study: its budget, or what is demanded of
+// its frontier. The error wraps ErrUnknown if there is no such study.
+func (s *Store) SetRequest(ctx context.Context, name string, request json.RawMessage) error {
+	return s.failure(s.change(ctx, func(tx *sql.Tx) error {
+		id, err := studyID(ctx, tx, name)
+		if err == nil {
+			err = checkRequest(name, request)
+		}
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "UPDATE study SET request = ? WHERE id = ?", string(request), id)
+		}
+		return err
+	}))
+}
+
+func checkRequest(name string, request json.RawMessage) error {
+	switch {
+	case len(request) > maxRequest:
+		return fmt.Errorf("study %q: its request has %d bytes; at most %d are allowed", name, len(request), maxRequest)
+	case len(request) > 0 && !json.Valid(request):
+		return fmt.Errorf("study %q: its request must be JSON", name)
+	}
+	return nil
+}
+
 func createStudy(ctx context.Context, tx *sql.Tx, name string, request json.RawMessage) (id int64, created time.Time, err error) {
 	if err := checkText("study: name", name, maxName); err != nil {
 		return 0, created, err
 	}
-	switch {
-	case len(request) > maxRequest:
-		return 0, created, fmt.Errorf("study %q: its request has %d bytes; at most %d are allowed", name, len(request), maxRequest)
-	case len(request) > 0 && !json.Valid(request):
-		return 0, created, fmt.Errorf("study %q: its request must be JSON", name)
+	if err := checkRequest(name, request); err != nil {
+		return 0, created, err
 	}
 	switch _, err := studyID(ctx, tx, name); {
 	case err == nil:

@@ -9,6 +9,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"litefront/kernels/jobs"
 )
 
 // policy is what the page may do. 'wasm-unsafe-eval' lets it compile
@@ -72,7 +74,7 @@ type files map[string]file // by URL path
 
 // Handler serves the files of dist, with index.html at the root. A file next to
 // another one, called the same with .br or .gz added, is what clients get that
-// accept that encoding. Clients revalidate on every load, the service worker's script
+// accept that encoding. The page finds no fleet here. Clients revalidate on every load, the service worker's script
 // included; what it keeps it serves itself.
 func Handler(dist fs.FS) (http.Handler, error) {
 	served := files{}
@@ -124,6 +126,11 @@ func (s files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, ok := s[r.URL.Path]
+	if !ok && r.URL.Path == jobs.StatePath { // which the page asks for: a server without a fleet
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	if !ok {
 		http.Error(w, "not found", http.StatusNotFound)
 		return

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"litefront/kernels/jobs"
 )
 
 // dist is what cmd/build leaves, with bodies that name their representation.
@@ -105,6 +107,14 @@ func TestNotFound(t *testing.T) {
 		if r.StatusCode != 404 {
 			t.Errorf("GET %q = %d; want 404", path, r.StatusCode)
 		}
+	}
+}
+
+// A server without a fleet says so without an error, which browsers would show.
+func TestNoFleet(t *testing.T) {
+	r := get(handler(t), "GET", jobs.StatePath)
+	if r.StatusCode != http.StatusNoContent || body(t, r) != "" || r.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s answers %s, %q", jobs.StatePath, r.Status, r.Header.Get("Cache-Control"))
 	}
 }
 

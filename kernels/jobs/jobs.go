@@ -119,9 +119,6 @@ type Result struct {
 	Logits string `json:"logits,omitempty"`
 }
 
-// MessageID names the result for whoever drops what is delivered twice.
-func (r Result) MessageID() string { return r.Job + "." + r.Token + "." + r.Device }
-
 // Validate reports the first field that is out of range. What a measurement says is
 // for the study and for package trust to judge.
 func (r Result) Validate() error {
@@ -244,6 +241,8 @@ func (h Hello) Validate() error {
 		return err
 	}
 	switch {
+	case len(h.Name) > maxDeviceName:
+		return fmt.Errorf("hello: name of %d bytes; at most %d are allowed", len(h.Name), maxDeviceName)
 	case h.Label != "" && !IsName(h.Label):
 		return fmt.Errorf("hello: label %.40q must be 1 to %d of a-z, 0-9 and -", h.Label, maxName)
 	case h.Device.Cores < 1 || h.Device.Cores > 1<<16:
@@ -270,7 +269,11 @@ func DeviceID(key string) string {
 // version share a class.
 func (h Hello) Class() string {
 	d := h.Device
-	text, err := json.Marshal([]any{d.OS, d.Arch, d.CPU, d.Cores, d.Engine, d.Features, h.Code, h.Features, h.Label})
+	kind := d.CPU
+	if kind == "" { // a browser does not tell, but what model a phone is
+		kind = d.Name
+	}
+	text, err := json.Marshal([]any{d.OS, d.Arch, kind, d.Cores, d.Engine, d.Features, h.Code, h.Features, h.Label})
 	if err != nil { // strings and integers only
 		return ""
 	}
@@ -322,12 +325,22 @@ type Invitation struct {
 	V         int    `json:"v"`
 	URL       string `json:"url"`
 	ExpiresMs int64  `json:"expires_ms"` // Unix time, in milliseconds
+	// Code draws the address as a QR code: its black modules as the path of an SVG that is
+	// CodeSize wide and high, a unit to a module. It is empty where there is none.
+	Code     string `json:"code,omitempty"`
+	CodeSize int    `json:"code_size,omitempty"`
 }
 
 // Validate reports the first field that is out of range.
 func (i Invitation) Validate() error {
 	if err := version("invitation", i.V); err != nil {
 		return err
+	}
+	switch isCode := func(r rune) bool { return strings.ContainsRune("0123456789 -MVHhvz", r) }; {
+	case len(i.Code) > 64<<10 || strings.ContainsFunc(i.Code, func(r rune) bool { return !isCode(r) }):
+		return errors.New("invitation: code must be a path of at most 65536 bytes")
+	case i.CodeSize < 0 || i.CodeSize > 200 || (i.CodeSize == 0) != (i.Code == ""):
+		return fmt.Errorf("invitation: code_size %d must be between 1 and 200, or 0 without a code", i.CodeSize)
 	}
 	return lines("invitation", "url", i.URL)
 }
@@ -431,7 +444,10 @@ func version(of string, v int) error {
 	return nil
 }
 
-const maxName = 64
+const (
+	maxName       = 64
+	maxDeviceName = 100 // in bytes
+)
 
 // IsName reports whether text may be part of a subject and of a file's name.
 func IsName(text string) bool {

@@ -68,6 +68,11 @@ func TestID(t *testing.T) {
 }
 
 func TestClass(t *testing.T) {
+	hello := func() Hello {
+		h := hello()
+		h.Device.CPU = "Cortex-A76"
+		return h
+	}
 	a := hello()
 	for _, test := range []struct {
 		what   string
@@ -89,6 +94,12 @@ func TestClass(t *testing.T) {
 		if !IsName(b.Class()) {
 			t.Errorf("class %q is no name", b.Class())
 		}
+	}
+	// A browser does not tell the processor: what it calls the phone has to do.
+	one, other := hello(), hello()
+	one.Device.CPU, other.Device.CPU, other.Device.Name = "", "", "another model"
+	if one.Class() == other.Class() {
+		t.Error("phones of two models are of one class")
 	}
 	odd := hello()
 	odd.Device.OS = "Plan 9/../" + strings.Repeat("x", 100)

@@ -69,10 +69,10 @@ const Seed = 7
 
 // Checksum is the SHA-256, in hexadecimal digits, of the logits that a module compiled
 // for features computes on target, for fixed weights and the prompt 0, 1, 2, … of the
-// workload's length: the same bits on every engine, unless it has relaxed SIMD.
-// Then, and where the engine does not open the memory of its programs, it is empty.
+// workload's length: the same bits on every engine, unless it has relaxed SIMD, or is a
+// GPU. Then, and where the engine does not open the memory of its programs, it is empty.
 func Checksum(target measure.Target, a arch.Architecture, w trial.Workload, f kernels.Features) (string, error) {
-	if f.RelaxedSIMD || f.RelaxedDot {
+	if f.RelaxedSIMD || f.RelaxedDot || f.GPU != nil {
 		return "", nil
 	}
 	g, err := graph.Build(a, w)

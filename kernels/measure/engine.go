@@ -48,9 +48,9 @@ func sentinels(f kernels.Features) (compute, stream *kernels.Module, err error) 
 	return compute, stream, err
 }
 
-// Precisions lists what t has of precisions, the default first.
-func Precisions(t Target) []trial.Precision {
-	if t.Features().GPU != nil {
+// Precisions lists those that an engine of such features has, the default first.
+func Precisions(f kernels.Features) []trial.Precision {
+	if f.GPU != nil {
 		return trial.GPUPrecisions()
 	}
 	return trial.Precisions()
@@ -59,7 +59,7 @@ func Precisions(t Target) []trial.Precision {
 // CheckWorkload reports why t cannot run w, whatever the candidate: a precision that it
 // lacks, or too many threads.
 func CheckWorkload(t Target, w trial.Workload) error {
-	if has := Precisions(t); !slices.Contains(has, w.Precision) {
+	if has := Precisions(t.Features()); !slices.Contains(has, w.Precision) {
 		engine := "WebAssembly"
 		if t.Features().GPU != nil {
 			engine = "a GPU"

@@ -31,6 +31,7 @@ type fakeTarget struct {
 	runNs  func(module, export string, before int64, now int64) int64
 	before func(call int) error // hook before the call-th call; an error is the call's
 	die    map[int]bool         // calls in which the engine dies
+	gpu    *kernels.GPU         // nil: it is a CPU
 
 	linear, rss int64
 	prepareErr  map[string]error
@@ -77,7 +78,7 @@ func steadyRuns(module, export string, _, _ int64) int64 {
 func (f *fakeTarget) Device() trial.Device {
 	return trial.Device{Name: "fake", Cores: 1, TimerStepNs: f.step}
 }
-func (f *fakeTarget) Features() kernels.Features { return kernels.Features{} }
+func (f *fakeTarget) Features() kernels.Features { return kernels.Features{GPU: f.gpu} }
 func (f *fakeTarget) Now() int64                 { return f.now / f.step * f.step }
 
 func (f *fakeTarget) Prepare(m *kernels.Module) (Program, error) {

@@ -81,7 +81,7 @@ func (l *LocalMeasurer) Remember(m trial.Measurement) {
 }
 
 // Measure implements [Measurer]. An error wraps [ErrTooLarge] if the candidate
-// exceeds the memory limit, [ErrLost] if the engine died under it, and
+// exceeds the memory limit, [ErrLost] if the engine died under it, a GPU twice, and
 // [ErrDevice] if the device is at fault.
 func (l *LocalMeasurer) Measure(ctx context.Context, t trial.Trial, w trial.Workload) (trial.Measurement, error) {
 	if err := t.Arch.Validate(); err != nil {
@@ -98,8 +98,16 @@ func (l *LocalMeasurer) Measure(ctx context.Context, t trial.Trial, w trial.Work
 	if err != nil {
 		return trial.Measurement{}, err
 	}
-	start := l.target.Now()
+	start, fresh := l.target.Now(), m
 	err = l.measure(s, t.Arch, &m)
+	if errors.Is(err, ErrLost) && l.target.Features().GPU != nil {
+		// A GPU may be lost whatever ran on it: that interrupted the measurement, which is
+		// repeated on the device as it is opened anew. If that is lost too, it is the
+		// candidate's doing.
+		m = fresh
+		err = l.measure(s, t.Arch, &m)
+		m.Repeats++
+	}
 	m.SpentMs = toMs(l.target.Now() - start)
 	switch {
 	case errors.Is(err, errInterrupted):

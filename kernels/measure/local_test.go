@@ -501,6 +501,36 @@ func TestDeathInAnyCall(t *testing.T) {
 	}
 }
 
+// A GPU that is lost interrupts a measurement, which is repeated on the next one; lost
+// twice, it is the candidate's doing.
+func TestLostGPU(t *testing.T) {
+	whole := newFake()
+	mustMeasure(t, mustLocal(t, whole, nil))
+	repeated := 0
+	for k, c := range whole.calls {
+		f := newFake()
+		l := mustLocal(t, f, nil)
+		f.gpu, f.die = &kernels.GPU{}, map[int]bool{k: true}
+		m := mustMeasure(t, l)
+		if m.Verdict != trial.OK || c.module == candidateModule && m.Repeats != 1 || len(m.Prefill.SamplesMs) != leastSamples {
+			t.Errorf("lost in call %d: verdict %v, %d repeats, %d samples", k, m.Verdict, m.Repeats, len(m.Prefill.SamplesMs))
+		}
+		repeated += m.Repeats
+	}
+	if repeated == 0 {
+		t.Error("nothing was repeated")
+	}
+	f := newFake()
+	l := mustLocal(t, f, nil)
+	f.gpu, f.die = &kernels.GPU{}, map[int]bool{}
+	for k := range 1000 {
+		f.die[k] = true
+	}
+	if _, err := l.Measure(context.Background(), candidate, trial.DefaultWorkload()); !errors.Is(err, ErrLost) {
+		t.Errorf("lost again and again: %v", err)
+	}
+}
+
 func TestIdleDeathIsNotTheCandidatesFault(t *testing.T) {
 	f := newFake()
 	l := mustLocal(t, f, nil)

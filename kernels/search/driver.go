@@ -90,6 +90,11 @@ func (d *Driver) Again(number int) (trial.Trial, error) {
 	return t, err
 }
 
+// Takes reports why Tell would refuse a measurement, as Study.Takes does.
+func (d *Driver) Takes(number int, token string, m trial.Measurement) error {
+	return d.study.Takes(number, token, m)
+}
+
 // Tell ends a trial with its measurement, as Study.Tell does.
 func (d *Driver) Tell(number int, token string, m trial.Measurement) error {
 	if err := d.study.Tell(number, token, m); err != nil {

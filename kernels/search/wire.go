@@ -3,7 +3,9 @@ package search
 import (
 	"slices"
 
+	"litefront/kernels"
 	"litefront/kernels/generate"
+	"litefront/kernels/jobs"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
@@ -32,6 +34,8 @@ type Command struct {
 	// Space is the TOML that DoSurvey is about. With a Workload it plans memory, too.
 	Space string `json:"space,omitempty"`
 	Load  *Load  `json:"load,omitempty"` // what DoProfile or DoSustain runs
+	// Job is what DoJob measures for a host.
+	Job *jobs.Job `json:"job,omitempty"`
 	// Hidden says, with DoHide, whether the page is in the background.
 	Hidden bool `json:"hidden,omitempty"`
 }
@@ -62,6 +66,7 @@ const (
 	DoGenerate = "generate" // continue a prompt with a model, until DoStop at most
 	DoProfile  = "profile"  // tell where the time of an architecture goes
 	DoSustain  = "sustain"  // run architectures for long, and tell whether they keep their speed
+	DoJob      = "job"      // measure for a host
 )
 
 // The files of DoReport, which are those of `litefront search --out`.
@@ -88,6 +93,8 @@ type Message struct {
 	// GPU is the other device that this browser has, if any; it comes after the state that
 	// ends the answer to DoOpen.
 	GPU *trial.Device `json:"gpu,omitempty"`
+	// Features come with Device: those that modules are compiled for.
+	Features *kernels.Features `json:"features,omitempty"`
 	// State says what the worker does from now on. It comes last: what answers a
 	// command, or belongs to a search, has been told, but for the frontier that a
 	// kept study predicts.
@@ -105,6 +112,8 @@ type Message struct {
 	Surveyed *Surveyed `json:"surveyed,omitempty"`
 	// Other is the answer to DoRead.
 	Other *Other `json:"other,omitempty"`
+	// Answered is the answer to DoJob, however that ended.
+	Answered *Answered `json:"answered,omitempty"`
 	// Error is one line for the user. What was measured before is kept.
 	Error string `json:"error,omitempty"`
 	// Notice is one too, about something that ends nothing.
@@ -123,8 +132,18 @@ const (
 	StateIdle       = "idle"
 	StateSearching  = "searching"
 	StateGenerating = "generating"
-	StateMeasuring  = "measuring" // a load of DoProfile or DoSustain runs
+	StateMeasuring  = "measuring" // a load of DoProfile or DoSustain runs, or a job
 )
+
+// Answered is what came of a job: a measurement, or the reason why there is none, in one
+// line. After DoStop there is neither.
+type Answered struct {
+	Token       string             `json:"token"` // the job's
+	Measurement *trial.Measurement `json:"measurement,omitempty"`
+	Logits      string             `json:"logits,omitempty"`  // as in jobs.Result
+	Failure     string             `json:"failure,omitempty"` // it is the job's: elsewhere it would fail, too
+	Unable      string             `json:"unable,omitempty"`  // it is this device's
+}
 
 // Other is what a page shows of a study that its worker does not keep: enough to draw
 // the frontier by any two objectives, and to compare it with other frontiers.

@@ -222,20 +222,35 @@ func (s *Study) Enqueue(a arch.Architecture) error {
 // Tell ends an outstanding trial with its measurement. The token is the one the
 // trial was handed out with. An error means that nothing changed.
 func (s *Study) Tell(number int, token string, m trial.Measurement) error {
-	r, err := s.outstanding(number, token)
+	values, err := s.values(number, token, m)
 	if err != nil {
 		return err
-	}
-	if err := s.checkMeasurement(r, m); err != nil {
-		return err
-	}
-	values, err := s.problem.values(r.Arch, &m)
-	if err != nil {
-		return fmt.Errorf("trial %d: %w", number, err)
 	}
 	return s.record(trial.Event{Kind: trial.KindMeasured, Measured: &trial.Measured{
 		Number: number, Token: token, Values: values, Measurement: m,
 	}})
+}
+
+// Takes reports why Tell would refuse a measurement; it changes nothing.
+func (s *Study) Takes(number int, token string, m trial.Measurement) error {
+	_, err := s.values(number, token, m)
+	return err
+}
+
+// values are the objectives of an outstanding trial that m is a measurement of.
+func (s *Study) values(number int, token string, m trial.Measurement) ([]float64, error) {
+	r, err := s.outstanding(number, token)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkMeasurement(r, m); err != nil {
+		return nil, err
+	}
+	values, err := s.problem.values(r.Arch, &m)
+	if err != nil {
+		return nil, fmt.Errorf("trial %d: %w", number, err)
+	}
+	return values, nil
 }
 
 // Fail ends an outstanding trial without a result. Of the reason, the first

@@ -120,9 +120,10 @@ type Device struct {
 	TimerStepNs int64    `json:"timer_step_ns"`
 }
 
-// Same reports whether two descriptions are of one device. What TimerStepNs says
-// differs from start to start.
+// Same reports whether two descriptions are of one device, or of alike ones that a fleet
+// takes for one and calls the same. What TimerStepNs says differs from start to start.
 func (d Device) Same(other Device) bool {
+	d.ID, other.ID = "", ""
 	d.TimerStepNs, other.TimerStepNs = 0, 0
 	return reflect.DeepEqual(d, other)
 }

@@ -80,7 +80,7 @@ func (p *page) announce() error {
 	if n := len(p.store.Errors); n > 0 {
 		alert = p.store.Errors[n-1]
 	}
-	for id, text := range map[string]string{"alert": alert, "status": p.store.Status(), "point": p.store.Point(), "renewal": p.store.Renewal(), "space-status": p.store.SpaceStatus()} {
+	for id, text := range map[string]string{"alert": alert, "status": p.store.Status(), "point": p.store.Point(), "renewal": p.store.Renewal(), "join-status": p.store.JoinStatus(), "space-status": p.store.SpaceStatus()} {
 		if err := setText(id, text); err != nil {
 			return err
 		}
@@ -139,6 +139,12 @@ var successors = map[string][]string{
 	"clear-bounds":    {"bound-decoder_params", "axis-x"},
 	"table-more":      {"table-group"},
 	"drop-references": {"start", "pause"},
+
+	"join":            {"join-pause"},
+	"join-pause":      {"join", "start"},
+	"join-stop":       {"join", "start"},
+	"invite":          {"invite"}, // until it is there
+	"drop-invitation": {"invite"},
 
 	"profile":       {"profile-stop", "profile"},
 	"profile-stop":  {"profile"},
@@ -266,23 +272,45 @@ func (p *page) hide(hidden bool) {
 	if p.worker != nil {
 		p.Send(search.Command{Do: search.DoHide, Hidden: hidden})
 	}
+	p.holdJoin()
+	p.awake()
 }
 
-// watchLink follows the fragment of the page's address, which may hold a setup.
+// watchLink follows the fragment of the page's address, which may hold a setup, or an
+// invitation to measure for the host.
 func (p *page) watchLink() error {
 	location, err := safejs.Global().Get("location")
 	if err != nil {
 		return err
 	}
-	fragment := func() string { return textOf(location, "hash") }
+	open := func() error {
+		fragment := textOf(location, "hash")
+		if !store.IsInvitation(fragment) {
+			p.store.OpenLink(fragment)
+			return nil
+		}
+		p.store.TakeInvitation(fragment)
+		// Whoever sees the address, or copies it, must not see the invitation.
+		history, err := safejs.Global().Get("history")
+		if err == nil {
+			_, err = history.Call("replaceState", safejs.Null(), "", textOf(location, "pathname")+textOf(location, "search"))
+		}
+		return err
+	}
 	handler, err := safejs.FuncOf(func(safejs.Value, []safejs.Value) any {
-		p.change(func() { p.store.OpenLink(fragment()) })
+		p.change(func() {
+			if err := open(); err != nil {
+				p.store.Fail(err.Error())
+			}
+		})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	p.store.OpenLink(fragment())
+	if err := open(); err != nil {
+		return err
+	}
 	_, err = safejs.Global().Call("addEventListener", "hashchange", handler)
 	return err
 }

@@ -54,6 +54,7 @@ func run() (err error) {
 	if err := p.watchVisibility(); err != nil {
 		return err
 	}
+	p.knowDevice()
 	if err := p.watchLink(); err != nil {
 		return err
 	}
@@ -63,6 +64,7 @@ func run() (err error) {
 	p.Restart()
 	go p.draw()
 	go p.tick()
+	go p.watchFleet()
 	root := &view.Root{Store: p.store, Page: p}
 	for ok := true; ok; ok = renderer.EventWait() {
 		p.env.Lock()
@@ -90,6 +92,7 @@ type page struct {
 	env     vugu.EventEnv
 	worker  *worker
 	chart   chart
+	join    joining
 	weights safejs.Value // the File that the store knows by its name
 	told    time.Time    // when the worker told its progress last
 
@@ -197,6 +200,7 @@ func (p *page) dropWorker() {
 	if p.worker != nil {
 		p.worker.terminate()
 		p.worker = nil
+		p.answered(search.Answered{Unable: "the worker has stopped"})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hack-pad/safejs"
 
+	"litefront/kernels/jobs"
 	"litefront/kernels/search"
 	"litefront/searchcore/trial"
 )
@@ -81,6 +82,11 @@ func (w *worker) message(event safejs.Value) {
 			w.page.told = time.Now()
 		}
 		w.page.store.Apply(m)
+		if m.Answered != nil {
+			w.page.answered(*m.Answered)
+		} else if m.Error != "" { // a job that is refused has no other answer
+			w.page.answered(search.Answered{Unable: jobs.Line(m.Error)})
+		}
 		if m.Journal != "" {
 			w.page.download(m.Journal)
 		}

@@ -137,6 +137,8 @@ func (s *Store) takes(text, doing string) bool {
 		s.Fail("the file is empty; a journal has one event a line")
 	case s.searching:
 		s.Fail("a search is under way: pause it before " + doing + " another study")
+	case s.Join.Active:
+		s.Fail("this page measures for its host: stop that before " + doing + " a study")
 	case s.Waiting():
 		s.Fail("the worker has something to do yet; choose the study again once it has done it")
 	default:

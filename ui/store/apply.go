@@ -25,7 +25,8 @@ func (s *Store) Apply(m search.Message) {
 	}
 	s.silence = 0
 	if m.Device != nil { // what follows is all that is kept
-		s.begun, s.background, s.Device = true, false, cleanDevice(*m.Device)
+		s.begun, s.background = true, false
+		s.describe(*m.Device, m.Features)
 		if s.due == search.DoForget {
 			s.clear()
 			s.Invalid = make(map[string]string)

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"litefront/kernels"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
@@ -50,6 +51,9 @@ type Store struct {
 	SustainedFor     string
 	SustainedInvalid string
 
+	Join  Join  // of this page, as one of the devices of a fleet
+	Fleet Fleet // of the page's host
+
 	Surroundings Surroundings // as the page found them
 	NewBuild     bool         // a newer build of this page is ready to be taken
 	taking       bool         // the page is about to reload for it
@@ -60,6 +64,10 @@ type Store struct {
 	Version int
 
 	code      string
+	described trial.Device     // as the worker told it
+	features  kernels.Features // that it compiles for
+	fleetText []byte           // of Fleet.State
+
 	link      string // fragment of the page's address that is still to be taken
 	linkWaits bool   // and that was said
 	// linkAgreed says that the user agreed to lose the space that is written for it.
@@ -181,6 +189,8 @@ func (s *Store) Phase() Phase {
 func (s *Store) Status() string {
 	counts := fmt.Sprintf("%d measured, %d failed", s.measured, s.failed)
 	switch p := s.Phase(); {
+	case s.Join.Active:
+		return "This page measures for its host."
 	case p == Dead:
 		return "The worker has stopped."
 	case p == Loading:
@@ -248,8 +258,11 @@ func (s *Store) SetHidden(hidden bool) {
 const announceEvery = 10
 
 // Waiting reports whether the worker has yet to do what it was told; until then
-// it is told nothing else. It is told nothing either once the page is about to reload.
-func (s *Store) Waiting() bool { return s.due != "" || s.load != nil || s.taking }
+// it is told nothing else. It is told nothing either while it measures for a host, and once
+// the page is about to reload.
+func (s *Store) Waiting() bool {
+	return s.due != "" || s.load != nil || s.taking || s.Join.Active
+}
 
 // Kept reports whether the worker keeps a study, which may be one that cannot be
 // read, and so is not shown.

@@ -27,7 +27,7 @@ func (c *Controls) startLabel() string {
 
 func (c *Controls) pauseLabel() string {
 	switch {
-	case c.Store.Waiting() && c.Store.Measuring() == "":
+	case c.Store.Waiting() && c.Store.Measuring() == "" && !c.Store.Join.Active:
 		return "One moment…"
 	case c.phase() == store.Paused:
 		return "Continue"

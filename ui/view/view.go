@@ -31,6 +31,11 @@ type Page interface {
 	OverlayFile()              // reads the file chosen in the element "overlay"
 	SavePlot(extension string) // saves the chart as a file, "png" or "svg"
 	TakeBuild()                // reloads the page with the newer build
+	Join()                     // begins to measure for the host
+	PauseJoin()                // pauses that, or ends the pause
+	LeaveJoin()                // ends it
+	Invite()                   // asks the host for an invitation
+	OpenClass(class string)    // fetches the study of a class of devices
 	Focus(id string)           // moves the keyboard's focus to an element
 	// Mark selects a part of a text field, in UTF-16 units, and focuses it.
 	Mark(id string, start, end int)

@@ -22,6 +22,7 @@ import (
 
 // recorder is a page that notes what it is asked.
 type recorder struct {
+	store     *store.Store
 	sent      []search.Command
 	restarted int
 	imported  int
@@ -30,6 +31,7 @@ type recorder struct {
 	taken     int
 	focused   string
 	marked    string
+	joined    []string // what was pressed
 }
 
 func (r *recorder) Send(c search.Command) { r.sent = append(r.sent, c) }
@@ -40,6 +42,16 @@ func (r *recorder) OverlayFile()          { r.overlaid++ }
 func (r *recorder) SavePlot(string)       {}
 func (r *recorder) TakeBuild()            { r.taken++ }
 func (r *recorder) Focus(id string)       { r.focused = id }
+
+func (r *recorder) Join() { r.joined = append(r.joined, "join"); r.store.BeginJoin() }
+func (r *recorder) PauseJoin() {
+	r.joined = append(r.joined, "pause")
+	r.store.PauseJoin(!r.store.Join.Paused)
+}
+func (r *recorder) LeaveJoin() { r.joined = append(r.joined, "leave") }
+func (r *recorder) Invite()    { r.joined = append(r.joined, "invite"); r.store.AskInvitation() }
+
+func (r *recorder) OpenClass(class string) { r.joined = append(r.joined, "open "+class) }
 
 func (r *recorder) Mark(id string, start, end int) { r.marked = fmt.Sprint(id, " ", start, " ", end) }
 
@@ -60,8 +72,8 @@ func show(t testing.TB) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &recorder{}
 	s := store.New("test")
+	p := &recorder{store: s}
 	s.Open()
 	v := &screen{t: t, store: s, page: p, env: env, root: &Root{Store: s, Page: p}}
 	v.render()

@@ -229,7 +229,7 @@ func (d *device) deliver(ctx context.Context, r jobs.Result) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		err := store(s, r.MessageID(), text)
+		err := store(s, text)
 		if err == nil {
 			return true
 		}
@@ -240,10 +240,10 @@ func (d *device) deliver(ctx context.Context, r jobs.Result) bool {
 	}
 }
 
-// store publishes a result and waits until the stream has it.
-func store(s *session, id string, text []byte) error {
+// store publishes a result and waits until the stream has it. The message has no name: by
+// one, another device could have the stream drop it as a duplicate.
+func store(s *session, text []byte) error {
 	m := nats.NewMsg(jobs.Results(s.welcome.Class, s.welcome.Device))
-	m.Header.Set(nats.MsgIdHdr, id)
 	m.Data = text
 	reply, err := s.conn.RequestMsg(m, 5*time.Second)
 	if err != nil {

@@ -3,6 +3,7 @@ package queue
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -105,7 +106,7 @@ func (q *Queue) pass(ctx context.Context, ws *websocket.Conn, allowed func(id st
 	if err != nil {
 		return errors.New("no CONNECT came")
 	}
-	id, err := who(line)
+	id, err := who(line, q.issuer)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (q *Queue) pass(ctx context.Context, ws *websocket.Conn, allowed func(id st
 }
 
 // who reads from the first line of a client by which key it is known.
-func who(line []byte) (id string, err error) {
+func who(line []byte, by issuer) (id string, err error) {
 	rest, ok := bytes.CutPrefix(line, []byte("CONNECT "))
 	if !ok {
 		return "", errors.New("the first line is not CONNECT")
@@ -145,6 +146,11 @@ func who(line []byte) (id string, err error) {
 	claims, err := jwt.DecodeUserClaims(connect.JWT)
 	if err != nil {
 		return "", errors.New("no credentials of a device")
+	}
+	// The signature is the server's to check; this is so that others' names are not taken
+	// in vain.
+	if issuer := cmp.Or(claims.IssuerAccount, claims.Issuer); issuer != by.account {
+		return "", errors.New("the credentials are another host's")
 	}
 	return jobs.DeviceID(claims.Subject), nil
 }

@@ -38,9 +38,8 @@ const (
 	maxDead    = 1000
 	// maxStore bounds what a stream keeps on the disk, in bytes.
 	maxStore = 1 << 30
-	// duplicates is for how long a result that is delivered twice is dropped by the
-	// server; the study drops it whenever it comes.
-	duplicates = 2 * time.Minute
+	// unused is for how long the queue of a device or a class is kept that nobody asks.
+	unused = 7 * 24 * time.Hour
 	// startTime is how long a server may take to be ready, and callTime what any
 	// request to it may take.
 	startTime = 30 * time.Second
@@ -105,7 +104,10 @@ func Open(ctx context.Context, o Options) (q *Queue, err error) {
 		if ctx.Err() != nil || q.embedded != nil || time.Now().After(end) {
 			return q, fmt.Errorf("queue: %w", err)
 		}
-		time.Sleep(time.Second)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
 }
 
@@ -207,7 +209,6 @@ func (q *Queue) streams(ctx context.Context) error {
 		{Name: jobs.DeadStream, Subjects: []string{"lf.v1.dead.>"}, Retention: jetstream.LimitsPolicy, MaxMsgs: maxDead},
 	} {
 		s.MaxBytes, s.MaxMsgSize = maxStore, jobs.MaxMessage+1024 // with headers
-		s.Duplicates = duplicates
 		if s.Retention == jetstream.WorkQueuePolicy {
 			s.Discard = jetstream.DiscardNew // back-pressure: the sender hears of it
 		}
@@ -272,6 +273,7 @@ func (q *Queue) consumer(ctx context.Context, name, subject string) error {
 	c := jetstream.ConsumerConfig{
 		Durable: name, FilterSubject: subject, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: q.o.Lease, MaxDeliver: MaxDeliver, MaxRequestBatch: 1, Replicas: q.replicas,
+		InactiveThreshold: unused,
 	}
 	_, err := q.js.CreateOrUpdateConsumer(ctx, jobs.JobsStream, c)
 	if err == nil {
@@ -456,7 +458,7 @@ func (q *Queue) restore(ctx context.Context, lost func()) error {
 // results hears results until ctx ends or they cannot be heard any more.
 func (q *Queue) results(ctx context.Context, heard func(Delivered)) error {
 	c, err := q.js.CreateOrUpdateConsumer(ctx, jobs.ResultsStream, jetstream.ConsumerConfig{
-		Durable: "host", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: 1000, Replicas: q.replicas,
+		Durable: "host", AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: maxResults, Replicas: q.replicas,
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@
 package trust
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -28,10 +29,15 @@ const (
 	// tolerance is how much two devices of a class may differ, as a ratio, beside
 	// what their intervals say: equal boards differ by their cooling.
 	tolerance = 1.3
-	// margin widens the bounds of the cost model, and sentinels is how far those of a
+	// margin widens the bounds of the cost model, which tells too little if they are then
+	// further apart than widest; and sentinels is how far those of a
 	// device may be from those of its class, both as ratios.
-	margin    = 1.3
+	margin    = 1.15
+	widest    = 2.0
 	sentinels = 1.5
+	// A device that says it was slowed down more than this confirms nothing: by that word
+	// any time could be explained.
+	maxSlowdown = 1.5
 	// Of the last window judgements of a device, mostDisputed may be against it.
 	window       = 8
 	mostDisputed = 1
@@ -67,6 +73,7 @@ type Decision struct {
 
 // Judge judges the devices of one class. It is not safe for concurrent use.
 type Judge struct {
+	secret   string
 	devices  map[string]*reputation
 	claims   map[string][]Claim // by job, until one is accepted
 	observed []cost.Observation
@@ -82,9 +89,10 @@ type reputation struct {
 	out       bool   // quarantined
 }
 
-// NewJudge returns a judge who has seen nothing yet.
-func NewJudge() *Judge {
-	return &Judge{devices: map[string]*reputation{}, claims: map[string][]Claim{}}
+// NewJudge returns a judge who has seen nothing yet. By the secret it chooses what to
+// check without suspicion, so that nobody can tell.
+func NewJudge(secret string) *Judge {
+	return &Judge{secret: secret, devices: map[string]*reputation{}, claims: map[string][]Claim{}}
 }
 
 // Learn lets the judge know a measurement that was believed: here, or in an earlier
@@ -239,18 +247,24 @@ func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d
 		})
 		return j.accept(job, a, best)
 	}
+	best := slices.MinFunc(agreed, func(x, y Claim) int { return cmp.Compare(x.Measurement.Slowdown, y.Measurement.Slowdown) })
+	if best.Measurement.Slowdown > maxSlowdown && peers > 0 && len(claims) < mostClaims {
+		return j.replicate(claims, "all devices that measured it were disturbed")
+	}
 	for _, claim := range claims {
 		if slices.ContainsFunc(agreed, func(x Claim) bool { return x.Device == claim.Device }) {
-			j.of(claim.Device).confirmed++
-			d.Confirmed = append(d.Confirmed, claim.Device)
-			j.judged(claim.Device, false, "")
+			if claim.Measurement.Slowdown <= maxSlowdown {
+				j.of(claim.Device).confirmed++
+				d.Confirmed = append(d.Confirmed, claim.Device)
+				j.judged(claim.Device, false, "")
+			}
 			continue
 		}
 		d.Contradicted = append(d.Contradicted, claim.Device)
 		ratio := quiet(claim.Measurement, claim.Measurement.Prefill) / quiet(agreed[0].Measurement, agreed[0].Measurement.Prefill)
 		d.Quarantined = append(d.Quarantined, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
 	}
-	d.Accept = j.accept(job, a, agreed[0]).Accept
+	d.Accept = j.accept(job, a, best).Accept
 	return d
 }
 
@@ -320,12 +334,14 @@ func (j *Judge) suspect(job string, a arch.Architecture, c Claim) string {
 		ms    float64
 		bound cost.Time
 	}{{"prefill", quiet(m, m.Prefill), prefill}, {"decode", quiet(m, m.Decode), decode}} {
-		if low, high := s.bound.LowMs/margin, s.bound.HighMs*margin; !(s.ms >= low && s.ms <= high) {
+		if low, high := s.bound.LowMs/margin, s.bound.HighMs*margin; !(high <= low*widest) {
+			return fmt.Sprintf("the cost model is not sure enough of its %s: %.3g to %.3g ms", s.name, low, high)
+		} else if !(s.ms >= low && s.ms <= high) {
 			return fmt.Sprintf("%s of %.3g ms is not within the cost model's %.3g to %.3g ms", s.name, s.ms, low, high)
 		}
 	}
 	h := fnv.New32a()
-	h.Write([]byte(job))
+	h.Write([]byte(j.secret + job))
 	if h.Sum32()%spotOf == 0 {
 		return "spot check"
 	}
@@ -387,7 +403,8 @@ func near(x, y trial.Measurement, p, q trial.Stat) bool {
 	if a > b {
 		a, b = b, a
 	}
-	wide := 1 + min(relative(p), 0.2) + min(relative(q), 0.2)
+	// Nobody makes room for a lie by telling of noise.
+	wide := 1 + 2*min(relative(p), relative(q), 0.2)
 	return b <= a*tolerance*wide
 }
 

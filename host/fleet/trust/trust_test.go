@@ -66,7 +66,7 @@ func TestLiars(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		lie := rapid.SampledFrom([]float64{0.5, 2}).Draw(rt, "lie")
 		after := rapid.IntRange(0, 20).Draw(rt, "honest jobs before the first lie")
-		j := NewJudge()
+		j := NewJudge("")
 		devices := []string{"a", "b", "c", "d", "liar"}
 		caught := 0
 		for n := range 40 {
@@ -93,7 +93,7 @@ func TestLiars(t *testing.T) {
 
 // A device that lies from its first result on is caught in its probation.
 func TestLiarFromTheStart(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	factors := map[string]float64{"a": 1, "b": 1, "c": 1, "liar": 2}
 	for n := range 2 {
 		if _, out := measured(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
@@ -107,7 +107,7 @@ func TestLiarFromTheStart(t *testing.T) {
 
 // A device alone in its class is believed: there is nothing to compare it with.
 func TestAlone(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	for n := range 20 {
 		if d := j.Consider(fmt.Sprint(n), candidate(n), claim("a", n, 1), 0); d.Accept == nil || d.Quarantined != nil {
 			t.Fatalf("job %d: %+v", n, d)
@@ -116,7 +116,7 @@ func TestAlone(t *testing.T) {
 }
 
 func TestTwoContradict(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	if d := j.Consider("x", candidate(1), claim("a", 1, 1), 1); d.Accept != nil || !strings.Contains(d.Replicate, "new") {
 		t.Errorf("%+v", d)
 	}
@@ -129,7 +129,7 @@ func TestTwoContradict(t *testing.T) {
 }
 
 func TestGarbage(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	if out := j.Garbage("a", "no JSON"); out != nil {
 		t.Errorf("quarantined at the first: %v", out)
 	}
@@ -141,7 +141,7 @@ func TestGarbage(t *testing.T) {
 
 // A board that is hot is as slow as its sentinels, and says so.
 func TestSlowdown(t *testing.T) {
-	j := NewJudge()
+	j := NewJudge("")
 	hot := claim("hot", 1, 2)
 	hot.Measurement.Slowdown = 2
 	j.Consider("x", candidate(1), claim("a", 1, 1), 2)

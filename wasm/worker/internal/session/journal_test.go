@@ -29,7 +29,8 @@ func TestExportForgetImport(t *testing.T) {
 	before := w.ask(open)
 
 	messages := w.ask(search.Command{Do: search.DoForget})
-	if device := w.engine.Device(); !reflect.DeepEqual(messages, []search.Message{{Device: &device}, {State: search.StateIdle}}) {
+	device, features := w.engine.Device(), w.engine.Features()
+	if !reflect.DeepEqual(messages, []search.Message{{Device: &device, Features: &features}, {State: search.StateIdle}}) {
 		t.Errorf("forget says %+v", messages)
 	}
 	if len(w.store.lines) != 0 {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"litefront/kernels/export"
+	"litefront/kernels/jobs"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/study"
@@ -50,6 +51,8 @@ type Session struct {
 
 	file export.File // that came beside the command which is carried out; nil for none
 
+	jobs *jobs.Worker // nil before the first job
+
 	mu    sync.Mutex
 	state string             // while something runs
 	stop  context.CancelFunc // ends what runs; nil while idle
@@ -82,6 +85,7 @@ var commands = map[string]command{
 	search.DoGenerate: {(*Session).generate, true},
 	search.DoProfile:  {(*Session).profile, true},
 	search.DoSustain:  {(*Session).sustain, true},
+	search.DoJob:      {(*Session).job, true},
 }
 
 // Do carries out the JSON text of a search.Command, with the file that came beside it
@@ -129,8 +133,8 @@ func parseCommand(text string) (search.Command, error) {
 // then what is kept, and last, whatever went wrong, the state. Before that the
 // page must not act on a study that it does not know.
 func (s *Session) open(search.Command) error {
-	device := s.Target.Device()
-	s.post(search.Message{Device: &device})
+	device, features := s.Target.Device(), s.Target.Features()
+	s.post(search.Message{Device: &device, Features: &features})
 	idle := search.Message{State: search.StateIdle, Kept: true} // also where nobody can tell
 	var kept *study.Study
 	defer func() {
@@ -209,6 +213,13 @@ func (s *Session) begin(state string, run func(context.Context) error) error {
 	if s.Unfit != nil {
 		return s.Unfit
 	}
+	s.dropJobs()
+	s.launch(state, func(ctx context.Context) { s.report(s.reserved(ctx, run)) })
+	return nil
+}
+
+// launch runs something on the target, and returns meanwhile.
+func (s *Session) launch(state string, run func(context.Context)) {
 	ctx, stop := context.WithCancel(measure.WithSwitches(context.Background(), s.switched))
 	if s.Rested != nil {
 		s.Rested()
@@ -221,9 +232,8 @@ func (s *Session) begin(state string, run func(context.Context) error) error {
 			s.post(search.Message{State: search.StateIdle})
 		}()
 		defer s.recoverPanic()
-		s.report(s.reserved(ctx, run))
+		run(ctx)
 	}()
-	return nil
 }
 
 // reserved runs something with the device reserved for it.

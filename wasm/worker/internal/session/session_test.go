@@ -30,8 +30,8 @@ func TestSearchAndReload(t *testing.T) {
 	w := newWorker(t, new(memory))
 	messages := w.ask(open)
 	wantNone(t, messages)
-	device := w.engine.Device()
-	if want := []search.Message{{Device: &device}, {State: search.StateIdle}}; !reflect.DeepEqual(messages, want) {
+	device, features := w.engine.Device(), w.engine.Features()
+	if want := []search.Message{{Device: &device, Features: &features}, {State: search.StateIdle}}; !reflect.DeepEqual(messages, want) {
 		t.Fatalf("open says %+v, want %+v", messages, want)
 	}
 
@@ -245,7 +245,7 @@ func TestNotUnderstood(t *testing.T) {
 		{`{"do":"open","speed":9}`, `unknown field "speed"`},
 		{`{"do":"start","request":{"budget":7}}`, "not understood"},
 		{`{}`, `command "" is unknown`},
-		{`{"do":"dance"}`, `command "dance" is unknown; use export, forget, generate, hide, import, model, open, profile, read, report, start, stop, survey or sustain`},
+		{`{"do":"dance"}`, `command "dance" is unknown; use export, forget, generate, hide, import, job, model, open, profile, read, report, start, stop, survey or sustain`},
 	} {
 		w := newWorker(t, new(memory))
 		w.Do(test.text, nil)

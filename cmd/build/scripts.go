@@ -9,15 +9,25 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// bundleChart adds the chart's script.
-func bundleChart(root string, built artefacts) error {
-	dir := filepath.Join(root, "ui", "chart")
-	if err := installPackages(dir); err != nil {
-		return err
+// scripts are bundled, each with the packages that it needs, from folders of ui.
+var scripts = []struct{ artefact, dir, global, banner string }{
+	{"chart.js", "chart", "litefrontChart", "Apache ECharts"},
+	{fleetScript, "fleet", "litefrontFleet", "the NATS client"},
+}
+
+// bundleScripts adds them.
+func bundleScripts(root string, built artefacts) error {
+	for _, s := range scripts {
+		dir := filepath.Join(root, "ui", s.dir)
+		if err := installPackages(dir); err != nil {
+			return err
+		}
+		var err error
+		if built[s.artefact], err = bundle(dir, s.global, s.banner); err != nil {
+			return err
+		}
 	}
-	var err error
-	built["chart.js"], err = bundle(dir)
-	return err
+	return nil
 }
 
 // installPackages makes node_modules what the lock file says. npm leaves a list
@@ -35,13 +45,14 @@ func installPackages(dir string) error {
 	return err
 }
 
-func bundle(dir string) ([]byte, error) {
+// bundle makes one script of those in dir, whose exports become a global.
+func bundle(dir, global, contains string) ([]byte, error) {
 	result := api.Build(api.BuildOptions{
 		AbsWorkingDir:     dir,
 		EntryPoints:       []string{"src/index.js"},
 		Bundle:            true,
 		Format:            api.FormatIIFE,
-		GlobalName:        "litefrontChart",
+		GlobalName:        global,
 		Target:            api.ES2020,
 		TreeShaking:       api.TreeShakingTrue,
 		MinifyWhitespace:  true,
@@ -49,7 +60,7 @@ func bundle(dir string) ([]byte, error) {
 		MinifySyntax:      true,
 		Define:            map[string]string{"process.env.NODE_ENV": `"production"`},
 		LegalComments:     api.LegalCommentsNone, // all in LICENSES
-		Banner:            map[string]string{"js": "/*! Contains Apache ECharts and what it needs; see LICENSES. */"},
+		Banner:            map[string]string{"js": "/*! Contains " + contains + " and what it needs; see LICENSES. */"},
 	})
 	if len(result.Errors) > 0 {
 		e := result.Errors[0]
