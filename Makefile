@@ -71,7 +71,7 @@ test-gpu: vulkan
 	CGO_ENABLED=1 go vet -tags gpu ./host/... ./cmd/litefront ./bench/gpu
 	CGO_ENABLED=1 go tool staticcheck -tags gpu ./host/gpu ./host/runtime
 	CGO_ENABLED=1 go test -tags gpu ./host/gpu
-	CGO_ENABLED=1 go test -tags gpu -run GPU ./host/runtime
+	CGO_ENABLED=1 go test -tags gpu -run '^TestGPU' ./host/runtime ./cmd/litefront
 
 # Fuzzing, and tests that look longer when LITEFRONT_LONG is set.
 test-long: tools artefacts peers axe fuzz fuzz-gpu

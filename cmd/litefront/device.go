@@ -71,11 +71,14 @@ func deviceCommand() *cobra.Command {
 			return err
 		}
 		defer process.Close()
-		noteSoftware(cmd.ErrOrStderr(), process.Device())
+		log := slog.New(logTo(cmd.ErrOrStderr(), asJSON))
+		if d := process.Device(); isSoftware(d) {
+			log.Warn("a software adapter, whose times tell nothing of GPUs", "adapter", d.CPU)
+		}
 		worker := &jobs.Worker{Target: process, Code: runtime.CodeVersion(), MemoryLimit: int64(limits.memory), Budget: limits.trialTime}
 		defer worker.Close()
 		return device.Run(untilInterrupted(cmd), device.Config{
-			Address: address, CAFile: caFile, Dir: state, Doer: worker, Log: slog.New(logTo(cmd.ErrOrStderr(), asJSON)),
+			Address: address, CAFile: caFile, Dir: state, Doer: worker, Log: log,
 			Hello: jobs.Hello{Name: name, Label: label, Device: process.Device(), Features: process.Features(), Code: runtime.CodeVersion()},
 		})
 	}

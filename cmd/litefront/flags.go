@@ -145,9 +145,11 @@ func (d *deviceFlags) start() (*runtime.Process, error) {
 	return d.limitFlags.start()
 }
 
+func isSoftware(d trial.Device) bool { return slices.Contains(d.Features, measure.SoftwareAdapter) }
+
 // noteSoftware says so where a GPU's adapter computes on the CPU.
 func noteSoftware(w io.Writer, d trial.Device) {
-	if slices.Contains(d.Features, measure.SoftwareAdapter) {
+	if isSoftware(d) {
 		fmt.Fprintf(w, "litefront: note: %s is a software adapter; its times tell nothing of GPUs\n", d.CPU)
 	}
 }

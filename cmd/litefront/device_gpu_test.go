@@ -1,0 +1,40 @@
+//go:build gpu && unix
+
+package main
+
+import (
+	"bytes"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestGPUDevice has a fleet's study in half precision done by a GPU; a CPU is refused,
+// since it has none.
+func TestGPUDevice(t *testing.T) {
+	s := newSandbox(t)
+	fleet, invitation, frontier := s.fleet("--precision", "f16", "--budget", "3", "--end-after", "1")
+	if _, stderr, code := s.run("device", "--join", invitation, "--state", "cpu"); code != 1 || !strings.Contains(stderr, `the study is in precision "f16", and this device has ["f32" "int8"]`) {
+		t.Errorf("a CPU: exit code %d, stderr:\n%s", code, stderr)
+	}
+	device := s.command("device", "--join", invitation, "--state", "gpu", "--target", "gpu")
+	var log bytes.Buffer
+	device.Stdout, device.Stderr = &log, &log
+	if err := device.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := fleet.Wait(); err != nil {
+		_ = device.Process.Kill()
+		_ = device.Wait()
+		t.Fatalf("the fleet ended with %v; its device said:\n%s", err, &log)
+	}
+	if err := device.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := device.Wait(); err != nil {
+		t.Errorf("the device ended with %v", err)
+	}
+	if n := strings.Count(log.String(), "msg=measured"); n < 3 || !strings.Contains(frontier.String(), "decode") {
+		t.Errorf("%d measurements; the fleet printed:\n%s\nand the device:\n%s", n, frontier, &log)
+	}
+}
