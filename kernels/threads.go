@@ -11,7 +11,7 @@ import "litefront/kernels/wasmasm"
 // The cache lines of graph.Graph.Sync. What threads wait for and what they write
 // meanwhile lie apart.
 const (
-	jobLine     = 64 * iota // position and number of the rows to run
+	jobLine     = 64 * iota // position and number of the rows to run, and [patience]
 	turnLine                // how many times all threads have met
 	arrivedLine             // how many of them are at the next meeting already
 	asleepLine              // how many of these have stopped spinning
@@ -19,10 +19,17 @@ const (
 	syncBytes               // of all lines
 )
 
-// spins is how often a thread looks whether the others have come before it
-// sleeps: some 30 µs in wazero. Waking up takes about as long, and while threads
-// sleep the engine can do what it stops them for, such as collect garbage.
-const spins = 1 << 14
+// patience is how often a thread looks whether the others have come before it sleeps.
+// A pass begins with mostSpins, some 500 µs in wazero, which is longer than waking up
+// takes: else one thread that slept once has all of them sleep at every meeting of the
+// pass, each while the other wakes up. Every look in vain halves it, down to leastSpins,
+// since where threads have no core each the others wait for the one that looks. While
+// threads sleep the engine can do what it stops them for, such as collect garbage.
+const (
+	patience   = jobLine + 8
+	mostSpins  = 1 << 18
+	leastSpins = 1 << 14
+)
 
 // thread is a number of a thread while a function that it shares is emitted.
 type thread struct {
@@ -75,6 +82,7 @@ func (e *emitter) shared() *wasmasm.Func {
 	pos, m := forward.ParamI32(), forward.ParamI32()
 	forward.StoreI32(sync, jobLine, pos.I32)
 	forward.StoreI32(sync, jobLine+4, m.I32)
+	forward.AtomicStoreI32(sync, patience, i32(mostSpins))
 	forward.Call(barrier)
 	run(forward, pos.I32, m.I32, i32(0))
 	forward.If(ended, forward.Unreachable) // nobody knows what the others did
@@ -95,9 +103,12 @@ func (e *emitter) barrier() *wasmasm.Func {
 		f.AtomicAddI32(old, sync, turnLine, i32(1))
 		f.If(sync.AtomicLoadI32(asleepLine), func() { f.AtomicNotify(sync, turnLine) })
 	}, func() {
-		left.Set(i32(spins))
+		left.Set(sync.AtomicLoadI32(patience))
 		f.While(waiting().And(left.GtU(i32(0))), func() { left.Set(left.Sub(i32(1))) })
 		f.If(waiting(), func() {
+			f.If(sync.AtomicLoadI32(patience).GtU(i32(leastSpins)), func() {
+				f.AtomicStoreI32(sync, patience, sync.AtomicLoadI32(patience).ShrU(i32(1)))
+			})
 			f.AtomicAddI32(old, sync, asleepLine, i32(1))
 			f.While(waiting().And(sync.AtomicLoadI32(endedLine).Eq(i32(0))), func() {
 				f.AtomicWait32(sync, turnLine, turn.I32)

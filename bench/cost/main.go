@@ -33,10 +33,11 @@ func main() {
 	names := flag.String("engines", engines.Names(), "engines to measure on")
 	from := flag.String("from", "", "judge the measurements in this file, and make none")
 	out := flag.String("out", filepath.Join("bench", "results", "cost.json"), "where to write the results; measurements go beside them")
-	transfer := flag.Bool("transfer", false, "judge what the models of other devices save a new one, on each engine with 1 and 2 threads; writes transfer.json and transfer-raw.json")
+	transfer := flag.Bool("transfer", false, "judge what the models of other devices save a new one, on each engine; writes transfer.json and transfer-raw.json")
+	threads := flag.String("threads", "1,2", "with -transfer, the numbers of threads that each engine has")
 	flag.Parse()
 	if *transfer {
-		if err := runTransfer(*trialTime, *names, *from, *out); err != nil {
+		if err := runTransfer(*trialTime, *names, *threads, *from, *out); err != nil {
 			log.Fatal("bench: ", err)
 		}
 		return
@@ -71,14 +72,14 @@ func run(train, test int, trialTime time.Duration, names, from, out string) erro
 }
 
 // runTransfer is run for -transfer.
-func runTransfer(trialTime time.Duration, names, from, out string) error {
+func runTransfer(trialTime time.Duration, names, threads, from, out string) error {
 	out = filepath.Join(filepath.Dir(out), "transfer.json")
 	var f *fleet
 	var err error
 	if from != "" {
 		f, err = readFleets(from)
 	} else {
-		f, err = collectFleet(trialTime, names, strings.TrimSuffix(out, ".json")+"-raw.json")
+		f, err = collectFleet(trialTime, names, threads, strings.TrimSuffix(out, ".json")+"-raw.json")
 	}
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,21 +44,26 @@ const (
 // count.
 const fleetPasses = 2
 
-// fleetThreads are those of each engine that count as a device of their own.
-var fleetThreads = []int{1, 2}
-
 // collectFleet measures the fleet's candidates on every engine with every number of
-// threads. After each, what there is goes to the file raw.
-func collectFleet(trialTime time.Duration, names, raw string) (*fleet, error) {
+// threads, both lists separated by commas. After each, what there is goes to the file raw.
+func collectFleet(trialTime time.Duration, names, threads, raw string) (*fleet, error) {
 	f := &fleet{Code: runtime.CodeVersion()}
+	var counts []int
+	for text := range strings.SplitSeq(threads, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("threads %q must be whole numbers from 1 on, separated by commas", threads)
+		}
+		counts = append(counts, n)
+	}
 	var err error
 	if f.Archs, err = candidates(fleetDesigned, fleetOthers); err != nil {
 		return nil, err
 	}
 	for range fleetPasses {
 		for name := range strings.SplitSeq(names, ",") {
-			for _, threads := range fleetThreads {
-				d, err := f.measure(trialTime, name, threads)
+			for _, n := range counts {
+				d, err := f.measure(trialTime, name, n)
 				if err != nil {
 					return nil, err
 				}

@@ -290,6 +290,7 @@ func (p *page) watchLink() error {
 			return nil
 		}
 		p.store.TakeInvitation(fragment)
+		keepInvitation(fragment)
 		// Whoever sees the address, or copies it, must not see the invitation.
 		history, err := safejs.Global().Get("history")
 		if err == nil {

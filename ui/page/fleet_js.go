@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -15,14 +16,25 @@ const (
 	fleetPauseAtRun = 10 * time.Second
 )
 
+// mostLooks is how often a server may give no answer before it is not asked for a fleet
+// any more.
+const mostLooks = 5
+
 // watchFleet asks the page's server whether it has a fleet, and follows that if so.
 func (p *page) watchFleet() {
-	found := false
+	found, tries := false, 0
 	for {
-		a, err := ask("GET", jobs.StatePath, "", jobs.MaxMessage)
+		a, err := ask(context.Background(), "GET", jobs.StatePath, "", jobs.MaxMessage)
 		switch {
-		case !found && (err != nil || a.status != statusOK):
-			return
+		case err == nil && (a.status == noContent || a.status == notFound): // it has none
+			if !found {
+				return
+			}
+			p.changeIf(func() bool { return p.store.LoseFleet("the server has no fleet any more") })
+		case !found && (err != nil || a.status != statusOK): // it is busy, or away as long as this page is read
+			if tries++; tries == mostLooks {
+				return
+			}
 		case err != nil:
 			p.changeIf(func() bool { return p.store.LoseFleet(err.Error()) })
 		case a.status != statusOK:
@@ -63,7 +75,7 @@ func (p *page) Invite() {
 		return
 	}
 	go func() {
-		a, err := ask("POST", jobs.InvitePath, "", jobs.MaxMessage)
+		a, err := ask(context.Background(), "POST", jobs.InvitePath, "", jobs.MaxMessage)
 		p.change(func() {
 			switch {
 			case err != nil:
@@ -84,7 +96,7 @@ func (p *page) OpenClass(class string) {
 		return
 	}
 	go func() {
-		a, err := ask("GET", jobs.JournalPath+class, "", store.MaxJournal)
+		a, err := ask(context.Background(), "GET", jobs.JournalPath+class, "", store.MaxJournal)
 		p.change(func() {
 			switch {
 			case err != nil:

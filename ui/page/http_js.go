@@ -1,16 +1,20 @@
 package page
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/hack-pad/safejs"
 )
 
 // Statuses of HTTP. Package net/http has them, and would make the page much larger.
 const (
-	statusOK = 200
-	timedOut = 408
-	tooMany  = 429
+	statusOK  = 200
+	noContent = 204
+	notFound  = 404
+	timedOut  = 408
+	tooMany   = 429
 )
 
 // answer is what the page's server says.
@@ -19,10 +23,28 @@ type answer struct {
 	text   string
 }
 
+// serverPatience is how long the page's server may take for an answer.
+const serverPatience = time.Minute
+
 // ask sends a request to the page's server and waits for the answer, of at most limit
-// bytes. Headers are pairs of name and value.
-func ask(method, path, body string, limit int, headers ...string) (a answer, err error) {
-	options := map[string]any{"method": method, "cache": "no-store", "credentials": "omit", "redirect": "error"}
+// bytes, until ctx ends. Headers are pairs of name and value.
+func ask(ctx context.Context, method, path, body string, limit int, headers ...string) (a answer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, serverPatience)
+	defer cancel()
+	constructor, err := safejs.Global().Get("AbortController")
+	if err != nil {
+		return a, err
+	}
+	controller, err := constructor.New()
+	if err != nil {
+		return a, err
+	}
+	signal, err := controller.Get("signal")
+	if err != nil {
+		return a, err
+	}
+	defer context.AfterFunc(ctx, func() { _, _ = controller.Call("abort") })() // never throws
+	options := map[string]any{"method": method, "cache": "no-store", "credentials": "omit", "redirect": "error", "signal": signal}
 	if method != "GET" {
 		options["body"] = body
 	}

@@ -21,28 +21,27 @@ type joining struct {
 	answers chan search.Answered // of the job that the worker has; nil for none
 	library safejs.Value         // the global litefrontFleet
 	wakeful safejs.Value         // lets the screen switch off again; undefined while it may
+	low     bool                 // the battery is
 }
 
 // seedName is under what the device's key is kept. It stays in this browser.
 const seedName = "litefront-device"
 
-// knowDevice finds out whether there is a key.
-func (p *page) knowDevice() { p.store.KnowDevice(keptSeed() != "") }
+// knowDevice finds out whether there is a key, or an invitation from before the page was
+// loaded anew.
+func (p *page) knowDevice() {
+	p.store.KnowDevice(keptSeed() != "")
+	if kept := keptInvitation(); kept != "" {
+		p.store.TakeInvitation(kept)
+	}
+}
 
 func keptSeed() string {
 	storage, err := safejs.Global().Get("localStorage") // which a browser may refuse
 	if err != nil {
 		return ""
 	}
-	seed, err := storage.Call("getItem", seedName)
-	if err != nil || seed.Type() != safejs.TypeString {
-		return ""
-	}
-	text, err := seed.String()
-	if err != nil {
-		return ""
-	}
-	return text
+	return stored(storage, seedName)
 }
 
 // keepSeed keeps the key of a device that was let in. Where that cannot be, it needs
@@ -51,6 +50,38 @@ func keepSeed(seed string) {
 	if storage, err := safejs.Global().Get("localStorage"); err == nil {
 		_, _ = storage.Call("setItem", seedName, seed)
 	}
+}
+
+// invitationName is under what an invitation is kept until it is used, for this tab only:
+// the page may be loaded anew before, for another build.
+const invitationName = "litefront-invitation"
+
+// keepInvitation keeps an invitation, or drops it if it is empty.
+func keepInvitation(fragment string) {
+	if storage, err := safejs.Global().Get("sessionStorage"); err == nil {
+		_, _ = storage.Call("setItem", invitationName, fragment)
+	}
+}
+
+func keptInvitation() string {
+	storage, err := safejs.Global().Get("sessionStorage")
+	if err != nil {
+		return ""
+	}
+	return stored(storage, invitationName)
+}
+
+// stored is what a storage has under a name; empty for nothing.
+func stored(storage safejs.Value, name string) string {
+	item, err := storage.Call("getItem", name)
+	if err != nil || item.Type() != safejs.TypeString {
+		return ""
+	}
+	text, err := item.String()
+	if err != nil {
+		return ""
+	}
+	return text
 }
 
 // Join begins to measure for the host.
@@ -68,10 +99,14 @@ func (p *page) Join() {
 			reason = err.Error()
 		}
 		stop()
+		refused := errors.Is(err, device.ErrRefused)
+		if refused {
+			keepInvitation("")
+		}
 		p.change(func() {
 			p.join.device = nil
 			p.sleep()
-			p.store.EndJoin(reason)
+			p.store.EndJoin(reason, refused)
 		})
 	}()
 }
@@ -82,6 +117,14 @@ func (p *page) measureForHost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	release, err := awaited(library.Call("claim"))
+	if err != nil {
+		return err
+	}
+	if release.Type() != safejs.TypeFunction {
+		return errors.New("another tab of this browser measures for this host")
+	}
+	defer func() { _, _ = release.Invoke() }() // never throws
 	seed := keptSeed()
 	if seed == "" {
 		made, err := library.Call("seed")
@@ -103,7 +146,7 @@ func (p *page) measureForHost(ctx context.Context) error {
 	d := device.New(device.Config{
 		Code: p.store.Code(),
 		Join: func(ctx context.Context, order func([]byte)) (device.Queue, jobs.Welcome, error) {
-			welcome, err := p.enrol(library, seed, key)
+			welcome, err := p.enrol(ctx, library, seed, key)
 			if err != nil {
 				return nil, welcome, err
 			}
@@ -122,7 +165,7 @@ func (p *page) measureForHost(ctx context.Context) error {
 		p.holdJoin()
 		p.awake()
 	})
-	defer watchBattery(library, d)()
+	defer p.watchBattery(library, d)()
 	return d.Run(ctx)
 }
 
@@ -140,7 +183,7 @@ func queueURL() string {
 }
 
 // enrol introduces the device to the host.
-func (p *page) enrol(library safejs.Value, seed, key string) (w jobs.Welcome, err error) {
+func (p *page) enrol(ctx context.Context, library safejs.Value, seed, key string) (w jobs.Welcome, err error) {
 	p.env.Lock()
 	hello, err := p.store.Hello(key)
 	p.env.UnlockOnly()
@@ -159,7 +202,7 @@ func (p *page) enrol(library safejs.Value, seed, key string) (w jobs.Welcome, er
 	if err != nil {
 		return w, err
 	}
-	a, err := ask("POST", jobs.EnrolPath, string(text), jobs.MaxMessage, jobs.SignatureHeader, signature, "Content-Type", "application/json")
+	a, err := ask(ctx, "POST", jobs.EnrolPath, string(text), jobs.MaxMessage, jobs.SignatureHeader, signature, "Content-Type", "application/json")
 	if err != nil {
 		return w, err
 	}
@@ -177,9 +220,14 @@ func (p *page) enrol(library safejs.Value, seed, key string) (w jobs.Welcome, er
 		return w, fmt.Errorf("the host takes this device for another, %.64s", w.Device)
 	}
 	keepSeed(seed)
+	keepInvitation("")
 	p.change(p.store.LetIn)
 	return w, nil
 }
+
+// stopPatience is how long a worker may take to notice that it is to stop: the time of a
+// run of a large model.
+const stopPatience = 30 * time.Second
 
 // measureJob has the worker do a job.
 func (p *page) measureJob(ctx context.Context, j jobs.Job) (r device.Answer, err error) {
@@ -200,7 +248,12 @@ func (p *page) measureJob(ctx context.Context, j jobs.Job) (r device.Answer, err
 				p.Send(search.Command{Do: search.DoStop})
 			}
 		})
-		a = <-answers // the worker gives one, or dies
+		select {
+		case a = <-answers: // the worker gives one, or dies
+		case <-time.After(stopPatience):
+			p.change(p.Restart)
+			a = <-answers
+		}
 	}
 	r.Measurement, r.Logits, r.Failure = a.Measurement, a.Logits, a.Failure
 	if a.Unable != "" {
@@ -223,6 +276,7 @@ func (p *page) answered(a search.Answered) {
 func (p *page) PauseJoin() {
 	p.store.PauseJoin(!p.store.Join.Paused)
 	p.holdJoin()
+	p.awake()
 }
 
 // LeaveJoin ends it.
@@ -249,10 +303,17 @@ func (p *page) holdJoin() {
 	d.Hold(device.Hidden, hidden)
 }
 
-// awake asks the browser to keep the screen on while the page measures. It does so only
-// while the page is in view, and has to be asked again afterwards.
+// mayAwake reports whether the screen should stay on: while the page measures, or is about
+// to without anybody's help. Browsers keep it on only while the page is in view, and have
+// to be asked again afterwards.
+func (p *page) mayAwake() bool {
+	return p.join.device != nil && !p.store.Hidden() && !p.store.Join.Paused && !p.join.low
+}
+
+// awake asks the browser to keep the screen on, or no longer.
 func (p *page) awake() {
-	if p.join.device == nil || p.store.Hidden() {
+	if !p.mayAwake() {
+		p.sleep()
 		return
 	}
 	library := p.join.library
@@ -263,7 +324,7 @@ func (p *page) awake() {
 			if err != nil {
 				return
 			}
-			if p.join.wakeful, p.store.Join.Awake = release, true; p.join.device == nil {
+			if p.join.wakeful, p.store.Join.Awake = release, true; !p.mayAwake() {
 				p.sleep()
 			}
 		})
@@ -278,20 +339,37 @@ func (p *page) sleep() {
 	p.join.wakeful, p.store.Join.Awake = safejs.Value{}, false
 }
 
-// lowBattery is the share of a battery below which the page does not draw on it.
-const lowBattery = 0.2
+// Shares of a battery: below the one the page does not draw on it any more, from the other
+// on it does again.
+const (
+	lowBattery  = 0.2
+	fairBattery = 0.25
+)
 
 // watchBattery has the device pause while its battery is low, where the browser tells,
 // until end.
-func watchBattery(library safejs.Value, d *device.Device) (end func()) {
+func (p *page) watchBattery(library safejs.Value, d *device.Device) (end func()) {
+	low := false
 	handler, err := safejs.FuncOf(func(_ safejs.Value, args []safejs.Value) any {
 		charging, _ := args[0].Truthy()
 		level, err := args[1].Float()
+		enough := lowBattery
+		if low {
+			enough = fairBattery
+		}
+		low = err == nil && !charging && level < enough
 		why := ""
-		if err == nil && !charging && level < lowBattery {
-			why = fmt.Sprintf("the battery is at %.0f %%; it goes on at %.0f %%, or when charging", 100*level, 100*lowBattery)
+		if low {
+			why = fmt.Sprintf("the battery is at %.0f %%; it goes on at %.0f %%, or when charging", 100*level, 100*fairBattery)
 		}
 		d.Hold(device.Battery, why)
+		is := low
+		p.change(func() {
+			if p.join.low != is {
+				p.join.low = is
+				p.awake()
+			}
+		})
 		return nil
 	})
 	if err != nil {

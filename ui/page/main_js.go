@@ -212,6 +212,7 @@ func (p *page) Send(c search.Command) {
 	}
 	if err := p.worker.send(c, p.weights); err != nil {
 		p.store.Die("the worker cannot be reached: " + err.Error())
+		p.answered(search.Answered{Unable: "the worker cannot be reached"})
 	}
 }
 

@@ -8,6 +8,9 @@
 const BUILD = '';
 const FILES = {};
 
+// Of no use without the server, which gives it to those who need it.
+const SERVERS = ['fleet.js'];
+
 const BASE = new URL('./', location.href);
 const PREFIX = `litefront ${BASE.pathname} `; // an origin may have several of these pages
 const CACHE = PREFIX + BUILD;
@@ -34,7 +37,7 @@ async function take(asking) {
 
 async function keep() {
   const cache = await caches.open(CACHE);
-  await cache.addAll(Object.keys(FILES).map(requestFor)); // all or none
+  await cache.addAll(Object.keys(FILES).filter((name) => !SERVERS.includes(name)).map(requestFor)); // all or none
 }
 
 async function dropOthers() {

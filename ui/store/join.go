@@ -145,11 +145,11 @@ func (s *Store) Joined(status device.Status) {
 func (s *Store) PauseJoin(paused bool) { s.Join.Paused = s.Join.Active && paused }
 
 // EndJoin notes that measuring for the host has ended, and why; an empty reason is that
-// the user wanted it.
-func (s *Store) EndJoin(reason string) {
+// the user wanted it. An invitation is good for nothing once the host has refused it.
+func (s *Store) EndJoin(reason string, refused bool) {
 	s.Join.Active, s.Join.Paused, s.Join.Awake, s.Join.Ended = false, false, false, line(reason, maxText)
-	if reason != "" {
-		s.Join.token = "" // one that the host refused is good for nothing
+	if refused {
+		s.Join.token = ""
 	}
 }
 

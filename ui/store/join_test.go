@@ -87,7 +87,7 @@ func TestJoinExcludesSearch(t *testing.T) {
 	if s.Status() != "This page measures for its host." {
 		t.Errorf("the status is %q", s.Status())
 	}
-	s.EndJoin("")
+	s.EndJoin("", false)
 	if _, ok := s.Start(); !ok {
 		t.Errorf("after it no search starts: %q", s.Errors)
 	}
@@ -132,7 +132,7 @@ func TestJoinStatus(t *testing.T) {
 		}
 	}
 	s.PauseJoin(true)
-	s.EndJoin("the host refuses this device: used already")
+	s.EndJoin("the host refuses this device: used already", true)
 	if s.Join.Paused || s.Join.token != "" || !s.OffersJoin() || !strings.HasSuffix(s.JoinStatus(), "used already") {
 		t.Errorf("at the end: %+v, %q", s.Join, s.JoinStatus())
 	}

@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"litefront/kernels/jobs"
+)
 
 // Tick says that a second has passed in which the page ran, and reports whether
 // the worker is now taken for dead: it owes an answer and was silent for too
@@ -32,7 +36,7 @@ func (s *Store) patience() time.Duration {
 		return 2 * time.Minute
 	case s.due != "", s.survey.waiting:
 		return 2 * time.Minute
-	case s.measuring:
+	case s.measuring, s.Join.Active && s.Join.Status.State == jobs.Measuring:
 		return 10 * time.Minute
 	case s.searching:
 		return 5 * time.Minute

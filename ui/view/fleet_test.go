@@ -149,7 +149,7 @@ func TestJoin(t *testing.T) {
 		t.Errorf("paused, the button is %q", v.text("join-pause"))
 	}
 	v.click("join-stop")
-	v.store.EndJoin("the host says: it is over")
+	v.store.EndJoin("the host says: it is over", false)
 	v.render()
 	if !v.usable("join") || v.text("join") != "Measure again" || !v.usable("start") {
 		t.Error("it cannot go on")

@@ -15,6 +15,8 @@
 //   close(handle)                     once what was published is sent
 //   onBattery(f) -> Promise(end)      call f(charging, level) now and with each change, until
 //                                     end() is called; level is from 0 to 1
+//   claim() -> Promise(release)       be the one tab of this browser that measures, until
+//                                     release() is called; null where another one is
 //   keepAwake() -> Promise(release)   keep the screen on until release() is called, or the
 //                                     page is hidden; rejected where that cannot be
 //
@@ -96,6 +98,16 @@ export async function onBattery(f) {
   battery.onlevelchange = battery.onchargingchange = tell;
   tell();
   return () => { battery.onlevelchange = battery.onchargingchange = null; };
+}
+
+export function claim() {
+  if (!navigator.locks) return Promise.resolve(() => {}); // without HTTPS: nobody tells
+  return new Promise((resolve, reject) => {
+    navigator.locks.request('litefront-device', { ifAvailable: true }, (lock) => {
+      if (!lock) return resolve(null);
+      return new Promise((release) => resolve(() => release()));
+    }).catch(reject);
+  });
 }
 
 export async function keepAwake() {
