@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -267,9 +266,17 @@ func (s *safetensors) checkCopies(found map[string]entry) error {
 	return nil
 }
 
-// buffers match names under which transformers keeps no weights: GPT-2's causal
+// isBuffer reports whether transformers keeps no weights under a name: GPT-2's causal
 // masks, and the frequencies of Transformer-XL's sinusoids.
-var buffers = regexp.MustCompile(`^transformer\.(h\.[0-9]+\.attn\.(masked_)?bias|pos_emb\.inv_freq)$`)
+func isBuffer(name string) bool {
+	if name == "transformer.pos_emb.inv_freq" {
+		return true
+	}
+	rest, ok := strings.CutPrefix(name, "transformer.h.")
+	layer, what, _ := strings.Cut(rest, ".")
+	isNumber := layer != "" && strings.Trim(layer, "0123456789") == ""
+	return ok && isNumber && (what == "attn.bias" || what == "attn.masked_bias")
+}
 
 // entry is a tensor as the header describes it.
 type entry struct {
@@ -284,7 +291,7 @@ func (e entry) match(needed map[string]stored) error {
 	s, ok := needed[e.name]
 	switch {
 	case ok:
-	case buffers.MatchString(e.name):
+	case isBuffer(e.name):
 		return nil
 	default:
 		return fmt.Errorf("tensor %q is unknown: the architecture has none of that name", clip(e.name))

@@ -2,7 +2,6 @@ package space
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,19 +21,23 @@ func (m *Mistake) Error() string {
 	return fmt.Sprintf("space: line %d: %s", m.Line, m.Text)
 }
 
-// decoderError is what all errors of the TOML decoder look like, although they are of
-// several types.
-var decoderError = regexp.MustCompile(`(?s)^toml: (?:line (\d+):? ?)?(?:\(last key ("(?:[^"\\]|\\.)*")\): )?(.*)$`)
-
-// decoderMistake is what the TOML decoder says.
+// decoderMistake is what the TOML decoder says: its errors are of several types, and all
+// read "toml: line 3 (last key "a.b"): reason", of which line and key may be missing.
+// Package regexp would make the page a fiftieth larger.
 func decoderMistake(err error) error {
-	text := err.Error()
 	m := &Mistake{}
-	if parts := decoderError.FindStringSubmatch(text); parts != nil {
-		m.Line, _ = strconv.Atoi(parts[1]) // 0 where it tells none
-		text = parts[3]
-		if key, err := strconv.Unquote(parts[2]); err == nil {
-			text = key + ": " + text
+	text, _ := strings.CutPrefix(err.Error(), "toml: ")
+	if rest, ok := strings.CutPrefix(text, "line "); ok {
+		after := strings.TrimLeft(rest, "0123456789")
+		if line, err := strconv.Atoi(rest[:len(rest)-len(after)]); err == nil {
+			m.Line, text = line, strings.TrimPrefix(strings.TrimPrefix(after, ":"), " ")
+		}
+	}
+	if rest, ok := strings.CutPrefix(text, "(last key "); ok {
+		quoted, _ := strconv.QuotedPrefix(rest)
+		reason, ok := strings.CutPrefix(rest[len(quoted):], "): ")
+		if key, err := strconv.Unquote(quoted); ok && err == nil {
+			text = key + ": " + reason
 		}
 	}
 	// It quotes bad values as they are, line breaks included.
