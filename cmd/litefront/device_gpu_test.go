@@ -13,7 +13,7 @@ import (
 // since it has none.
 func TestGPUDevice(t *testing.T) {
 	s := newSandbox(t)
-	fleet, invitation, frontier := s.fleet("--precision", "f16", "--budget", "3", "--end-after", "1")
+	fleet, invitation, frontier := s.fleet("--precision", "f16", "--budget", "3", "--end-after", "1", "--lease", "3s")
 	if _, stderr, code := s.run("device", "--join", invitation, "--state", "cpu"); code != 1 || !strings.Contains(stderr, `the study is in precision "f16", and this device has ["f32" "int8"]`) {
 		t.Errorf("a CPU: exit code %d, stderr:\n%s", code, stderr)
 	}
@@ -23,15 +23,17 @@ func TestGPUDevice(t *testing.T) {
 	if err := device.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- device.Wait()
+		_ = fleet.Process.Signal(syscall.SIGTERM) // which waits for devices
+	}()
 	if err := fleet.Wait(); err != nil {
 		_ = device.Process.Kill()
-		_ = device.Wait()
-		t.Fatalf("the fleet ended with %v; its device said:\n%s", err, &log)
+		t.Fatalf("the fleet ended with %v; its device, %v, said:\n%s", err, <-ended, &log)
 	}
-	if err := device.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := device.Wait(); err != nil {
+	_ = device.Process.Signal(syscall.SIGTERM) // if it has not ended before, by a mistake
+	if err := <-ended; err != nil {
 		t.Errorf("the device ended with %v", err)
 	}
 	if n := strings.Count(log.String(), "msg=measured"); n < 3 || !strings.Contains(frontier.String(), "decode") {

@@ -414,11 +414,11 @@ func (c *class) check(j jobs.Job, m trial.Measurement) error {
 	if err != nil {
 		return err
 	}
-	module, err := kernels.Compile(g, c.features)
+	module, err := measure.Compile(g, c.features)
 	if err != nil {
 		return err
 	}
-	sha, bytes := module.SHA256, g.Memory.TotalBytes
+	sha, bytes := module.SHA256, module.Memory.TotalBytes
 	if c.code != c.host.o.Code { // another version may plan and compile otherwise
 		sha, bytes = "", m.MemoryBytes
 	}

@@ -19,7 +19,8 @@ type clock struct {
 }
 
 // newClock makes the clock and finds out how long its ticks are, which the library does
-// not tell: two readings that are known to be apart.
+// not tell: two readings, each of them between two of the system's clock, further and
+// further apart until the time between them is known well.
 func (e *Engine) newClock() (c *clock, err error) {
 	c = &clock{period: 1}
 	if c.queries, err = e.device.CreateQuerySet(&wgpu.QuerySetDescriptor{Type: wgpu.QueryTypeTimestamp, Count: 2}); err != nil {
@@ -31,49 +32,55 @@ func (e *Engine) newClock() (c *clock, err error) {
 	if c.readback, err = e.device.CreateBuffer(&wgpu.BufferDescriptor{Size: wgsl.TimeBytes, Usage: wgpu.BufferUsageMapRead | wgpu.BufferUsageCopyDst}); err != nil {
 		return nil, err
 	}
-	const apart = 100 * time.Millisecond
-	stamp := func(i uint32) (at int64, err error) {
-		encoder, err := e.device.CreateCommandEncoder(nil)
+	for apart := 50 * time.Millisecond; ; apart *= 2 {
+		before, after, err := c.stamp(e, 0)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		defer encoder.Release()
-		if err := encoder.WriteTimestamp(c.queries, i); err != nil {
-			return 0, err
-		}
-		if i == 1 {
-			if err := c.resolved(encoder); err != nil {
-				return 0, err
-			}
-		}
-		commands, err := encoder.Finish(nil)
+		time.Sleep(apart)
+		before1, after1, err := c.stamp(e, 1)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		defer commands.Release()
-		before := now()
-		e.queue.Submit(commands)
-		e.device.Poll(true, nil)
-		return (before + now()) / 2, nil
+		ticks, err := c.read(e)
+		if err != nil {
+			return nil, err
+		}
+		ns, sharp, err := period(float64(before1-after), float64(after1-before), float64(ticks))
+		if err != nil {
+			return nil, err
+		}
+		if sharp || apart > time.Second {
+			c.period = ns
+			return c, nil
+		}
 	}
-	if _, err := stamp(0); err != nil { // the first submission is slow
-		return nil, err
-	}
-	first, err := stamp(0)
+}
+
+// stamp takes the i-th timestamp, between two times of the system's clock.
+func (c *clock) stamp(e *Engine, i uint32) (before, after int64, err error) {
+	encoder, err := e.device.CreateCommandEncoder(nil)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
-	time.Sleep(apart)
-	second, err := stamp(1)
+	defer encoder.Release()
+	if err := encoder.WriteTimestamp(c.queries, i); err != nil {
+		return 0, 0, err
+	}
+	if i == 1 {
+		if err := c.resolved(encoder); err != nil {
+			return 0, 0, err
+		}
+	}
+	commands, err := encoder.Finish(nil)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
-	ticks, err := c.read(e)
-	if err != nil {
-		return nil, err
-	}
-	c.period, err = period(float64(second-first), float64(ticks))
-	return c, err
+	defer commands.Release()
+	before = now()
+	e.queue.Submit(commands)
+	e.device.Poll(true, nil)
+	return before, now(), nil
 }
 
 // stop takes the second timestamp and has both read.

@@ -5,18 +5,25 @@ import (
 	"testing"
 )
 
-// Ticks are a nanosecond where they are nearly so, and else what they were measured to
-// be; a clock that stands still is none.
+// Ticks are a nanosecond where they may be, and else what they were measured to be; a
+// clock that stands still is none.
 func TestPeriod(t *testing.T) {
-	for _, c := range []struct{ ns, ticks, want float64 }{
-		{100e6, 100.4e6, 1}, {100e6, 99.2e6, 1}, {100e6, 10e6, 10}, {100e6, 1.2e6, 100 / 1.2},
+	for _, c := range []struct {
+		least, most, ticks, want float64
+		sharp                    bool
+	}{
+		{99.5e6, 100.4e6, 100.3e6, 1, true},
+		{98e6, 104e6, 99e6, 1, false}, // it may be one, and may not
+		{100e6, 100.5e6, 99e6, 100.25 / 99, true},
+		{100e6, 100.5e6, 10e6, 10.025, true},
+		{90e6, 110e6, 10e6, 10, false},
 	} {
-		if got, err := period(c.ns, c.ticks); err != nil || math.Abs(got-c.want) > 1e-9 {
-			t.Errorf("%v ns in %v ticks: period %v, error %v; want %v", c.ns, c.ticks, got, err, c.want)
+		if got, sharp, err := period(c.least, c.most, c.ticks); err != nil || math.Abs(got-c.want) > 1e-9 || sharp != c.sharp {
+			t.Errorf("%v to %v ns in %v ticks: period %v, sharp %v, error %v; want %v, %v", c.least, c.most, c.ticks, got, sharp, err, c.want, c.sharp)
 		}
 	}
 	for _, ticks := range []float64{0, 1, math.Inf(1), math.NaN()} {
-		if got, err := period(100e6, ticks); err == nil {
+		if got, _, err := period(100e6, 100e6, ticks); err == nil {
 			t.Errorf("%v ticks: period %v", ticks, got)
 		}
 	}

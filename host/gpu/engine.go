@@ -49,14 +49,15 @@ var epoch = time.Now()
 
 func now() int64 { return int64(time.Since(epoch)) }
 
-// instance is what adapters are found through: those of the systems' own interfaces,
-// since OpenGL's lack timestamps.
+// newInstance is what adapters are found through. It is not described: the library fills
+// only a part of what wgpu then reads, and leaves the rest to chance.
 func newInstance() *wgpu.Instance {
 	wgpu.SetLogLevel(wgpu.LogLevelOff) // errors are returned, too
-	return wgpu.CreateInstance(&wgpu.InstanceDescriptor{
-		Backends: wgpu.InstanceBackendVulkan | wgpu.InstanceBackendMetal | wgpu.InstanceBackendDX12,
-	})
+	return wgpu.CreateInstance(nil)
 }
+
+// systems are the interfaces whose adapters count: OpenGL's lack timestamps.
+var systems = wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendVulkan | wgpu.InstanceBackendMetal | wgpu.InstanceBackendDX12}
 
 // name is what people call an adapter.
 func name(a *wgpu.Adapter) string {
@@ -74,7 +75,7 @@ func Adapters() ([]string, error) {
 	instance := newInstance()
 	defer instance.Release()
 	var names []string
-	for _, a := range instance.EnumerateAdapters(nil) {
+	for _, a := range instance.EnumerateAdapters(&systems) {
 		names = append(names, name(a))
 		a.Release()
 	}
@@ -105,7 +106,7 @@ func OpenEngine(text string) (_ *Engine, err error) {
 // choose finds the adapter.
 func (e *Engine) choose(text string) error {
 	var names []string
-	for _, a := range e.instance.EnumerateAdapters(nil) {
+	for _, a := range e.instance.EnumerateAdapters(&systems) {
 		n := name(a)
 		names = append(names, n)
 		fits := strings.Contains(strings.ToLower(n), strings.ToLower(text))

@@ -11,9 +11,9 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// compile makes of g what an engine of such features runs: a WebAssembly module, or a
+// Compile makes of g what an engine of such features runs: a WebAssembly module, or a
 // GPU program. Its error wraps [ErrTooLarge] if the adapter is too small.
-func compile(g *graph.Graph, f kernels.Features) (*kernels.Module, error) {
+func Compile(g *graph.Graph, f kernels.Features) (*kernels.Module, error) {
 	if f.GPU == nil {
 		return kernels.Compile(g, f)
 	}

@@ -54,7 +54,7 @@ func Local(target Target, o Options) (*LocalMeasurer, error) {
 		compute: &sentinel{name: "compute sentinel", target: target, module: compute},
 		stream:  &sentinel{name: "stream sentinel", target: target, module: stream},
 		build:   graph.Build,
-		compile: compile,
+		compile: Compile,
 	}, nil
 }
 

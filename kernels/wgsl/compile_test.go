@@ -3,6 +3,7 @@ package wgsl_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -145,6 +146,30 @@ func TestLimits(t *testing.T) {
 	_, p := compile(t, g, split)
 	if len(p.Matrices) < 2 || slices.Max(p.Matrices) > 256_000 {
 		t.Errorf("matrices of %v bytes; want several buffers of at most 256000", p.Matrices)
+	}
+}
+
+// Limits come from devices, too, which may say anything: it is a program or an error.
+func TestAnyLimits(t *testing.T) {
+	g := build(t, arch.Architecture{Backbone: arch.GPT2, Vocab: 100, DModel: 16, MaxLen: 40, Layers: []arch.Layer{{Heads: 2, DInner: 24}}}, trial.F16)
+	r := rand.New(rand.NewPCG(57, 57))
+	some := func() int64 {
+		return []int64{0, -1, 1, 15, 16, 1 << 10, 1 << 20, 1 << 40, math.MinInt64, math.MaxInt64}[r.IntN(10)]
+	}
+	programs := 0
+	for range 2000 {
+		a := kernels.GPU{
+			MaxBufferSize: some(), MaxStorageBufferBindingSize: some(), MaxComputeWorkgroupStorageSize: uint32(some()),
+			MaxComputeInvocationsPerWorkgroup: uint32(some()), MaxComputeWorkgroupsPerDimension: uint32(some()), Software: r.IntN(2) == 0,
+		}
+		if _, err := wgsl.Compile(g, a); err == nil {
+			programs++
+		} else if strings.ContainsAny(err.Error(), "\n\r") {
+			t.Errorf("%+v: %q", a, err)
+		}
+	}
+	if programs == 0 || programs == 2000 {
+		t.Errorf("%d of 2000 are programs", programs)
 	}
 }
 
