@@ -94,7 +94,7 @@ func (e *emitter) shared() *wasmasm.Func {
 func (e *emitter) barrier() *wasmasm.Func {
 	f := e.m.Func("")
 	sync, threads := at(e.g.Sync), e.g.Workload.Threads
-	turn, old, left := f.LocalI32(), f.LocalI32(), f.LocalI32()
+	turn, old, looks, left := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
 	waiting := func() wasmasm.I32 { return sync.AtomicLoadI32(turnLine).Eq(turn.I32) }
 	turn.Set(sync.AtomicLoadI32(turnLine))
 	f.AtomicAddI32(old, sync, arrivedLine, i32(1))
@@ -103,12 +103,12 @@ func (e *emitter) barrier() *wasmasm.Func {
 		f.AtomicAddI32(old, sync, turnLine, i32(1))
 		f.If(sync.AtomicLoadI32(asleepLine), func() { f.AtomicNotify(sync, turnLine) })
 	}, func() {
-		left.Set(sync.AtomicLoadI32(patience))
+		looks.Set(sync.AtomicLoadI32(patience))
+		left.Set(looks.I32)
 		f.While(waiting().And(left.GtU(i32(0))), func() { left.Set(left.Sub(i32(1))) })
 		f.If(waiting(), func() {
-			f.If(sync.AtomicLoadI32(patience).GtU(i32(leastSpins)), func() {
-				f.AtomicStoreI32(sync, patience, sync.AtomicLoadI32(patience).ShrU(i32(1)))
-			})
+			// Threads that wait at the same meeting halve what all of them had: once.
+			f.If(looks.GtU(i32(leastSpins)), func() { f.AtomicStoreI32(sync, patience, looks.ShrU(i32(1))) })
 			f.AtomicAddI32(old, sync, asleepLine, i32(1))
 			f.While(waiting().And(sync.AtomicLoadI32(endedLine).Eq(i32(0))), func() {
 				f.AtomicWait32(sync, turnLine, turn.I32)

@@ -116,8 +116,8 @@ func (p *tabProgram) dispatch(list string, pos, rows, seed, reps uint32) (int64,
 	if len(ms) != 2 {
 		return 0, errors.New("gpu.js tells no times")
 	}
-	if ms[1] > 0 {
-		return int64(ms[1] * 1e6), nil
+	if ms[1] >= 0 {
+		return int64(ms[1] * 1e6), measure.CheckKernels(int64(ms[1]*1e6), int64(ms[0]*1e6), p.browser.device.TimerStepNs)
 	}
 	return int64(ms[0] * 1e6), nil
 }

@@ -83,6 +83,11 @@ func run() error {
 	out := flag.String("out", filepath.Join("bench", "results", "gpu.json"), "where to write the results")
 	parts := flag.String("parts", "native,chromium,peer", "what to measure, of these")
 	flag.Parse()
+	for part := range strings.SplitSeq(*parts, ",") {
+		if !slices.Contains([]string{"native", "chromium", "peer"}, part) {
+			return fmt.Errorf(`parts: %.40q must be of "native", "chromium" and "peer"`, part)
+		}
+	}
 	r := report{Code: runtime.CodeVersion(), Arch: model(), Workload: workload()}
 	if err := native(&r, *parts, *adapter); err != nil {
 		return err

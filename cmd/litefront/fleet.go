@@ -71,6 +71,12 @@ func (f *fleetFlags) check() error {
 	if err := f.serve.check(); err != nil {
 		return err
 	}
+	if err := f.device.check(); err != nil {
+		return err
+	}
+	if err := f.device.options().Validate(); err != nil {
+		return err
+	}
 	switch {
 	case f.lease < time.Second || f.lease > time.Hour:
 		return fmt.Errorf("lease %v must be between 1s and 1h", f.lease)

@@ -30,6 +30,7 @@ type Engine struct {
 	clock    *clock   // nil: no timestamps
 
 	pipelines map[wgsl.Pipeline]*wgpu.ComputePipeline
+	users     map[*wgpu.ComputePipeline]int // open programs
 	features  kernels.GPU
 	info      trial.Device
 }
@@ -41,7 +42,7 @@ type bindings struct {
 }
 
 // maxPipelines is how many compiled pipelines are kept, for candidates that share
-// shapes; beyond it all are dropped.
+// shapes; beyond it those that no program uses are dropped.
 const maxPipelines = 256
 
 // epoch is the origin of the clock.
@@ -88,7 +89,7 @@ func Open(text string) (measure.Target, error) { return OpenEngine(text) }
 
 // OpenEngine is Open for whoever needs more than a target.
 func OpenEngine(text string) (_ *Engine, err error) {
-	e := &Engine{instance: newInstance(), pipelines: map[wgsl.Pipeline]*wgpu.ComputePipeline{}}
+	e := &Engine{instance: newInstance(), pipelines: map[wgsl.Pipeline]*wgpu.ComputePipeline{}, users: map[*wgpu.ComputePipeline]int{}}
 	defer func() {
 		if err != nil {
 			e.Close()
@@ -271,11 +272,17 @@ func (e *Engine) pipeline(p wgsl.Pipeline) (*wgpu.ComputePipeline, error) {
 	return c, nil
 }
 
-// trim drops the compiled pipelines once there are too many. Programs that use them
-// hold them too.
+// trim drops the compiled pipelines that no program uses, once there are too many.
 func (e *Engine) trim() {
-	if len(e.pipelines) > maxPipelines {
-		e.pipelines = map[wgsl.Pipeline]*wgpu.ComputePipeline{}
+	if len(e.pipelines) <= maxPipelines {
+		return
+	}
+	for source, c := range e.pipelines {
+		if e.users[c] == 0 {
+			c.Release()
+			delete(e.pipelines, source)
+			delete(e.users, c)
+		}
 	}
 }
 

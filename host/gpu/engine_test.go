@@ -174,6 +174,8 @@ func FuzzForward(f *testing.F) {
 			tokens[i] = r.IntN(a.Vocab)
 			written[i] = int32(tokens[i])
 		}
-		compare(t, e, *e.Features().GPU, a, w, tokens, written)
+		as := *e.Features().GPU
+		as.Software = r.IntN(2) == 0 // hardware's forms are right here, too
+		compare(t, e, as, a, w, tokens, written)
 	})
 }

@@ -46,7 +46,7 @@ func (e *Engine) Load(m *kernels.Module) (_ *Program, err error) {
 	defer func() {
 		if err != nil {
 			p.Close()
-			err = oneLine(err)
+			err = lost(err)
 		}
 	}()
 	e.trim()
@@ -56,6 +56,7 @@ func (e *Engine) Load(m *kernels.Module) (_ *Program, err error) {
 			return nil, err
 		}
 		p.pipelines = append(p.pipelines, c)
+		e.users[c]++
 	}
 	if err := p.allocate(); err != nil {
 		return nil, err
@@ -136,12 +137,11 @@ func (p *Program) Run(c measure.Call) (int64, error) {
 		return 0, fmt.Errorf("the program has no list %q", r.list)
 	}
 	wall, kernels, err := p.dispatch(r)
-	if err != nil || kernels == 0 {
+	if err != nil || p.engine.clock == nil {
 		return wall, err
 	}
-	// What overlaps is not longer than the whole; clocks may differ by their steps.
-	if kernels > wall+wall/50+50_000 {
-		return 0, fmt.Errorf("%s: kernels took %d ns by the adapter's clock, and all of it %d", c.Export, kernels, wall)
+	if err := measure.CheckKernels(kernels, wall, p.engine.info.TimerStepNs); err != nil {
+		return 0, fmt.Errorf("%s: %w", c.Export, err)
 	}
 	p.submit = append(p.submit, float64(max(wall-kernels, 0)))
 	return kernels, nil
@@ -232,7 +232,7 @@ func (p *Program) submission(list []wgsl.Dispatch, rows, n uint32, first, last b
 // lost is err, which ends the engine where it says that the device is gone.
 func lost(err error) error {
 	err = oneLine(err)
-	if text := strings.ToLower(err.Error()); strings.Contains(text, "lost") || strings.Contains(text, "device is invalid") {
+	if text := strings.ToLower(err.Error()); strings.Contains(text, "lost") || strings.Contains(text, "device") && strings.Contains(text, "is invalid") {
 		return fmt.Errorf("%w: %w", measure.ErrLost, err)
 	}
 	return err
@@ -318,6 +318,10 @@ func (p *Program) Footprint() (measure.Footprint, error) {
 
 // Close frees the buffers.
 func (p *Program) Close() error {
+	for _, c := range p.pipelines {
+		p.engine.users[c]--
+	}
+	p.pipelines = nil
 	for _, g := range append(p.groups, p.fills...) {
 		g.Release()
 	}

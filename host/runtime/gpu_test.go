@@ -4,13 +4,13 @@ package runtime_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"litefront/host/runtime"
+	"litefront/kernels"
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
@@ -59,21 +59,48 @@ func TestGPUSearch(t *testing.T) {
 	}
 }
 
-// A GPU process that dies ends what ran on it as lost, and the next one is new.
+// mortal is a process that is killed when it is to run a candidate for the first time.
+type mortal struct {
+	*runtime.Process
+	killed bool
+}
+
+func (m *mortal) Prepare(module *kernels.Module) (measure.Program, error) {
+	p, err := m.Process.Prepare(module)
+	return mortalProgram{p, m}, err
+}
+
+type mortalProgram struct {
+	measure.Program
+	of *mortal
+}
+
+func (p mortalProgram) Run(c measure.Call) (int64, error) {
+	if c.Export == "decode_loop" && !p.of.killed {
+		p.of.killed = true
+		p.of.Kill()
+	}
+	return p.Program.Run(c)
+}
+
+// A GPU process that dies under a measurement is replaced, and the measurement repeated
+// and marked.
 func TestGPULost(t *testing.T) {
-	process := gpuProcess(t)
-	local, err := measure.Local(process, measure.DefaultOptions())
+	m := &mortal{Process: gpuProcess(t)}
+	local, err := measure.Local(m, measure.DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 50, DModel: 16, MaxLen: 32, Layers: []arch.Layer{{Heads: 1, DInner: 16}}}
 	w := trial.Workload{PromptLen: 16, Context: 32, Precision: trial.F32, Threads: 1}
-	time.AfterFunc(300*time.Millisecond, process.Kill)
-	if _, err := local.Measure(context.Background(), trial.Trial{Proposal: trial.Proposal{Arch: a}}, w); err != nil && !errors.Is(err, measure.ErrLost) {
-		t.Errorf("error %v; want one that wraps ErrLost", err)
+	for _, lost := range []bool{true, false} {
+		got, err := local.Measure(context.Background(), trial.Trial{Proposal: trial.Proposal{Arch: a}}, w)
+		if err != nil || got.Lost != lost || got.Decode.MedianMs <= 0 {
+			t.Errorf("lost %v: measured %+v, error %v", lost, got, err)
+		}
 	}
-	if _, err := local.Measure(context.Background(), trial.Trial{Proposal: trial.Proposal{Arch: a}}, w); err != nil {
-		t.Errorf("after it was lost: %v", err)
+	if !m.killed {
+		t.Error("it was not lost")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/rpc"
 	"os"
 	"os/exec"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,8 +28,8 @@ import (
 type Process struct {
 	environment []string // tells the child which engine it is
 	limit       time.Duration
-	description Description
-	child       *child // nil when there is none
+	description *Description // of the first child
+	child       *child       // nil when there is none
 }
 
 // NewProcess returns a target whose calls may take at most limit each. cacheDir
@@ -49,11 +50,7 @@ func NewGPUProcess(adapter string, limit time.Duration) (*Process, error) {
 
 func newProcess(limit time.Duration, environment ...string) (*Process, error) {
 	p := &Process{environment: environment, limit: limit}
-	c, err := p.running()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.call("Describe", 0, &p.description, limit); err != nil {
+	if _, err := p.running(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
@@ -102,6 +99,22 @@ func (p *Process) running() (*child, error) {
 		return nil, fmt.Errorf("%w: engine process: %w", measure.ErrDevice, err)
 	}
 	p.child = c
+	var d Description
+	if err := c.call("Describe", 0, &d, p.limit); err != nil {
+		p.Kill()
+		if p.description == nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: engine process: %w", measure.ErrDevice, err)
+	}
+	if p.description == nil {
+		p.description = &d
+	}
+	// A GPU that is gone may have left another one in its place, or a software adapter.
+	if was := *p.description; !d.Device.Same(was.Device) || !reflect.DeepEqual(d.Features, was.Features) {
+		p.Kill()
+		return nil, fmt.Errorf("%w: it was %s by %s, and is %s by %s now", measure.ErrDevice, was.Device.CPU, was.Device.Engine, d.Device.CPU, d.Device.Engine)
+	}
 	return c, nil
 }
 

@@ -48,6 +48,16 @@ func sentinels(f kernels.Features) (compute, stream *kernels.Module, err error) 
 	return compute, stream, err
 }
 
+// CheckKernels reports why the times of a run on a GPU cannot be, both in nanoseconds:
+// what kernels took by the adapter's clock, whose step is given too, is no longer than
+// the whole by the program's own, but for the steps of clocks and a fiftieth.
+func CheckKernels(kernels, wall, stepNs int64) error {
+	if kernels > wall+wall/50+2*stepNs+50_000 {
+		return fmt.Errorf("kernels took %d ns by the adapter's clock, and all of it %d", kernels, wall)
+	}
+	return nil
+}
+
 // Precisions lists those that an engine of such features has, the default first.
 func Precisions(f kernels.Features) []trial.Precision {
 	if f.GPU != nil {

@@ -105,8 +105,8 @@ func (l *LocalMeasurer) Measure(ctx context.Context, t trial.Trial, w trial.Work
 		// repeated on the device as it is opened anew. If that is lost too, it is the
 		// candidate's doing.
 		m = fresh
+		m.Lost = true
 		err = l.measure(s, t.Arch, &m)
-		m.Repeats++
 	}
 	m.SpentMs = toMs(l.target.Now() - start)
 	switch {

@@ -23,6 +23,7 @@ import (
 	"litefront/internal/browsertest"
 	"litefront/kernels"
 	"litefront/kernels/wgsl"
+	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
 
@@ -87,24 +88,35 @@ const logitsText = `litefrontGPU.logits(%d).then((bytes) => {
 })`
 
 // TestChromium has the browser compile every shader of random architectures of both
-// backbones, in both precisions, and run them: its validation has nothing to say, and
-// logits are those of the reference.
+// backbones, in both precisions, and run them, for short prompts, whose tiles are others,
+// and longer ones, and also as a GPU that is one would have them: its validation has
+// nothing to say, and logits are those of the reference.
 func TestChromium(t *testing.T) {
 	tab, gpu := gpuTab(t)
 	r := rand.New(rand.NewPCG(54, 54))
-	wide := archtest.Wide(40)
-	for i := range 40 + len(wide) {
-		a, as := draw(r, i), gpu
-		if i >= 40 {
-			a, as.Software = wide[i-40], false // each form of each kernel
-		}
-		tokens := make([]int, 40)
+	hardware := gpu
+	hardware.Software = false
+	type one struct {
+		arch   arch.Architecture
+		as     kernels.GPU
+		prompt int
+	}
+	var all []one
+	for i := range 40 {
+		all = append(all, one{draw(r, i), []kernels.GPU{gpu, hardware}[i/2%2], []int{33, 33, 9}[i%3]})
+	}
+	for _, a := range archtest.Wide(80) {
+		all = append(all, one{a, hardware, 9}, one{a, hardware, 70})
+	}
+	for i, c := range all {
+		a, as := c.arch, c.as
+		tokens := make([]int, c.prompt+7)
 		for j := range tokens {
 			tokens[j] = r.IntN(a.Vocab)
 		}
 		for _, precision := range trial.GPUPrecisions() {
 			t.Run(fmt.Sprintf("%02d %s %v", i, precision, a), func(t *testing.T) {
-				g := build(t, a, precision)
+				g := buildFor(t, a, precision, c.prompt)
 				want, err := archtest.Reference(g, seed, tokens)
 				if err != nil {
 					t.Fatal(err)
@@ -136,11 +148,57 @@ func TestChromium(t *testing.T) {
 						t.Fatalf("%s at %d, %d rows: error %.2g of scale", list, pos, rows, e)
 					}
 				}
-				for _, n := range []int{33, 16} {
+				for _, n := range []int{c.prompt, (c.prompt + 1) / 2} {
 					check("prefill", 0, n, n)
 					check("decode", n, 1, n+1)
 				}
 			})
 		}
+	}
+}
+
+// A GPU that is lost under a run says so, its programs stay lost, and it is opened anew as
+// the same.
+func TestChromiumLost(t *testing.T) {
+	tab, gpu := gpuTab(t)
+	g := build(t, arch.Architecture{Backbone: arch.GPT2, Vocab: 50, DModel: 16, MaxLen: 40, Layers: []arch.Layer{{Heads: 1, DInner: 16}}}, trial.F32)
+	m, err := wgsl.Compile(g, gpu)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The devices that are opened from here on can be lost on purpose.
+	browsertest.Eval[bool](t, tab, `(() => {
+		const request = GPUAdapter.prototype.requestDevice;
+		GPUAdapter.prototype.requestDevice = async function (d) { return globalThis.device = await request.call(this, d); };
+		const push = GPUDevice.prototype.pushErrorScope;
+		GPUDevice.prototype.pushErrorScope = function (f) { globalThis.device = this; return push.call(this, f); };
+		return true;
+	})()`)
+	number := prepared(t, tab, m)
+	said := func(js string) string {
+		return browsertest.Eval[string](t, tab, "("+js+").then(() => 'nothing', (e) => e.message)")
+	}
+	run := fmt.Sprintf(`litefrontGPU.run(%d, 'prefill', 0, 33, 0, 1)`, number)
+	if text := said(run); text != "nothing" {
+		t.Fatal(text)
+	}
+	if text := said(`(() => { const going = ` + run + `; device.destroy(); return going; })()`); !strings.HasPrefix(text, "GPU device lost: ") {
+		t.Errorf("lost under a run: %q", text)
+	}
+	if text := said(run); !strings.HasPrefix(text, "GPU device lost") {
+		t.Errorf("after that: %q", text)
+	}
+	before := fmt.Sprintf("%+v", gpu)
+	told := browsertest.Eval[string](t, tab, `litefrontGPU.open()`)
+	var again struct{ GPU kernels.GPU }
+	if err := json.Unmarshal([]byte(told), &again); err != nil || fmt.Sprintf("%+v", again.GPU) != before {
+		t.Errorf("opened anew it is %s (%v); it was %s", told, err, before)
+	}
+	if text := said(run); !strings.HasPrefix(text, "GPU device lost") {
+		t.Errorf("a program of the lost device: %q", text)
+	}
+	number = prepared(t, tab, m)
+	if text := said(fmt.Sprintf(`litefrontGPU.run(%d, 'prefill', 0, 33, 0, 1)`, number)); text != "nothing" {
+		t.Errorf("after it was opened anew: %q", text)
 	}
 }

@@ -54,12 +54,30 @@ func compile(g *graph.Graph, a kernels.GPU) (*Program, error) {
 	return e.finish()
 }
 
+// What a workgroup of the largest shader has: the least that WebGPU allows adapters.
+const (
+	mostInvocations = 256
+	mostStorage     = 16 << 10
+)
+
 func emit(g *graph.Graph, a kernels.GPU) (*emitter, error) {
 	switch {
 	case !slices.Contains(trial.GPUPrecisions(), g.Workload.Precision):
 		return nil, fmt.Errorf("workload: precision %q must be one of %q on a GPU", g.Workload.Precision, trial.GPUPrecisions())
 	case g.Workload.Threads != 1:
 		return nil, fmt.Errorf("workload: threads %d must be 1 on a GPU", g.Workload.Threads)
+	}
+	for _, l := range []struct {
+		name         string
+		limit, needs uint32
+		of           string
+	}{
+		{"maxComputeInvocationsPerWorkgroup", a.MaxComputeInvocationsPerWorkgroup, mostInvocations, "invocations"},
+		{"maxComputeWorkgroupStorageSize", a.MaxComputeWorkgroupStorageSize, mostStorage, "bytes"},
+	} {
+		if l.limit < l.needs {
+			return nil, &LimitError{l.name, int64(l.limit), fmt.Sprintf("%d %s", l.needs, l.of)}
+		}
 	}
 	e := &emitter{g: g, adapter: a, pipelines: map[Pipeline]int{}, places: map[*graph.Tensor]place{}}
 	e.p = &Program{V: Version, Lists: map[string][]Dispatch{}}

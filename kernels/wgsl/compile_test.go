@@ -25,7 +25,12 @@ var adapter = kernels.GPU{
 
 func build(t testing.TB, a arch.Architecture, p trial.Precision) *graph.Graph {
 	t.Helper()
-	g, err := graph.Build(a, trial.Workload{PromptLen: 33, Context: 40, Precision: p, Threads: 1})
+	return buildFor(t, a, p, 33)
+}
+
+func buildFor(t testing.TB, a arch.Architecture, p trial.Precision, prompt int) *graph.Graph {
+	t.Helper()
+	g, err := graph.Build(a, trial.Workload{PromptLen: prompt, Context: prompt + 7, Precision: p, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +137,10 @@ func TestLimits(t *testing.T) {
 			"the adapter's maxBufferSize is 5000, and the model needs wte of 256000 bytes"},
 		{"maxComputeWorkgroupsPerDimension", func(a *kernels.GPU) { a.MaxComputeWorkgroupsPerDimension = 20 },
 			"the adapter's maxComputeWorkgroupsPerDimension is 20, and the model needs "},
+		{"maxComputeInvocationsPerWorkgroup", func(a *kernels.GPU) { a.MaxComputeInvocationsPerWorkgroup = 128 },
+			"the adapter's maxComputeInvocationsPerWorkgroup is 128, and the model needs 256 invocations"},
+		{"maxComputeWorkgroupStorageSize", func(a *kernels.GPU) { a.MaxComputeWorkgroupStorageSize = 8 << 10 },
+			"the adapter's maxComputeWorkgroupStorageSize is 8192, and the model needs 16384 bytes"},
 	} {
 		small := adapter
 		c.change(&small)

@@ -358,6 +358,8 @@ func (s *Study) checkMeasurement(r *Record, m trial.Measurement) error {
 		err = fmt.Errorf("workload %+v is not the study's %+v", m.Workload, want.Workload)
 	case m.Protocol != want.Protocol:
 		err = fmt.Errorf("protocol %q is not the study's %q", m.Protocol, want.Protocol)
+	case !(m.SubmitMs >= 0 && m.SubmitMs < maxMs):
+		err = fmt.Errorf("submit_ms %v must be at least 0 and below %g", m.SubmitMs, maxMs)
 	case !(m.SpentMs >= 0 && m.SpentMs < maxMs):
 		err = fmt.Errorf("spent_ms %v must be at least 0 and below %g", m.SpentMs, maxMs)
 	case m.Prefill.MedianMs < 0:

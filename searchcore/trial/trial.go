@@ -231,6 +231,9 @@ type Measurement struct {
 
 	Verdict Verdict `json:"verdict"`
 	Repeats int     `json:"repeats,omitempty"` // how often it was measured again because of drift or Background
+	// Lost says that the GPU was lost under a first attempt, of which nothing is kept: this
+	// is the second, on the GPU as it was opened anew.
+	Lost bool `json:"lost,omitempty"`
 	// Background says that the program which measured was in the background at times,
 	// and no repeat was free of it: browsers give less of the device to a page that is
 	// hidden.

@@ -58,10 +58,12 @@ globalThis.litefrontGPU = (() => {
     const key = (fill ? 'fill ' : '') + source;
     if (!pipelines.has(key)) {
       if (pipelines.size >= mostPipelines) pipelines.clear();
-      pipelines.set(key, device.createComputePipelineAsync({
+      const made = device.createComputePipelineAsync({
         layout: fill ? opened.fillLayout : opened.runLayout,
         compute: { module: device.createShaderModule({ code: source }), entryPoint: 'main' },
-      }));
+      });
+      made.catch(() => pipelines.delete(key)); // another attempt may have the memory
+      pipelines.set(key, made);
     }
     return pipelines.get(key);
   };
@@ -77,23 +79,32 @@ globalThis.litefrontGPU = (() => {
     return copy;
   };
 
+  // find finds an adapter: its limits, whether it has a clock, and in JSON what it is.
+  const find = async () => {
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) throw new Error('this browser offers no GPU');
+    const wanted = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize',
+      'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupsPerDimension'];
+    const limits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
+    const timestamps = adapter.features.has('timestamp-query');
+    const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+    const name = description || [vendor, architecture, device].filter(Boolean).join(' ');
+    const software = Boolean(isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${name}`);
+    return { adapter, limits, timestamps, told: JSON.stringify({ name, gpu: { ...limits, timestamps, software } }) };
+  };
+
   return {
+    // describe says in JSON what adapter there is, and opens none.
+    async describe() { return (await find()).told; },
+
     // open opens an adapter, unless one is open and well, and says in JSON what it is.
     async open() {
       if (opened && !opened.lost) return opened.told;
-      const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
-      if (!adapter) throw new Error('this browser offers no GPU');
-      const wanted = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize',
-        'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupsPerDimension'];
-      const limits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
-      const timestamps = adapter.features.has('timestamp-query');
+      const { adapter, limits, timestamps, told } = await find();
       const device = await adapter.requestDevice({
         requiredLimits: limits,
         requiredFeatures: timestamps ? ['timestamp-query'] : [],
       });
-      const { vendor, architecture, device: model, description, isFallbackAdapter } = adapter.info;
-      const name = description || [vendor, architecture, model].filter(Boolean).join(' ');
-      const software = Boolean(isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${name}`);
       const runGroup = layout(device, ['uniform', 'uniform', 'read-only-storage', 'read-only-storage', 'storage', 'read-only-storage']);
       const fillGroup = layout(device, ['uniform', 'uniform', 'storage']);
       pipelines.clear();
@@ -101,7 +112,7 @@ globalThis.litefrontGPU = (() => {
         device, runGroup, fillGroup,
         runLayout: device.createPipelineLayout({ bindGroupLayouts: [runGroup] }),
         fillLayout: device.createPipelineLayout({ bindGroupLayouts: [fillGroup] }),
-        told: JSON.stringify({ name, gpu: { ...limits, timestamps, software } }),
+        told,
       };
       if (timestamps) {
         mine.queries = device.createQuerySet({ type: 'timestamp', count: 2 });
@@ -116,11 +127,11 @@ globalThis.litefrontGPU = (() => {
     // prepare makes the buffers and pipelines of a program, which is a JSON text with
     // its parameters as words, and promises its number.
     prepare(text, params) {
+      const number = ++last;
       return guarded(async (device) => {
         const program = { ...JSON.parse(text), owner: opened, bytes: 32, made: [] };
-        programs.set(++last, program);
-        const number = last;
-        try {
+        programs.set(number, program);
+        {
           const buffer = (size, usage) => {
             program.bytes += size;
             const made = device.createBuffer({ size, usage });
@@ -146,15 +157,15 @@ globalThis.litefrontGPU = (() => {
           device.queue.writeBuffer(paramBuffer, 0, params);
           program.compiled = await Promise.all(program.pipelines.map((pipeline) => compile(device, pipeline)));
           return number;
-        } catch (error) {
-          this.close(number);
-          throw error;
         }
+      }).catch((error) => { // also what WebGPU has to say only afterwards, such as out of memory
+        this.close(number);
+        throw error;
       });
     },
 
     // run dispatches a list so many times and promises how many milliseconds that took,
-    // and how many by the GPU's own clock, 0 if it has none.
+    // and how many by the GPU's own clock, -1 if it has none.
     run(number, name, pos, rows, seed, reps) {
       return guarded(async (device) => {
         const program = programOf(number);
@@ -192,7 +203,7 @@ globalThis.litefrontGPU = (() => {
         }
         await device.queue.onSubmittedWorkDone();
         const wall = performance.now() - start;
-        if (!queries) return [wall, 0];
+        if (!queries) return [wall, -1];
         await times.mapAsync(GPUMapMode.READ);
         const [begin, end] = new BigUint64Array(times.getMappedRange());
         const kernels = Number(end - begin) / 1e6;

@@ -267,6 +267,9 @@ func (s *Store) told(e trial.Measured) error {
 	}
 	t.Values = e.Values
 	t.setMeasurement(e.Measurement)
+	if s.Form.Target = search.TargetCPU; search.OnGPU(e.Measurement.Device) {
+		s.Form.Target = search.TargetGPU
+	}
 	t.Violates = s.violated(t)
 	s.measured++
 	if !t.Overlay() {

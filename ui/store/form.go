@@ -84,12 +84,16 @@ func (s *Store) resetForm() {
 // fillForm shows the setup of a study that is kept.
 func (s *Store) fillForm(e trial.Started) {
 	s.showSpace(e.Space)
+	target := s.Form.Target // until a measurement tells
+	if e.Workload.Precision == trial.F16 {
+		target = search.TargetGPU
+	}
 	s.Form = Form{
 		Preset:      s.Form.Preset,
 		Space:       s.Form.Space,
 		Prompt:      strconv.Itoa(e.Workload.PromptLen),
 		Context:     contextField(e.Workload),
-		Target:      s.Form.Target,
+		Target:      target,
 		Precision:   string(e.Workload.Precision),
 		Threads:     strconv.Itoa(e.Workload.Threads),
 		Objectives:  slices.Clone(e.Objectives),
@@ -183,6 +187,7 @@ func (s *Store) SetField(name, value string) {
 	switch name { // each bounds the other
 	case FieldTarget:
 		s.judge(FieldPrecision)
+		s.judge(FieldThreads)
 	case FieldPrompt:
 		s.judge(FieldContext)
 	case FieldContext:
@@ -315,6 +320,9 @@ func (s *Store) threads() (int, error) {
 	n, err := strconv.Atoi(s.Form.Threads)
 	if err != nil || n < 1 || n > trial.MaxThreads {
 		return 0, fmt.Errorf("threads %q must be a whole number from 1 to %d", s.Form.Threads, trial.MaxThreads)
+	}
+	if s.Form.Target == search.TargetGPU && n > 1 {
+		return 0, fmt.Errorf("threads %d must be 1 on a GPU", n)
 	}
 	if s.Study == nil && s.Device != nil && s.Device.Cores > 0 && n > s.Device.Cores {
 		return 0, fmt.Errorf("threads %d must be at most %d, the cores of this device", n, s.Device.Cores)

@@ -30,14 +30,14 @@ type gpu struct {
 // maxTold bounds what gpu.js says of an adapter, in bytes.
 const maxTold = 64 << 10
 
-// openGPU opens the browser's GPU; the error says that it has none.
+// openGPU finds the browser's GPU; the error says that it has none.
 func (e *engine) openGPU() (measure.Target, error) {
 	programs, err := safejs.Global().Get("litefrontGPU")
 	if err != nil {
 		return nil, err
 	}
 	g := &gpu{engine: e, programs: programs}
-	told, err := g.open()
+	told, err := g.tell("describe") // opened when it is first needed
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +46,16 @@ func (e *engine) openGPU() (measure.Target, error) {
 	return g, nil
 }
 
-// opened is what gpu.js says of an adapter.
-type opened struct {
+// adapter is what gpu.js says of one.
+type adapter struct {
 	Name string      `json:"name"`
 	GPU  kernels.GPU `json:"gpu"`
 }
 
-// open opens the GPU, or opens it anew where it was lost.
-func (g *gpu) open() (told opened, err error) {
-	v, err := g.await("open")
+// tell calls a method of gpu.js that says what the adapter is: describe, or open, which
+// opens it too, and anew where it was lost.
+func (g *gpu) tell(method string) (told adapter, err error) {
+	v, err := g.await(method)
 	if err != nil {
 		return told, err
 	}
@@ -101,8 +102,12 @@ func (g *gpu) Prepare(m *kernels.Module) (measure.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := g.open(); err != nil {
+	told, err := g.tell("open")
+	if err != nil {
 		return nil, err
+	}
+	if d := browser.DescribeGPU(g.engine.device, told.Name, told.GPU); told.GPU != g.features || d.CPU != g.device.CPU {
+		return nil, fmt.Errorf("%w: the GPU was %s, and is %s now", measure.ErrDevice, g.device.CPU, d.CPU)
 	}
 	words := make([]byte, 0, p.ParamsBytes())
 	for _, w := range p.ParamsBuffer() {
@@ -142,8 +147,11 @@ func (p *gpuProgram) Run(c measure.Call) (int64, error) {
 	}
 	list, pos, rows := wgsl.Loop(c.Export, c.Arg)
 	wall, kernels, err := p.dispatch(list, pos, rows, 0, max(c.Reps, 1))
-	if err != nil || kernels == 0 {
+	if err != nil || kernels < 0 {
 		return wall, err
+	}
+	if err := measure.CheckKernels(kernels, wall, p.gpu.device.TimerStepNs); err != nil {
+		return 0, fmt.Errorf("%s: %w", c.Export, err)
 	}
 	p.submitNs = append(p.submitNs, max(wall-kernels, 0))
 	return kernels, nil
@@ -172,8 +180,11 @@ func (p *gpuProgram) dispatch(list string, pos, rows, seed, reps uint32) (wall, 
 			return 0, 0, err
 		}
 	}
-	if !(ms[0] >= 0 && ms[1] >= 0 && math.Max(ms[0], ms[1]) < 1e9) {
+	if !(ms[0] >= 0 && (ms[1] >= 0 || ms[1] == -1) && math.Max(ms[0], ms[1]) < 1e9) {
 		return 0, 0, errors.New("the GPU's times are not times")
+	}
+	if ms[1] < 0 {
+		return nanoseconds(ms[0]), -1, nil
 	}
 	return nanoseconds(ms[0]), nanoseconds(ms[1]), nil
 }

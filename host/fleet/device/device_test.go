@@ -106,6 +106,10 @@ func TestOwnJobsFirst(t *testing.T) {
 	if _, err := h.js.Publish(t.Context(), jobs.DeviceJobs(h.class(), id), must[[]byte](t)(jobs.Encode(h.job(3)))); err != nil {
 		t.Fatal(err)
 	}
+	h.until("job 3 in its consumer", func() bool { // which hears of it a little later than the stream
+		c, err := h.js.Consumer(t.Context(), jobs.JobsStream, jobs.DeviceConsumer(id))
+		return err == nil && c.CachedInfo().NumPending == 1
+	})
 	on <- nil
 	if n := <-reached; n != 3 {
 		t.Errorf("after the first it does job %d", n)

@@ -283,6 +283,9 @@ func (s *Session) search(ctx context.Context, q search.Request, on string) error
 // asked for.
 func (s *Session) target(on string, kept []trial.Event) (measure.Target, error) {
 	for _, e := range kept {
+		if e.Started != nil && e.Started.Workload.Precision == trial.F16 {
+			on = search.TargetGPU
+		}
 		if e.Measured != nil {
 			if on = search.TargetCPU; search.OnGPU(e.Measured.Measurement.Device) {
 				on = search.TargetGPU
