@@ -157,21 +157,6 @@ func (p *program) tolerance() float64 {
 	return 1e-4
 }
 
-// maxError is the largest difference as a share of the largest logit, or of what
-// logits usually are if all are small by chance.
-func maxError(got []float32, want []float64) float64 {
-	scale, worst := 0.1, 0.0
-	for i, w := range want {
-		scale = max(scale, math.Abs(w))
-		d := math.Abs(float64(got[i]) - w)
-		if math.IsNaN(d) {
-			return math.Inf(1)
-		}
-		worst = max(worst, d)
-	}
-	return worst / scale
-}
-
 func randomTokens(r *rand.Rand, n, vocab int) []int {
 	tokens := make([]int, n)
 	for i := range tokens {
@@ -181,7 +166,7 @@ func randomTokens(r *rand.Rand, n, vocab int) []int {
 }
 
 // What is drawn has every awkward dimension.
-var smallArch, smallXL, clustered = archtest.GPT2, archtest.TransformerXL, archtest.Cluster
+var smallArch, smallXL, clustered, maxError = archtest.GPT2, archtest.TransformerXL, archtest.Cluster, archtest.MaxError
 
 func TestSmallArchitectures(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
