@@ -40,3 +40,19 @@ func TestGPUDevice(t *testing.T) {
 		t.Errorf("%d measurements; the fleet printed:\n%s\nand the device:\n%s", n, frontier, &log)
 	}
 }
+
+// TestGPUStudyStays has a study stay on the target that it began on.
+func TestGPUStudyStays(t *testing.T) {
+	s := newSandbox(t)
+	for _, c := range []struct{ began, other, says string }{
+		{"gpu", "cpu", "goes on with --target gpu"},
+		{"cpu", "gpu", "goes on with --target cpu"},
+	} {
+		study := c.began + ".jsonl"
+		s.must(quick("--budget", "1", "--target", c.began, "--study", study)...)
+		if _, stderr, code := s.run(quick("--budget", "2", "--target", c.other, "--study", study)...); code != 1 || !strings.Contains(stderr, c.says) {
+			t.Errorf("began on %s: exit code %d, stderr:\n%s", c.began, code, stderr)
+		}
+		s.must(quick("--budget", "2", "--target", c.began, "--study", study)...)
+	}
+}

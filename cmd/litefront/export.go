@@ -68,6 +68,9 @@ func exportCommand() *cobra.Command {
 		if p := cmd.Flags().Lookup("precision"); p.Value.String() == string(trial.I8) && !slices.Contains(names, "wasm") {
 			return fmt.Errorf("precision: %s is for the format wasm; the weights of others are f32", p.Value)
 		}
+		if !slices.Contains(trial.Precisions(), w.Precision) {
+			return fmt.Errorf("precision %q must be one of %q", w.Precision, trial.Precisions())
+		}
 		a, err := readArch(cmd, args[0])
 		if err != nil {
 			return err

@@ -38,7 +38,7 @@ func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
 
 // addPrecisionFlag gives cmd the flag of a workload's precision.
 func addPrecisionFlag(cmd *cobra.Command, p *trial.Precision) {
-	cmd.Flags().StringVar((*string)(p), "precision", string(*p), `format of the weights: "f32" or "int8", on a GPU "f32" or "f16"`)
+	cmd.Flags().StringVar((*string)(p), "precision", string(*p), `format of the weights: "f32" or "int8"`)
 }
 
 // addThreads adds the flag of those commands that run candidates.
@@ -90,9 +90,17 @@ func addLimitFlags(cmd *cobra.Command, trialTime time.Duration, usage string) *l
 	return l
 }
 
+// orF16 says what precisions GPUs have, where a command has the flag.
+func orF16(cmd *cobra.Command) {
+	if p := cmd.Flags().Lookup("precision"); p != nil {
+		p.Usage += `, on a GPU "f32" or "f16"`
+	}
+}
+
 // addTarget adds the flag of those commands that measure on this machine.
 func (l *limitFlags) addTarget(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.target, "target", l.target, `what measures: "cpu", as WebAssembly; "gpu"; or "gpu:" and a part of its adapter's name`)
+	orF16(cmd)
 }
 
 // start starts the engine in a child process, which the caller closes.
@@ -102,7 +110,7 @@ func (l *limitFlags) start() (*runtime.Process, error) {
 	}
 	kind, adapter, named := strings.Cut(l.target, ":")
 	switch {
-	case kind == "gpu":
+	case kind == "gpu" && (!named || adapter != ""):
 		return runtime.NewGPUProcess(adapter, l.callLimit)
 	case kind == "cpu" && !named:
 		return runtime.NewProcess(cacheDir(), l.callLimit)
@@ -116,6 +124,9 @@ func (l *limitFlags) check() error {
 	}
 	if l.trialTime <= 0 {
 		return fmt.Errorf("trial-time %v must be above 0, such as 1.5s", l.trialTime)
+	}
+	if l.trialTime > time.Hour {
+		return fmt.Errorf("trial-time %v must be at most 1h", l.trialTime)
 	}
 	return nil
 }

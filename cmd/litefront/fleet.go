@@ -55,6 +55,7 @@ func fleetCommand() *cobra.Command {
 		Args: noArgs("a space goes with --space, a study with --study"),
 	}
 	f := &fleetFlags{setupFlags: newSetupFlags(cmd, "100"), serve: newServeFlags(cmd), store: newStoreFlag(cmd)}
+	orF16(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.study, "study", "fleet", "name of the study in the store; one that is there is resumed")
 	flags.DurationVar(&f.lease, "lease", fleet.DefaultLease, "time without a sign of life after which a device's job goes to another")
@@ -104,10 +105,6 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	st, err := f.open(cmd.Context(), kept, &q)
-	if err != nil {
-		return err
-	}
 	s, err := f.serve.open(cmd)
 	if err != nil {
 		return err
@@ -122,6 +119,11 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer jobQueue.Close()
+	// Only now: a fleet that cannot start leaves no study behind.
+	st, err := f.open(cmd.Context(), kept, &q)
+	if err != nil {
+		return err
+	}
 	truth := &checksums{start: f.device.start}
 	defer truth.close()
 	out := &lines{out: json.NewEncoder(cmd.OutOrStdout())}

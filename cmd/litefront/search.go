@@ -152,7 +152,11 @@ func (s *searchFlags) search(ctx context.Context, cmd *cobra.Command, j job, q s
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		file = f
-		if note := mixture(q, target.Device()); note != "" {
+		note, err := mixture(q, target.Device())
+		if err != nil {
+			return nil, fmt.Errorf("study %q: %w", j.study, err)
+		}
+		if note != "" {
 			fmt.Fprintln(cmd.ErrOrStderr(), "litefront:", note)
 		}
 	}
@@ -254,22 +258,27 @@ func ending(done trial.Done, st *study.Study, before []trial.Event) string {
 }
 
 // mixture says in one line that the journal in q holds measurements that are not
-// quite comparable with what this program measures here; empty if not.
-func mixture(q search.Request, here trial.Device) string {
+// quite comparable with what this program measures here; empty if not. Between CPU and
+// GPU nothing compares: a study stays on what it began on.
+func mixture(q search.Request, here trial.Device) (note string, err error) {
 	for _, e := range slices.Backward(q.Journal) {
 		if e.Measured == nil {
 			continue
 		}
 		switch m := e.Measured.Measurement; {
+		case search.OnGPU(m.Device) && !search.OnGPU(here):
+			return "", fmt.Errorf("it was measured on a GPU, %s, and goes on with --target gpu", m.Device.CPU)
+		case !search.OnGPU(m.Device) && search.OnGPU(here):
+			return "", errors.New("it was measured on a CPU and goes on with --target cpu")
 		case m.Device.Name != here.Name || m.Device.CPU != here.CPU || m.Device.Engine != here.Engine:
 			return fmt.Sprintf("note: the study was measured on %s by %s and goes on here; latencies of different devices do not compare",
-				m.Device.Name, m.Device.Engine)
+				m.Device.Name, m.Device.Engine), nil
 		case m.Code != q.Code:
-			return fmt.Sprintf("note: the study was measured by version %s of this program and goes on with %s", m.Code, q.Code)
+			return fmt.Sprintf("note: the study was measured by version %s of this program and goes on with %s", m.Code, q.Code), nil
 		}
-		return ""
+		return "", nil
 	}
-	return ""
+	return "", nil
 }
 
 // oneLine joins the lines of a joined error.
