@@ -45,6 +45,7 @@ func (p tab) shares(id, row string, column int) (names, values []string) {
 // profiled measures where the time of the selected candidate goes.
 func (p tab) profiled() {
 	p.t.Helper()
+	p.until(`!document.getElementById("profile").disabled`) // what ran before may still be ending
 	p.click("profile")
 	p.until(`document.querySelectorAll("#profile-prefill tbody tr, #profile-decode tbody tr").length > 10 && !document.getElementById("profile").disabled`)
 }
