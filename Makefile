@@ -182,6 +182,6 @@ bench-torch:
 bench-search:
 	go run ./bench/search
 
-# What a host of many devices needs; for now, its store with a million measurements.
+# What a host of many devices needs: two hundred of them, and a million measurements.
 bench-fleet:
 	go run ./bench/fleet

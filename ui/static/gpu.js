@@ -131,33 +131,31 @@ globalThis.litefrontGPU = (() => {
       return guarded(async (device) => {
         const program = { ...JSON.parse(text), owner: opened, bytes: 32, made: [] };
         programs.set(number, program);
-        {
-          const buffer = (size, usage) => {
-            program.bytes += size;
-            const made = device.createBuffer({ size, usage });
-            program.made.push(made);
-            return made;
-          };
-          const data = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-          const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-          const matrices = program.matrices.map((size) => buffer(size, data));
-          const vectors = buffer(program.vectors, data);
-          program.stateBuffer = buffer(program.state, data);
-          program.tokenBuffer = buffer(program.tokens, data);
-          const paramBuffer = buffer(params.byteLength, uniform);
-          program.run = buffer(16, uniform);
-          program.readback = buffer(program.logits_bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-          const group = (layout, buffers) => device.createBindGroup({
-            layout,
-            entries: buffers.map((made, binding) => ({ binding, resource: { buffer: made, size: binding === 0 ? paramBytes : made.size } })),
-          });
-          program.groups = matrices.map((matrix) => group(opened.runGroup,
-            [paramBuffer, program.run, matrix, vectors, program.stateBuffer, program.tokenBuffer]));
-          program.fills = [...matrices, vectors].map((matrix) => group(opened.fillGroup, [paramBuffer, program.run, matrix]));
-          device.queue.writeBuffer(paramBuffer, 0, params);
-          program.compiled = await Promise.all(program.pipelines.map((pipeline) => compile(device, pipeline)));
-          return number;
-        }
+        const buffer = (size, usage) => {
+          program.bytes += size;
+          const made = device.createBuffer({ size, usage });
+          program.made.push(made);
+          return made;
+        };
+        const data = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+        const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+        const matrices = program.matrices.map((size) => buffer(size, data));
+        const vectors = buffer(program.vectors, data);
+        program.stateBuffer = buffer(program.state, data);
+        program.tokenBuffer = buffer(program.tokens, data);
+        const paramBuffer = buffer(params.byteLength, uniform);
+        program.run = buffer(16, uniform);
+        program.readback = buffer(program.logits_bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+        const group = (layout, buffers) => device.createBindGroup({
+          layout,
+          entries: buffers.map((made, binding) => ({ binding, resource: { buffer: made, size: binding === 0 ? paramBytes : made.size } })),
+        });
+        program.groups = matrices.map((matrix) => group(opened.runGroup,
+          [paramBuffer, program.run, matrix, vectors, program.stateBuffer, program.tokenBuffer]));
+        program.fills = [...matrices, vectors].map((matrix) => group(opened.fillGroup, [paramBuffer, program.run, matrix]));
+        device.queue.writeBuffer(paramBuffer, 0, params);
+        program.compiled = await Promise.all(program.pipelines.map((pipeline) => compile(device, pipeline)));
+        return number;
       }).catch((error) => { // also what WebGPU has to say only afterwards, such as out of memory
         this.close(number);
         throw error;
