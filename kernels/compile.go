@@ -69,11 +69,14 @@ func (f Features) Panel() int { return f.ops().Panel() }
 //
 //	work(thread)               shares the work of the others until stop
 //
-// before any of the others but init and ready is called. stop() ends that, at any
-// time and on any instance; from then on the exports that run tokens trap. So when
-// a thread fails, stop keeps the others from waiting for it.
+// before any of the others but init and ready is called. meet() returns once all are
+// awake, which threads that have nothing to do are not for long: to wake one up may take
+// as long as decoding a token, and is no part of what a run takes among others. stop()
+// ends work, at any time and on any instance; from then on the exports that run tokens
+// trap. So when a thread fails, stop keeps the others from waiting for it.
 //
-// A sentinel module has only "memory", "init(seed)" and "loop(unused, reps)".
+// A sentinel module has only "memory", "init(seed)" and "loop(unused, reps)", and what
+// several threads need.
 type Module struct {
 	Bytes  []byte
 	SHA256 string // of Bytes, in hex

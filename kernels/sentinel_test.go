@@ -4,26 +4,34 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
 
 	"litefront/kernels"
 	"litefront/searchcore/graph"
+	"litefront/searchcore/trial"
 )
 
 // sentinel runs init(seed) and then two turns of the loop. It returns the memory
 // after each.
 func sentinel(t *testing.T, m *kernels.Module, seed uint64) (initial, final []byte) {
 	t.Helper()
-	validate(t, m.Bytes)
 	ctx := context.Background()
-	r := wazero.NewRuntime(ctx)
-	t.Cleanup(func() { r.Close(ctx) })
-	mod, err := r.Instantiate(ctx, m.Bytes)
-	if err != nil {
-		t.Fatal(err)
+	var mod api.Module
+	if m.Threads > 1 {
+		mod, _ = startThreads(t, m)
+	} else {
+		validate(t, m.Bytes)
+		r := wazero.NewRuntime(ctx)
+		t.Cleanup(func() { r.Close(ctx) })
+		var err error
+		if mod, err = r.Instantiate(ctx, m.Bytes); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if got := int64(mod.Memory().Size()); got != m.Memory.TotalBytes {
 		t.Errorf("memory of %d bytes, planned were %d", got, m.Memory.TotalBytes)
@@ -46,69 +54,100 @@ func floatAt(mem []byte, p int) float32 {
 	return math.Float32frombits(binary.LittleEndian.Uint32(mem[p:]))
 }
 
-// TestComputeSentinel reads off the results how many operations one run does.
-func TestComputeSentinel(t *testing.T) {
-	initial, final := sentinel(t, kernels.ComputeSentinel(), seed)
-	if bytes.Equal(initial, make([]byte, len(initial))) {
-		t.Error("init writes nothing")
-	}
-	const results = 128 // pairs of vectors: a chain of products, a chain of sums
-	var additions float64
-	for p := results; floatAt(final, p) != 0; p += 32 {
-		for lane := 0; lane < 16; lane += 4 {
-			product, sum := floatAt(final, p+lane), floatAt(final, p+16+lane)
-			if product != 1 {
-				t.Errorf("product at %d is %g", p+lane, product)
-			}
-			if !(sum < 1<<24) { // beyond, adding 1 changes nothing
-				t.Errorf("sum at %d is %g", p+16+lane, sum)
-			}
-			additions += float64(sum)
-		}
-	}
-	if 2*additions != kernels.ComputeSentinelFLOPs {
-		t.Errorf("%g additions and as many products in one run, want %d operations in all", additions, kernels.ComputeSentinelFLOPs)
+// Where a thread leaves its results: in a part of the memory of its own.
+func partOf(mem []byte, thread int) []byte { return mem[512*thread:][:512] }
+
+// eachTeam tests a sentinel with several numbers of threads, some of which do not divide
+// what they share.
+func eachTeam(t *testing.T, test func(t *testing.T, threads int)) {
+	for _, threads := range []int{1, 2, 3, 5} {
+		t.Run(fmt.Sprintf("%d threads", threads), func(t *testing.T) { test(t, threads) })
 	}
 }
 
+// TestComputeSentinel reads off the results how many operations one run does, and that
+// each thread does an equal share.
+func TestComputeSentinel(t *testing.T) {
+	eachTeam(t, func(t *testing.T, threads int) {
+		initial, final := sentinel(t, kernels.ComputeSentinel(threads), seed)
+		if bytes.Equal(initial, make([]byte, len(initial))) {
+			t.Error("init writes nothing")
+		}
+		const results = 128 // pairs of vectors: a chain of products, a chain of sums
+		var all float64
+		for thread := range threads {
+			var additions float64
+			part := partOf(final, thread)
+			for p := results; floatAt(part, p) != 0; p += 32 {
+				for lane := 0; lane < 16; lane += 4 {
+					product, sum := floatAt(part, p+lane), floatAt(part, p+16+lane)
+					if product != 1 {
+						t.Errorf("thread %d: product at %d is %g", thread, p+lane, product)
+					}
+					if !(sum < 1<<24) { // beyond, adding 1 changes nothing
+						t.Errorf("thread %d: sum at %d is %g", thread, p+16+lane, sum)
+					}
+					additions += float64(sum)
+				}
+			}
+			if share := 2 * additions * float64(threads) / kernels.ComputeSentinelFLOPs; math.Abs(share-1) > 1e-4 {
+				t.Errorf("thread %d does %g of an equal share", thread, share)
+			}
+			all += additions
+		}
+		if 2*all != kernels.ComputeSentinelFLOPs {
+			t.Errorf("%g additions and as many products in one run, want %d operations in all", all, kernels.ComputeSentinelFLOPs)
+		}
+	})
+}
+
 // TestStreamSentinel shows that init makes every page differ, and that one run
-// adds up every float of them.
+// adds up every float of them, each thread an equal share.
 func TestStreamSentinel(t *testing.T) {
-	initial, final := sentinel(t, kernels.StreamSentinel(), seed)
-	stream := initial[graph.PageBytes:]
-	if len(stream) != kernels.StreamSentinelBytes {
-		t.Fatalf("%d bytes to stream, want %d", len(stream), kernels.StreamSentinelBytes)
-	}
-	const osPage = 4096
-	seen := map[[64]byte]int{}
-	for p := 0; p < len(stream); p += osPage {
-		begin := [64]byte(stream[p:])
-		if other, ok := seen[begin]; ok {
-			t.Fatalf("pages at %d and %d begin with the same bytes", other, p)
+	eachTeam(t, func(t *testing.T, threads int) {
+		initial, final := sentinel(t, kernels.StreamSentinel(threads), seed)
+		stream := initial[graph.PageBytes:]
+		if len(stream) != kernels.StreamSentinelBytes {
+			t.Fatalf("%d bytes to stream, want %d", len(stream), kernels.StreamSentinelBytes)
 		}
-		seen[begin] = p
-	}
-	var want [16]float32 // four accumulators of four lanes
-	for p := 0; p < len(stream); p += 4 {
-		want[p/4%len(want)] += floatAt(stream, p)
-	}
-	for i, w := range want {
-		if got := floatAt(final, 64+4*i); got != w {
-			t.Errorf("sum %d is %g, want %g", i, got, w)
+		const osPage = 4096
+		seen := map[[64]byte]int{}
+		for p := 0; p < len(stream); p += osPage {
+			begin := [64]byte(stream[p:])
+			if other, ok := seen[begin]; ok {
+				t.Fatalf("pages at %d and %d begin with the same bytes", other, p)
+			}
+			seen[begin] = p
 		}
-	}
-	if !bytes.Equal(final[graph.PageBytes:], stream) {
-		t.Error("a run changes what it streams")
-	}
+		if !bytes.Equal(final[graph.PageBytes:], stream) {
+			t.Error("a run changes what it streams")
+		}
+		const turn = 128 // bytes, which are not divided
+		each := (len(stream)/turn + threads - 1) / threads * turn
+		for thread := range threads {
+			var want [16]float32 // four accumulators of four lanes
+			share := stream[min(thread*each, len(stream)):min((thread+1)*each, len(stream))]
+			for p := 0; p < len(share); p += 4 {
+				want[p/4%len(want)] += floatAt(share, p)
+			}
+			for i, w := range want {
+				if got := floatAt(partOf(final, thread), 64+4*i); got != w {
+					t.Errorf("thread %d: sum %d is %g, want %g", thread, i, got, w)
+				}
+			}
+		}
+	})
 }
 
 // TestSentinelsAreFixed compares two compilations.
 func TestSentinelsAreFixed(t *testing.T) {
-	for name, build := range map[string]func() *kernels.Module{
+	for name, build := range map[string]func(int) *kernels.Module{
 		"compute": kernels.ComputeSentinel, "stream": kernels.StreamSentinel,
 	} {
-		if a, b := build(), build(); a.SHA256 != b.SHA256 || !bytes.Equal(a.Bytes, b.Bytes) {
-			t.Errorf("%s: two compilations differ", name)
+		for _, threads := range []int{1, 2, trial.MaxThreads} {
+			if a, b := build(threads), build(threads); a.SHA256 != b.SHA256 || !bytes.Equal(a.Bytes, b.Bytes) {
+				t.Errorf("%s, %d threads: two compilations differ", name, threads)
+			}
 		}
 	}
 }

@@ -52,71 +52,95 @@ func (t *thread) divide(n, each wasmasm.I32) {
 	t.n.Set(each.Min(n.Sub(t.first.I32)))
 }
 
-// shared emits forward(pos, m) for several threads, and exports what these run:
-// work(thread) and stop().
-func (e *emitter) shared() *wasmasm.Func {
-	sync := at(e.g.Sync)
-	ended := sync.AtomicLoadI32(endedLine)
-	barrier := e.barrier()
-	rows, row := e.shares(barrier, false), e.shares(barrier, true)
-	run := func(f *wasmasm.Func, pos, m, number wasmasm.I32) {
-		f.IfElse(m.GtU(i32(1)), func() { f.Call(rows, pos, m, number) }, func() { f.Call(row, pos, m, number) })
+// team emits what the threads of a module need to run it together.
+type team struct {
+	m       *wasmasm.Module
+	sync    wasmasm.I32 // address of the lines that they share
+	threads int
+	barrier *wasmasm.Func // barrier() returns when all threads have called it, and after stop without sleeping
+}
+
+func newTeam(m *wasmasm.Module, sync wasmasm.I32, threads int) team {
+	t := team{m: m, sync: sync, threads: threads}
+	t.barrier = t.meeting()
+	return t
+}
+
+// together emits forward(pos, m), by which thread 0 has all threads run their shares of
+// m ≥ 1 rows, and exports what else these need: work(thread), meet() and stop().
+func (t team) together(run func(f *wasmasm.Func, pos, m, number wasmasm.I32)) *wasmasm.Func {
+	ended := t.sync.AtomicLoadI32(endedLine)
+	share := func(f *wasmasm.Func, pos, m, number wasmasm.I32) {
+		f.If(m, func() { run(f, pos, m, number) })
+		f.Call(t.barrier) // the results are there
 	}
 
-	work := e.m.Func("work")
+	work := t.m.Func("work")
 	number := work.ParamI32()
 	work.Loop(func(again wasmasm.Label) {
-		work.Call(barrier)
+		work.Call(t.barrier)
 		work.If(ended.Eq(i32(0)), func() {
-			run(work, sync.LoadI32(jobLine), sync.LoadI32(jobLine+4), number.I32)
+			share(work, t.sync.LoadI32(jobLine), t.sync.LoadI32(jobLine+4), number.I32)
 			again.BrIf(i32(1))
 		})
 	})
 
-	stop := e.m.Func("stop")
-	stop.AtomicStoreI32(sync, endedLine, i32(1))
-	stop.AtomicAddI32(stop.LocalI32(), sync, turnLine, i32(1))
-	stop.AtomicNotify(sync, turnLine)
+	stop := t.m.Func("stop")
+	stop.AtomicStoreI32(t.sync, endedLine, i32(1))
+	stop.AtomicAddI32(stop.LocalI32(), t.sync, turnLine, i32(1))
+	stop.AtomicNotify(t.sync, turnLine)
 
-	forward := e.m.Func("")
+	forward := t.m.Func("")
 	pos, m := forward.ParamI32(), forward.ParamI32()
-	forward.StoreI32(sync, jobLine, pos.I32)
-	forward.StoreI32(sync, jobLine+4, m.I32)
-	forward.AtomicStoreI32(sync, patience, i32(mostSpins))
-	forward.Call(barrier)
-	run(forward, pos.I32, m.I32, i32(0))
+	forward.StoreI32(t.sync, jobLine, pos.I32)
+	forward.StoreI32(t.sync, jobLine+4, m.I32)
+	forward.AtomicStoreI32(t.sync, patience, i32(mostSpins))
+	forward.Call(t.barrier)
+	share(forward, pos.I32, m.I32, i32(0))
 	forward.If(ended, forward.Unreachable) // nobody knows what the others did
+
+	// Whom the first meeting woke may have come late, and slept again, before the second.
+	meet := t.m.Func("meet")
+	meet.Call(forward, i32(0), i32(0))
+	meet.Call(forward, i32(0), i32(0))
 	return forward
 }
 
-// barrier emits barrier(): it returns when all threads have called it, and after
-// stop without sleeping.
-func (e *emitter) barrier() *wasmasm.Func {
-	f := e.m.Func("")
-	sync, threads := at(e.g.Sync), e.g.Workload.Threads
+// meeting emits the barrier.
+func (t team) meeting() *wasmasm.Func {
+	f := t.m.Func("")
 	turn, old, looks, left := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
-	waiting := func() wasmasm.I32 { return sync.AtomicLoadI32(turnLine).Eq(turn.I32) }
-	turn.Set(sync.AtomicLoadI32(turnLine))
-	f.AtomicAddI32(old, sync, arrivedLine, i32(1))
-	f.IfElse(old.Eq(i32(threads-1)), func() {
-		f.AtomicStoreI32(sync, arrivedLine, i32(0))
-		f.AtomicAddI32(old, sync, turnLine, i32(1))
-		f.If(sync.AtomicLoadI32(asleepLine), func() { f.AtomicNotify(sync, turnLine) })
+	waiting := func() wasmasm.I32 { return t.sync.AtomicLoadI32(turnLine).Eq(turn.I32) }
+	turn.Set(t.sync.AtomicLoadI32(turnLine))
+	f.AtomicAddI32(old, t.sync, arrivedLine, i32(1))
+	f.IfElse(old.Eq(i32(t.threads-1)), func() {
+		f.AtomicStoreI32(t.sync, arrivedLine, i32(0))
+		f.AtomicAddI32(old, t.sync, turnLine, i32(1))
+		f.If(t.sync.AtomicLoadI32(asleepLine), func() { f.AtomicNotify(t.sync, turnLine) })
 	}, func() {
-		looks.Set(sync.AtomicLoadI32(patience))
+		looks.Set(t.sync.AtomicLoadI32(patience))
 		left.Set(looks.I32)
 		f.While(waiting().And(left.GtU(i32(0))), func() { left.Set(left.Sub(i32(1))) })
 		f.If(waiting(), func() {
 			// Threads that wait at the same meeting halve what all of them had: once.
-			f.If(looks.GtU(i32(leastSpins)), func() { f.AtomicStoreI32(sync, patience, looks.ShrU(i32(1))) })
-			f.AtomicAddI32(old, sync, asleepLine, i32(1))
-			f.While(waiting().And(sync.AtomicLoadI32(endedLine).Eq(i32(0))), func() {
-				f.AtomicWait32(sync, turnLine, turn.I32)
+			f.If(looks.GtU(i32(leastSpins)), func() { f.AtomicStoreI32(t.sync, patience, looks.ShrU(i32(1))) })
+			f.AtomicAddI32(old, t.sync, asleepLine, i32(1))
+			f.While(waiting().And(t.sync.AtomicLoadI32(endedLine).Eq(i32(0))), func() {
+				f.AtomicWait32(t.sync, turnLine, turn.I32)
 			})
-			f.AtomicAddI32(old, sync, asleepLine, i32(-1))
+			f.AtomicAddI32(old, t.sync, asleepLine, i32(-1))
 		})
 	})
 	return f
+}
+
+// shared emits forward(pos, m) for several threads, and exports what these run.
+func (e *emitter) shared() *wasmasm.Func {
+	t := newTeam(e.m, at(e.g.Sync), e.g.Workload.Threads)
+	rows, row := e.shares(t.barrier, false), e.shares(t.barrier, true)
+	return t.together(func(f *wasmasm.Func, pos, m, number wasmasm.I32) {
+		f.IfElse(m.GtU(i32(1)), func() { f.Call(rows, pos, m, number) }, func() { f.Call(row, pos, m, number) })
+	})
 }
 
 // shares emits shares(pos, m, thread), the thread's share of a forward pass over m
@@ -151,6 +175,5 @@ func (e *emitter) shares(barrier *wasmasm.Func, single bool) *wasmasm.Func {
 			e.op(f, o, part{pos: all.pos, m: all.m, thread: t})
 		}
 	}
-	f.Call(barrier) // the results are there
 	return f
 }

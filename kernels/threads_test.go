@@ -26,8 +26,7 @@ import (
 // threaded is a program that several threads run.
 type threaded struct {
 	*program
-	workers []api.Module
-	running sync.WaitGroup
+	running *sync.WaitGroup // the threads beside the first
 }
 
 // compileThreads is compile for several threads.
@@ -44,8 +43,16 @@ func compileThreads(t testing.TB, a arch.Architecture, w trial.Workload) *thread
 	if m.Threads != w.Threads {
 		t.Errorf("a module for %d threads says %d", w.Threads, m.Threads)
 	}
-	validate(t, m.Bytes, "--enable-threads")
+	p := &threaded{program: &program{t: t, g: g, module: m}}
+	p.mod, p.running = startThreads(t, m)
+	p.call("init", seed)
+	return p
+}
 
+// startThreads instantiates m for each of its threads, and has all but the first work.
+func startThreads(t testing.TB, m *kernels.Module) (first api.Module, running *sync.WaitGroup) {
+	t.Helper()
+	validate(t, m.Bytes, "--enable-threads")
 	provider := wasmasm.NewModule()
 	provider.SharedMemory(uint32(m.Memory.TotalBytes / graph.PageBytes))
 	memory, err := provider.Bytes()
@@ -62,28 +69,29 @@ func compileThreads(t testing.TB, a arch.Architecture, w trial.Workload) *thread
 		t.Fatal(err)
 	}
 	var mods []api.Module
-	for range w.Threads {
+	for range m.Threads {
 		mod, err := r.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
 		if err != nil {
 			t.Fatal(err)
 		}
 		mods = append(mods, mod)
 	}
-	p := &threaded{program: &program{t: t, g: g, module: m, mod: mods[0]}, workers: mods[1:]}
-	for i, mod := range p.workers {
-		p.running.Go(func() {
+	first, running = mods[0], &sync.WaitGroup{}
+	for i, mod := range mods[1:] {
+		running.Go(func() {
 			if _, err := mod.ExportedFunction("work").Call(ctx, uint64(i+1)); err != nil {
 				t.Errorf("thread %d: %v", i+1, err)
 			}
 		})
 	}
 	t.Cleanup(func() {
-		p.call("stop")
-		p.running.Wait()
+		if _, err := first.ExportedFunction("stop").Call(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		running.Wait()
 		r.Close(ctx)
 	})
-	p.call("init", seed)
-	return p
+	return first, running
 }
 
 // sameLogits fails unless both programs left the same bits.
@@ -173,6 +181,9 @@ func TestThreadsManyRuns(t *testing.T) {
 				} else {
 					p.call("prefill", uint64(n))
 				}
+				if i%3 == 0 {
+					p.call("meet") // leaves what was computed
+				}
 				if !slices.Equal(p.logits(), want[n]) {
 					t.Fatalf("%v, %d threads: run %d over %d tokens differs", a.Backbone, threads, i, n)
 				}
@@ -192,8 +203,8 @@ func TestThreadsStop(t *testing.T) {
 	p.call("prefill", 8)
 	p.call("stop")
 	p.running.Wait()
-	for _, name := range []string{"prefill", "decode"} {
-		if _, err := p.mod.ExportedFunction(name).Call(context.Background(), 3); err == nil || !strings.Contains(err.Error(), "unreachable") {
+	for name, args := range map[string][]uint64{"prefill": {3}, "decode": {3}, "meet": nil} {
+		if _, err := p.mod.ExportedFunction(name).Call(context.Background(), args...); err == nil || !strings.Contains(err.Error(), "unreachable") {
 			t.Errorf("%s after stop: %v; want a trap", name, err)
 		}
 	}

@@ -67,7 +67,7 @@ func Gemm(s Shape, precision trial.Precision, f kernels.Features) (Program, erro
 // Bandwidth is how fast weights are read: the stream sentinel, and for each of
 // [MatrixBytes] a matrix of that size times one row, in f32, then in int8.
 func Bandwidth(f kernels.Features) ([]Program, error) {
-	list := []Program{{Name: "stream", Module: kernels.StreamSentinel(), Export: "loop", Bytes: kernels.StreamSentinelBytes}}
+	list := []Program{{Name: "stream", Module: kernels.StreamSentinel(1), Export: "loop", Bytes: kernels.StreamSentinelBytes}}
 	for _, precision := range []trial.Precision{trial.F32, trial.I8} {
 		for _, bytes := range MatrixBytes() {
 			const k = 1024

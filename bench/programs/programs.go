@@ -42,7 +42,7 @@ func Shapes() (shapes []Shape) {
 
 // Peak is the compute sentinel: 128-bit arithmetic in registers.
 func Peak() Program {
-	return Program{Name: "128-bit peak", Module: kernels.ComputeSentinel(), Export: "loop", FLOPs: kernels.ComputeSentinelFLOPs}
+	return Program{Name: "128-bit peak", Module: kernels.ComputeSentinel(1), Export: "loop", FLOPs: kernels.ComputeSentinelFLOPs}
 }
 
 // Reference is the model that engines are compared on: 6 layers, d_model 512,

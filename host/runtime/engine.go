@@ -124,7 +124,15 @@ type program struct {
 
 var _ generate.Program = (*program)(nil)
 
+// Run implements measure.Program. The clock starts once all threads are awake.
 func (p *program) Run(c measure.Call) (int64, error) {
+	if p.team != nil {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := p.meet(); err != nil {
+			return 0, err
+		}
+	}
 	if c.Reps == 0 {
 		return p.Call(c.Export, c.Arg)
 	}

@@ -55,7 +55,7 @@ func newGuestCalls(ctx context.Context, target measure.Target, memoryLimit int64
 		programs: map[int32]guestProgram{},
 		memory:   min(memoryLimit, graph.MaxBytes),
 	}
-	for _, m := range []*kernels.Module{kernels.ComputeSentinel(), kernels.StreamSentinel()} {
+	for _, m := range []*kernels.Module{kernels.ComputeSentinel(1), kernels.StreamSentinel(1)} {
 		g.fixed = append(g.fixed, m.SHA256)
 		g.memory += m.Memory.TotalBytes
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 func TestDeclaredMemory(t *testing.T) {
-	for _, m := range []*kernels.Module{module(t), kernels.ComputeSentinel(), kernels.StreamSentinel()} {
+	for _, m := range []*kernels.Module{module(t), kernels.ComputeSentinel(1), kernels.StreamSentinel(1)} {
 		if got, err := declaredMemory(m.Bytes); err != nil || got != m.Memory.TotalBytes {
 			t.Errorf("an emitted module declares %d bytes, %v; want %d", got, err, m.Memory.TotalBytes)
 		}
@@ -58,7 +58,7 @@ func TestDeclaredMemory(t *testing.T) {
 func FuzzDeclaredMemory(f *testing.F) {
 	f.Add([]byte(wasmHeader + "\x05\x04\x01\x01\x01\x02" + exportMemory))
 	f.Add([]byte(wasmHeader + "\x05\x86\x00\x01\x01\x80\x00\x82\x00" + exportMemory))
-	f.Add(kernels.ComputeSentinel().Bytes)
+	f.Add(kernels.ComputeSentinel(1).Bytes)
 	ctx := context.Background()
 	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	f.Cleanup(func() { rt.Close(ctx) })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -22,6 +23,7 @@ type team struct {
 	engine  *Engine
 	memory  api.Module
 	workers []api.Module
+	threads []atomic.Int64 // their threads' numbers, once they run
 	running sync.WaitGroup
 	failed  chan error // why a thread ended before it was stopped
 }
@@ -71,7 +73,7 @@ func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.Com
 	if first, err = rt.InstantiateModule(ctx, compiled, anonymous); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"work", "stop"} {
+	for _, name := range []string{"work", "meet", "stop"} {
 		if first.ExportedFunction(name) == nil {
 			return nil, errors.Join(fmt.Errorf("the module for %d threads does not export %q", m.Threads, name), first.Close(ctx))
 		}
@@ -83,6 +85,7 @@ func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.Com
 		}
 		t.workers = append(t.workers, worker)
 	}
+	t.threads = make([]atomic.Int64, len(t.workers))
 	for i, worker := range t.workers {
 		t.running.Go(func() { t.work(worker, i+1) })
 	}
@@ -94,10 +97,35 @@ func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.Com
 func (t *team) work(worker api.Module, number int) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	t.threads[number-1].Store(int64(threadID()))
 	if _, err := worker.ExportedFunction("work").Call(context.Background(), uint64(number)); err != nil {
 		t.failed <- fmt.Errorf("thread %d: %w", number, err)
 		_ = stop(worker) // it fails only where the program is lost anyway
 	}
+}
+
+// maxMeetings bounds how often threads are put on cores of their own before a run.
+const maxMeetings = 4
+
+// meet returns once all threads are awake, each on a core of its own. Systems wake a
+// thread up where it slept or where they were told to, often beside one that waits for
+// it; there both have half a core each until the system's next look, milliseconds later.
+// The caller's goroutine is locked to its thread.
+func (i *Instance) meet() error {
+	threads := []int{threadID()}
+	for range maxMeetings {
+		if _, err := i.Call("meet"); err != nil {
+			return err
+		}
+		threads = threads[:1]
+		for n := range i.team.threads {
+			threads = append(threads, int(i.team.threads[n].Load()))
+		}
+		if !apart(threads) {
+			break
+		}
+	}
+	return nil
 }
 
 // stop ends the threads that share a memory with module.

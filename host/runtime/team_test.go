@@ -204,6 +204,7 @@ func TestTeamFails(t *testing.T) {
 	}
 	m := broken(t, func(m *wasmasm.Module) {
 		stop(m)
+		m.Func("meet")
 		work := m.Func("work")
 		work.ParamI32()
 		work.AtomicWait32(zero, started, zero)

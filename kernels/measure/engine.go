@@ -36,10 +36,11 @@ func tooLarge(err error) error {
 	return err
 }
 
-// sentinels are the fixed programs for an engine of such features.
-func sentinels(f kernels.Features) (compute, stream *kernels.Module, err error) {
+// fixedPrograms are those of the sentinels for an engine of such features, which so many
+// threads run.
+func fixedPrograms(f kernels.Features, threads int) (compute, stream *kernels.Module, err error) {
 	if f.GPU == nil {
-		return kernels.ComputeSentinel(), kernels.StreamSentinel(), nil
+		return kernels.ComputeSentinel(threads), kernels.StreamSentinel(threads), nil
 	}
 	if compute, err = wgsl.ComputeSentinel(*f.GPU); err != nil {
 		return nil, nil, err

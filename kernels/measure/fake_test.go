@@ -32,6 +32,7 @@ type fakeTarget struct {
 	before func(call int) error // hook before the call-th call; an error is the call's
 	die    map[int]bool         // calls in which the engine dies
 	gpu    *kernels.GPU         // nil: it is a CPU
+	cores  int                  // none is one
 
 	linear, rss int64
 	prepareErr  map[string]error
@@ -41,6 +42,7 @@ type fakeTarget struct {
 	engine   int // engines started, less one
 	calls    []fakeCall
 	prepared map[string]int
+	team     int // threads of the sentinels prepared last
 	open     int
 }
 
@@ -78,8 +80,10 @@ func steadyRuns(module, export string, _, _ int64) int64 {
 func (f *fakeTarget) Device() trial.Device {
 	return trial.Device{Name: "fake", Cores: 1, TimerStepNs: f.step}
 }
-func (f *fakeTarget) Features() kernels.Features { return kernels.Features{GPU: f.gpu} }
-func (f *fakeTarget) Now() int64                 { return f.now / f.step * f.step }
+func (f *fakeTarget) Features() kernels.Features {
+	return kernels.Features{GPU: f.gpu, Threads: f.cores}
+}
+func (f *fakeTarget) Now() int64 { return f.now / f.step * f.step }
 
 func (f *fakeTarget) Prepare(m *kernels.Module) (Program, error) {
 	name := string(m.Bytes)
@@ -89,6 +93,9 @@ func (f *fakeTarget) Prepare(m *kernels.Module) (Program, error) {
 		return nil, err
 	}
 	f.open++
+	if name != candidateModule {
+		f.team = m.Threads
+	}
 	return &fakeProgram{target: f, module: name, engine: f.engine, runs: map[string]int64{}}, nil
 }
 
@@ -149,8 +156,10 @@ func (f *fakeTarget) local(o Options) (*LocalMeasurer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.compute.module = &kernels.Module{Bytes: []byte(computeModule)}
-	l.stream.module = &kernels.Module{Bytes: []byte(streamModule)}
+	l.fixed = func(_ kernels.Features, threads int) (compute, stream *kernels.Module, err error) {
+		return &kernels.Module{Bytes: []byte(computeModule), Threads: threads}, &kernels.Module{Bytes: []byte(streamModule), Threads: threads}, nil
+	}
+	clear(l.known)
 	l.build = func(a arch.Architecture, w trial.Workload) (*graph.Graph, error) {
 		return &graph.Graph{Arch: a, Workload: w, Memory: graph.Memory{TotalBytes: planBytes}}, nil
 	}

@@ -28,15 +28,18 @@ import (
 //     in the background, measure again, and keep the attempt that was disturbed least.
 //  5. Check that the memory is what the plan said.
 //
-// What the sentinels take on the undisturbed device is learnt before the first
-// candidate, and corrected whenever they turn out faster.
+// The sentinels have as many threads as the workload. What they take on the undisturbed
+// device is learnt before the first candidate, and corrected whenever they turn out
+// faster.
 type LocalMeasurer struct {
-	target          Target
-	options         Options
-	compute, stream *sentinel
+	target  Target
+	options Options
+	known   map[int]*sentinels // by the number of their threads
+	*sentinels
 
 	build   func(arch.Architecture, trial.Workload) (*graph.Graph, error)
 	compile func(*graph.Graph, kernels.Features) (*kernels.Module, error)
+	fixed   func(f kernels.Features, threads int) (compute, stream *kernels.Module, err error)
 }
 
 // Local returns a measurer that runs the protocol on target.
@@ -44,39 +47,67 @@ func Local(target Target, o Options) (*LocalMeasurer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	compute, stream, err := sentinels(target.Features())
+	l := &LocalMeasurer{
+		target:  target,
+		options: o,
+		known:   map[int]*sentinels{},
+		build:   graph.Build,
+		compile: Compile,
+		fixed:   fixedPrograms,
+	}
+	return l, l.use(1)
+}
+
+// use has the sentinels of so many threads tell how the device is.
+func (l *LocalMeasurer) use(threads int) error {
+	p, err := l.sentinelsOf(threads)
+	if err != nil || p == l.sentinels {
+		return err
+	}
+	l.Close()
+	l.sentinels = p
+	return nil
+}
+
+func (l *LocalMeasurer) sentinelsOf(threads int) (*sentinels, error) {
+	if p := l.known[threads]; p != nil {
+		return p, nil
+	}
+	compute, stream, err := l.fixed(l.target.Features(), threads)
 	if err != nil {
 		return nil, err
 	}
-	return &LocalMeasurer{
-		target:  target,
-		options: o,
-		compute: &sentinel{name: "compute sentinel", target: target, module: compute},
-		stream:  &sentinel{name: "stream sentinel", target: target, module: stream},
-		build:   graph.Build,
-		compile: Compile,
-	}, nil
+	l.known[threads] = &sentinels{
+		&sentinel{name: "compute sentinel", target: l.target, module: compute},
+		&sentinel{name: "stream sentinel", target: l.target, module: stream},
+	}
+	return l.known[threads], nil
 }
 
 // Close frees the sentinels, which occupy about 100 MiB on the target. The
 // measurer stays usable: the next trial prepares them again.
 func (l *LocalMeasurer) Close() {
-	l.compute.drop()
-	l.stream.drop()
+	if l.sentinels != nil {
+		l.drop()
+	}
 }
 
 // Remember lets the measurer know what an earlier measurement by the same code
 // on the same device saw of the sentinels, so that a session which begins on a
 // disturbed device does not take that for usual. Others are ignored.
 func (l *LocalMeasurer) Remember(m trial.Measurement) {
-	if !reflect.DeepEqual(m.Device, l.target.Device()) || m.Code != l.options.Code {
+	if !reflect.DeepEqual(m.Device, l.target.Device()) || m.Code != l.options.Code || CheckWorkload(l.target, m.Workload) != nil {
+		return
+	}
+	p, err := l.sentinelsOf(m.Workload.Threads)
+	if err != nil {
 		return
 	}
 	for _, ms := range m.Compute.SamplesMs {
-		l.compute.usual.learn(ms)
+		p.compute.usual.learn(ms)
 	}
 	for _, ms := range m.Stream.SamplesMs {
-		l.stream.usual.learn(ms)
+		p.stream.usual.learn(ms)
 	}
 }
 
@@ -177,7 +208,10 @@ func (l *LocalMeasurer) module(a arch.Architecture, w trial.Workload) (*kernels.
 func (l *LocalMeasurer) run(s *session, module *kernels.Module, compileNs int64, m *trial.Measurement) error {
 	if l.options.Protocol == trial.Litefront {
 		// Before the candidate, so that its growth of memory is its own.
-		if err := l.prepareSentinels(s); err != nil {
+		if err := l.use(m.Workload.Threads); err != nil {
+			return err
+		}
+		if err := l.prepare(s); err != nil {
 			return err
 		}
 	}
@@ -202,25 +236,6 @@ func (l *LocalMeasurer) run(s *session, module *kernels.Module, compileNs int64,
 		l.Close()
 	}
 	return err
-}
-
-// prepareSentinels loads the sentinels and makes sure that the undisturbed
-// device is known.
-func (l *LocalMeasurer) prepareSentinels(s *session) error {
-	both := []*sentinel{l.compute, l.stream}
-	for _, n := range both {
-		if err := n.prepare(s); err != nil {
-			return err
-		}
-	}
-	for !l.compute.usual.known() || !l.stream.usual.known() {
-		for _, n := range both {
-			if _, err := n.read(s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // footprint records the program's memory and checks it against the plan.

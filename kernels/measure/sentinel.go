@@ -12,6 +12,36 @@ import (
 // to be finite and the same for everyone.
 var initCall = Call{Export: "init", Arg: 1}
 
+// sentinels are those of workloads on one number of threads: what several ask of the
+// memory, and of the cores' clock, a single one does not see.
+type sentinels struct{ compute, stream *sentinel }
+
+// both are the sentinels in the order in which they are prepared.
+func (p *sentinels) both() []*sentinel { return []*sentinel{p.compute, p.stream} }
+
+// prepare loads the sentinels and makes sure that the undisturbed device is known.
+func (p *sentinels) prepare(s *session) error {
+	for _, n := range p.both() {
+		if err := n.prepare(s); err != nil {
+			return err
+		}
+	}
+	for !p.compute.usual.known() || !p.stream.usual.known() {
+		for _, n := range p.both() {
+			if _, err := n.read(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *sentinels) drop() {
+	for _, n := range p.both() {
+		n.drop()
+	}
+}
+
 // sentinel is a fixed program that tells how fast the device is at the moment.
 // It is prepared when it is first needed, again after it was dropped, and keeps
 // what it knows of the undisturbed device throughout.

@@ -1,9 +1,13 @@
 package measure
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"litefront/searchcore/trial"
 )
 
 func TestBaseline(t *testing.T) {
@@ -40,4 +44,56 @@ func TestBaseline(t *testing.T) {
 	between("after a long slow block", 0.99, 1.02)
 	learn(learnedAfter, 0.7)
 	between("after the device became faster", 0.69, 0.75)
+}
+
+// Sentinels have as many threads as the workload, and each number of them has a usual
+// speed of its own, which earlier measurements tell, too.
+func TestSentinelsOfThreads(t *testing.T) {
+	f := newFake()
+	f.cores = 2
+	f.runNs = func(module, export string, before, now int64) int64 {
+		ns := steadyRuns(module, export, before, now)
+		if f.team == 2 && module == streamModule {
+			ns = ns * 3 / 4
+		}
+		return ns
+	}
+	measure := func(l *LocalMeasurer, threads int) trial.Measurement {
+		t.Helper()
+		w := trial.DefaultWorkload()
+		w.Threads = threads
+		m, err := l.Measure(context.Background(), candidate, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.team != threads || f.open != 2 {
+			t.Errorf("sentinels of %d threads and %d programs for a workload of %d", f.team, f.open, threads)
+		}
+		return m
+	}
+	l := mustLocal(t, f, nil)
+	var two trial.Measurement
+	for _, threads := range []int{1, 2, 1, 2} {
+		m := measure(l, threads)
+		if m.Slowdown != 1 || m.Repeats != 0 || m.Stream.MedianMs != []float64{8, 6}[threads-1] {
+			t.Errorf("%d threads: slowdown %v, stream sentinel %v ms, %d repeats", threads, m.Slowdown, m.Stream.MedianMs, m.Repeats)
+		}
+		two = m
+	}
+
+	// What two threads were once is no news of one.
+	two.Stream.SamplesMs = slices.Repeat([]float64{3}, learnedAfter)
+	l.Remember(two)
+	if m := measure(l, 1); m.Slowdown != 1 {
+		t.Errorf("slowdown %v on one thread, by the sentinels of two", m.Slowdown)
+	}
+	if m := measure(l, 2); math.Abs(m.Slowdown-2) > 1e-9 || m.Verdict != trial.Drifted {
+		t.Errorf("slowdown %v, verdict %v; want what is twice as slow as before to have drifted", m.Slowdown, m.Verdict)
+	}
+	two.Code = "another"
+	two.Stream.SamplesMs = slices.Repeat([]float64{1}, learnedAfter)
+	l.Remember(two)
+	if m := measure(l, 2); math.Abs(m.Slowdown-2) > 1e-9 {
+		t.Errorf("slowdown %v by what another version measured", m.Slowdown)
+	}
 }

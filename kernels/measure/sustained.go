@@ -117,7 +117,10 @@ type runner struct{ prefill, decode loop }
 
 // sustain runs modules for the time d and fills in rounds and time.
 func (l *LocalMeasurer) sustain(s *session, modules []*kernels.Module, d time.Duration, watch func([]trial.Round), result *trial.Sustained) error {
-	for _, n := range []*sentinel{l.compute, l.stream} {
+	if err := l.use(result.Workload.Threads); err != nil {
+		return err
+	}
+	for _, n := range l.both() {
 		if err := n.prepare(s); err != nil {
 			return err
 		}

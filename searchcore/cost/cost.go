@@ -12,10 +12,11 @@
 // out where it explains too little.
 //
 // What is fitted is the shortest of a measurement's samples, which noise disturbs least,
-// over how much slower than usual the shortest readings of a sentinel were: of the one
-// bound by arithmetic for prefill, of the one bound by memory for decode; but only
-// where that makes a better fit, since a sentinel may have met a disturbance that the
-// candidate escaped. Its median always does. Memory is never fitted: the plan knows it.
+// less what it was longer because a sentinel's shortest reading was longer than usual:
+// of the one bound by arithmetic for prefill, of the one bound by memory for decode. The
+// share of a pass that such a slowness takes, from none to all, is the one that makes the
+// best fit, since a sentinel may have met a disturbance that the candidate escaped, and a
+// pass waits for memory part of its time only. Memory is never fitted: the plan knows it.
 package cost
 
 import (
@@ -98,14 +99,14 @@ func Fit(observations []Observation) (*Model, error) {
 		return nil, err
 	}
 	for i := range m.fits {
-		_, m.fits[i] = undisturbed(samples[i])
+		_, m.fits[i] = undisturbed(samples[i], regress)
 	}
 	return m, nil
 }
 
 // Shortest returns the times that [Fit] fits, in milliseconds: of each observation
-// the shortest samples, over how much slower than usual the sentinels ran where that
-// explains them better. The errors are those of Fit, but there may be fewer
+// the shortest samples, less what they were longer because of the device, as the
+// sentinels and the fit tell. The errors are those of Fit, but there may be fewer
 // observations.
 func Shortest(observations []Observation) (prefill, decode []float64, err error) {
 	samples, err := new(Model).take(observations)
@@ -114,7 +115,7 @@ func Shortest(observations []Observation) (prefill, decode []float64, err error)
 	}
 	var times [2][]float64
 	for i := range times {
-		quiet, _ := undisturbed(samples[i])
+		quiet, _ := undisturbed(samples[i], regress)
 		for _, s := range quiet {
 			times[i] = append(times[i], s.ms)
 		}
@@ -219,20 +220,26 @@ type sample struct {
 	sentinelMs float64 // 0 if none ran
 }
 
-// undisturbed returns samples, over how much slower than usual the sentinels ran where
-// that makes a better fit, and that fit.
-func undisturbed(samples []sample) ([]sample, fit) {
-	as, best := samples, regress(samples)
-	quiet := quieten(samples)
-	if f := regress(quiet); f.rss < best.rss {
-		as, best = quiet, f
+// shares are those of a pass that may be as much slower as the sentinel is: a pass waits
+// for memory part of its time only, and a disturbance may have passed it by.
+var shares = []float64{0, 0.25, 0.5, 0.75, 1}
+
+// undisturbed returns samples as they would be on the undisturbed device, by the share
+// that makes the best fit, and that fit.
+func undisturbed(samples []sample, fitTo func([]sample) fit) (quiet []sample, best fit) {
+	for i, share := range shares {
+		as := quieten(samples, share)
+		if f := fitTo(as); i == 0 || f.rss+f.penalty < best.rss+best.penalty {
+			quiet, best = as, f
+		}
 	}
-	return as, best
+	return quiet, best
 }
 
-// quieten divides times by how much slower than usual the sentinel ran: than in the
-// lower quartile, since disturbances only ever slow it down.
-func quieten(samples []sample) []sample {
+// quieten takes from times what a share of each was longer because of the device, which
+// was as much slower than usual as the sentinel: than in the lower quartile, since
+// disturbances only ever slow it down.
+func quieten(samples []sample, share float64) []sample {
 	var sentinels []float64
 	for _, s := range samples {
 		if s.sentinelMs > 0 {
@@ -243,7 +250,8 @@ func quieten(samples []sample) []sample {
 	quiet := slices.Clone(samples)
 	for i, s := range samples {
 		if s.sentinelMs > 0 {
-			quiet[i].ms *= sentinels[len(sentinels)/4] / s.sentinelMs
+			slower := s.sentinelMs / sentinels[len(sentinels)/4]
+			quiet[i].ms /= 1 + share*(slower-1)
 		}
 	}
 	return quiet

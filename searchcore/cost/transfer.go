@@ -114,10 +114,7 @@ func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, err
 	}
 	for i := range m.fits {
 		fits := fitsOf(known, i)
-		m.fits[i] = regressFrom(fits, samples[i])
-		if f := regressFrom(fits, quieten(samples[i])); f.rss+f.penalty < m.fits[i].rss+m.fits[i].penalty {
-			m.fits[i] = f
-		}
+		_, m.fits[i] = undisturbed(samples[i], func(s []sample) fit { return regressFrom(fits, s) })
 	}
 	return m, nil
 }

@@ -63,13 +63,15 @@ globalThis.litefrontEngine = (() => {
       return last;
     },
 
-    // run makes one call and returns how many milliseconds it took.
+    // run makes one call and returns how many milliseconds it took, once all threads
+    // are awake.
     run(number, name, ...args) {
       const { exports, failure } = programOf(number);
       if (failure) throw failure;
       const f = exports[name];
       if (typeof f !== 'function') throw new TypeError(`the module does not export "${name}"`);
       if (f.length !== args.length) throw new TypeError(`"${name}" takes ${f.length} arguments, not ${args.length}`);
+      exports.meet?.();
       const start = performance.now();
       f(...args);
       return performance.now() - start;
