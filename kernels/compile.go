@@ -69,11 +69,12 @@ func (f Features) Panel() int { return f.ops().Panel() }
 //
 //	work(thread)               shares the work of the others until stop
 //
-// before any of the others but init and ready is called. meet() returns once all are
-// awake, which threads that have nothing to do are not for long: to wake one up may take
-// as long as decoding a token, and is no part of what a run takes among others. stop()
-// ends work, at any time and on any instance; from then on the exports that run tokens
-// trap. So when a thread fails, stop keeps the others from waiting for it.
+// before any of the others but init and ready is called. Threads that have nothing to
+// do look for more a short time, and then sleep: meet() returns once all are awake, since
+// waking one up takes as long as decoding a token may, and is no part of what a run takes
+// among others; rest() has them sleep at once. stop() ends work, at any time and on any
+// instance; from then on the exports that run tokens, and meet, trap. So when a thread
+// fails, stop keeps the others from waiting for it.
 //
 // A sentinel module has only "memory", "init(seed)" and "loop(unused, reps)", and what
 // several threads need.
@@ -83,8 +84,8 @@ type Module struct {
 	Memory graph.Memory
 	// Threads is how many threads run the module; none is one.
 	Threads int
-	// Fixed says that the module is the same in every run of the program, so that
-	// its compiled code is worth keeping.
+	// Fixed says that the module, of one thread, is the same in every run of the program,
+	// so that its compiled code is worth keeping.
 	Fixed bool
 }
 

@@ -13,7 +13,7 @@ const (
 	computeChains = 6
 	computeUnroll = 4
 	computeTurns  = 1 << 18
-	// ComputeSentinelFLOPs is how many floating-point operations one run does.
+	// ComputeSentinelFLOPs is how many floating-point operations a thread does in one run.
 	// Its rate is the peak of 128-bit arithmetic without fused instructions.
 	ComputeSentinelFLOPs = 4 * 2 * computeChains * computeUnroll * computeTurns
 )
@@ -23,17 +23,15 @@ const (
 const (
 	partBytes     = graph.PageBytes / 2 / trial.MaxThreads
 	sentinelLines = graph.PageBytes - syncBytes
+
+	sentinelTurn    = 0   // in each part: which of the parts that it streams is next
+	sentinelOnes    = 64  // in the first one
+	sentinelResults = 128 // in each part
 )
 
-// share is a thread's share of a run while it is emitted.
-type share struct {
-	*wasmasm.Func
-	*thread
-	part wasmasm.I32Var // address of what the thread leaves
-}
-
-// sentinel emits a fixed program of so many pages whose runs are shared by threads.
-func sentinel(pages, threads int, init func(m *wasmasm.Module, init *wasmasm.Func), run func(s share)) *Module {
+// sentinel emits a fixed program of so many pages, of whose runs each thread does its
+// part: run is given its number, and the address of what it leaves.
+func sentinel(pages, threads int, init func(m *wasmasm.Module, init *wasmasm.Func), run func(f *wasmasm.Func, number, mine wasmasm.I32)) *Module {
 	m := wasmasm.NewModule()
 	if threads == 1 {
 		m.Memory(uint32(pages), uint32(pages))
@@ -43,9 +41,9 @@ func sentinel(pages, threads int, init func(m *wasmasm.Module, init *wasmasm.Fun
 	init(m, m.Func("init"))
 
 	f := m.Func("")
-	s := share{f, &thread{number: f.ParamI32(), of: threads, first: f.LocalI32(), n: f.LocalI32()}, f.LocalI32()}
-	s.part.Set(s.number.Mul(i32(partBytes)))
-	run(s)
+	number, mine := f.ParamI32(), f.LocalI32()
+	mine.Set(number.Mul(i32(partBytes)))
+	run(f, number.I32, mine.I32)
 
 	once := m.Func("")
 	unused := once.ParamI32()
@@ -60,30 +58,28 @@ func sentinel(pages, threads int, init func(m *wasmasm.Module, init *wasmasm.Fun
 	if err != nil { // that it assembles depends on no input, and a test shows it
 		panic(err)
 	}
-	module.Fixed = true
-	if threads > 1 {
+	if module.Fixed = threads == 1; !module.Fixed {
 		module.Threads = threads
 	}
 	return module
 }
 
-// ComputeSentinel is a fixed program bound by arithmetic in registers, which so many
-// threads share. One run by one of them takes about a millisecond.
+// ComputeSentinel is a fixed program bound by arithmetic in registers, of 1 to
+// trial.MaxThreads threads that do the same. One run takes about a millisecond.
 func ComputeSentinel(threads int) *Module {
 	return sentinel(1, threads, func(_ *wasmasm.Module, init *wasmasm.Func) {
 		init.ParamI32()
-		init.StoreV128(i32(0), 64, wasmasm.SplatF32(1))
-	}, func(s share) {
-		turns, one := s.LocalI32(), s.LocalV128()
+		init.StoreV128(i32(0), sentinelOnes, wasmasm.SplatF32(1))
+	}, func(f *wasmasm.Func, _, mine wasmasm.I32) {
+		turns, one := f.LocalI32(), f.LocalV128()
 		var products, sums [computeChains]wasmasm.V128Var
-		one.Set(i32(0).LoadV128(64)) // not a constant that a compiler could use
+		one.Set(i32(0).LoadV128(sentinelOnes)) // not a constant that a compiler could use
 		for i := range computeChains {
-			products[i], sums[i] = s.LocalV128(), s.LocalV128()
+			products[i], sums[i] = f.LocalV128(), f.LocalV128()
 			products[i].Set(one.V128)
 		}
-		_, n := s.share(computeTurns, 1)
-		turns.Set(n)
-		s.Loop(func(again wasmasm.Label) {
+		turns.Set(i32(computeTurns))
+		f.Loop(func(again wasmasm.Label) {
 			for range computeUnroll {
 				for i := range computeChains {
 					products[i].Set(products[i].F32x4Mul(one.V128))
@@ -94,8 +90,8 @@ func ComputeSentinel(threads int) *Module {
 			again.BrIf(turns.I32)
 		})
 		for i := range computeChains {
-			s.StoreV128(s.part.I32, uint32(128+32*i), products[i].V128)
-			s.StoreV128(s.part.I32, uint32(144+32*i), sums[i].V128)
+			f.StoreV128(mine, uint32(sentinelResults+32*i), products[i].V128)
+			f.StoreV128(mine, uint32(sentinelResults+16+32*i), sums[i].V128)
 		}
 	})
 }
@@ -103,27 +99,36 @@ func ComputeSentinel(threads int) *Module {
 // StreamSentinelBytes is how much memory one run of the stream sentinel reads.
 const StreamSentinelBytes = 96 << 20
 
-// StreamSentinel is a fixed program bound by memory, which so many threads share: one
-// run streams once over 96 MiB, several times the largest last-level cache it is meant
-// for. Several threads get more of the memory's bandwidth than one does, and lose more
-// of it when others need it too.
+// StreamSentinel is a fixed program bound by memory: one run of it streams once over
+// 96 MiB, several times the largest last-level cache it is meant for. Its 1 to
+// trial.MaxThreads threads read a part each, another one at each run, so that none finds
+// its own in a cache. Several threads get more of the memory's bandwidth than one does,
+// and lose more of it when others need it too.
 func StreamSentinel(threads int) *Module {
 	return sentinel(StreamSentinelBytes/graph.PageBytes+1, threads, func(m *wasmasm.Module, init *wasmasm.Func) {
 		fill := ops.New(m, ops.Features{}).Fill()
 		// Pages never written would all be the same zero page, and stay in cache.
 		init.Call(fill, i32(graph.PageBytes), i32(StreamSentinelBytes/16), init.ParamI32(), wasmasm.ConstF32(1), wasmasm.ConstF32(0))
-	}, func(s share) {
+	}, func(f *wasmasm.Func, number, mine wasmasm.I32) {
 		const line, lanes = 64, 4
-		p, left := s.LocalI32(), s.LocalI32()
+		p, left, turn := f.LocalI32(), f.LocalI32(), f.LocalI32()
 		var sums [lanes]wasmasm.V128Var
 		for i := range sums {
-			sums[i] = s.LocalV128()
+			sums[i] = f.LocalV128()
 		}
-		first, n := s.share(StreamSentinelBytes/(2*line), 1)
+		turn.Set(mine.LoadI32(sentinelTurn))
+		t := &thread{number: f.LocalI32(), of: threads, first: f.LocalI32(), n: f.LocalI32()}
+		t.number.Set(number.Add(turn.I32))
+		f.If(t.number.GtU(i32(threads-1)), func() { t.number.Set(t.number.Sub(i32(threads))) })
+		turn.Set(turn.Add(i32(1)))
+		f.If(turn.Eq(i32(threads)), func() { turn.Set(i32(0)) })
+		f.StoreI32(mine, sentinelTurn, turn.I32)
+
+		first, n := t.share(StreamSentinelBytes/(2*line), 1)
 		p.Set(i32(graph.PageBytes).Add(first.Mul(i32(2 * line))))
 		left.Set(n)
-		s.Loop(func(again wasmasm.Label) {
-			s.Drop(p.LoadV128(2*line - 16)) // one bounds check for all that follow
+		f.Loop(func(again wasmasm.Label) {
+			f.Drop(p.LoadV128(2*line - 16)) // one bounds check for all that follow
 			for i := range 2 * lanes {
 				sum := sums[i%lanes]
 				sum.Set(sum.F32x4Add(p.LoadV128(uint32(16 * i))))
@@ -133,7 +138,7 @@ func StreamSentinel(threads int) *Module {
 			again.BrIf(left.I32)
 		})
 		for i := range sums {
-			s.StoreV128(s.part.I32, uint32(64+16*i), sums[i].V128)
+			f.StoreV128(mine, uint32(sentinelResults+16*i), sums[i].V128)
 		}
 	})
 }

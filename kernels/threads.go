@@ -24,7 +24,8 @@ const (
 // takes: else one thread that slept once has all of them sleep at every meeting of the
 // pass, each while the other wakes up. Every look in vain halves it, down to leastSpins,
 // since where threads have no core each the others wait for the one that looks. While
-// threads sleep the engine can do what it stops them for, such as collect garbage.
+// threads sleep the engine can do what it stops them for, such as collect garbage. With
+// none they sleep at once, and leave their cores to other programs.
 const (
 	patience   = jobLine + 8
 	mostSpins  = 1 << 18
@@ -67,7 +68,7 @@ func newTeam(m *wasmasm.Module, sync wasmasm.I32, threads int) team {
 }
 
 // together emits forward(pos, m), by which thread 0 has all threads run their shares of
-// m ≥ 1 rows, and exports what else these need: work(thread), meet() and stop().
+// m ≥ 1 rows, and exports what else these need: work(thread), meet(), rest(), stop().
 func (t team) together(run func(f *wasmasm.Func, pos, m, number wasmasm.I32)) *wasmasm.Func {
 	ended := t.sync.AtomicLoadI32(endedLine)
 	share := func(f *wasmasm.Func, pos, m, number wasmasm.I32) {
@@ -103,6 +104,9 @@ func (t team) together(run func(f *wasmasm.Func, pos, m, number wasmasm.I32)) *w
 	meet := t.m.Func("meet")
 	meet.Call(forward, i32(0), i32(0))
 	meet.Call(forward, i32(0), i32(0))
+
+	rest := t.m.Func("rest")
+	rest.AtomicStoreI32(t.sync, patience, i32(0))
 	return forward
 }
 
@@ -120,7 +124,9 @@ func (t team) meeting() *wasmasm.Func {
 	}, func() {
 		looks.Set(t.sync.AtomicLoadI32(patience))
 		left.Set(looks.I32)
-		f.While(waiting().And(left.GtU(i32(0))), func() { left.Set(left.Sub(i32(1))) })
+		f.While(waiting().And(left.GtU(i32(0))).And(t.sync.AtomicLoadI32(patience).GtU(i32(0))), func() {
+			left.Set(left.Sub(i32(1)))
+		})
 		f.If(waiting(), func() {
 			// Threads that wait at the same meeting halve what all of them had: once.
 			f.If(looks.GtU(i32(leastSpins)), func() { f.AtomicStoreI32(t.sync, patience, looks.ShrU(i32(1))) })

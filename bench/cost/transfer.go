@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -27,17 +26,21 @@ const (
 // start is how a new device's model is fitted.
 type start struct {
 	name     string
-	n        int  // measurements; 0 for all of its half
+	n        int  // candidates, each measured in every pass; 0 for all of its half
 	transfer bool // from the models of the other devices
+	// alone is corrected by the sentinels of its own measurements, which may not tell how
+	// the device usually is; the others by all that the device read.
+	alone bool
 }
 
 var starts = []start{
-	{"from nothing", 8, false},
-	{"from nothing", 12, false},
-	{"from the others", 4, true},
-	{"from the others", 6, true},
-	{"from the others", 8, true},
-	{"from nothing, all of the half", 0, false},
+	{name: "from nothing", n: 8},
+	{name: "from nothing", n: 12},
+	{name: "from the others, own sentinels", n: 4, transfer: true, alone: true},
+	{name: "from the others", n: 4, transfer: true},
+	{name: "from the others", n: 6, transfer: true},
+	{name: "from the others", n: 8, transfer: true},
+	{name: "from nothing, all of the half"},
 }
 
 // transferResults are the errors by held-out device.
@@ -57,8 +60,9 @@ type transferDevice struct {
 }
 
 type transferStart struct {
-	Name     string `json:"name"`
-	Measured int    `json:"measured"`
+	Name       string `json:"name"`
+	Candidates int    `json:"candidates"`
+	Measured   int    `json:"measured"` // times: each candidate in every pass
 	// Mean absolute relative errors: over what was measured, whose noise is in them, and
 	// over what the model predicts that is fitted to all that the device measured.
 	Prefill      spreadOver `json:"prefill"`
@@ -74,8 +78,9 @@ type spreadOver struct {
 	High float64 `json:"high"`
 }
 
-// undisturbed merges the passes of each device: of each candidate the shortest times,
-// corrected by the sentinels as a fit corrects them. All are to be taken as they are.
+// undisturbed merges the passes of each device: of each candidate the means of its times,
+// corrected by the sentinels as a fit corrects them, by which they err to both sides. All
+// are to be taken as they are.
 func (f *fleet) undisturbed() (devices []onDevice, passes int, err error) {
 	var order []string
 	all := map[string][]trial.Measurement{}
@@ -97,21 +102,31 @@ func (f *fleet) undisturbed() (devices []onDevice, passes int, err error) {
 		}
 		d := onDevice{Name: name}
 		for i, m := range all[name][:n] {
-			shortest := func(ms []float64) trial.Stat {
-				s := trial.Stat{MinMs: math.Inf(1)}
+			mean := func(ms []float64) trial.Stat {
+				var sum float64
 				for j := i; j < len(ms); j += n {
-					s.MinMs = min(s.MinMs, ms[j])
+					sum += ms[j]
 				}
-				s.MedianMs, s.MeanMs = s.MinMs, s.MinMs
-				return s
+				at := sum * float64(n) / float64(len(ms))
+				return trial.Stat{MinMs: at, MedianMs: at, MeanMs: at}
 			}
-			m.Prefill, m.Decode = shortest(prefill), shortest(decode)
+			m.Prefill, m.Decode = mean(prefill), mean(decode)
 			m.Compute, m.Stream = trial.Stat{}, trial.Stat{}
 			d.Measurements = append(d.Measurements, m)
 		}
 		devices, passes = append(devices, d), len(all[name])/n
 	}
 	return devices, passes, nil
+}
+
+// passes are those of a device, as it was measured.
+func (f *fleet) passes(device string) (list []onDevice) {
+	for _, d := range f.Devices {
+		if d.Name == device {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // observe returns the observations of the candidates with these indices.
@@ -130,7 +145,9 @@ func judgeTransfer(f *fleet, seeds int) (transferResults, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Passes = passes
+	if r.Passes = passes; !slices.ContainsFunc(starts, func(s start) bool { return s.transfer && s.n*passes == transferMost }) {
+		return r, fmt.Errorf("%d passes of each device; the goal is about %d measurements, which 1 pass or 2 make", passes, transferMost)
+	}
 	everything := rand.New(rand.NewPCG(0, 0)).Perm(len(f.Archs))
 	var models []trial.DeviceModel
 	var full []*cost.Model
@@ -145,17 +162,17 @@ func judgeTransfer(f *fleet, seeds int) (transferResults, error) {
 		known := slices.Delete(slices.Clone(models), i, i+1)
 		result := transferDevice{Name: d.Name, Device: d.Measurements[0].Device}
 		for _, s := range starts {
-			score, err := s.judge(f.Archs, d, known, full[i], seeds)
+			score, err := s.judge(f.Archs, d, f.passes(d.Name), known, full[i], seeds)
 			if err != nil {
 				return r, fmt.Errorf("%s: %w", d.Name, err)
 			}
 			result.Starts = append(result.Starts, score)
-			if s.transfer && s.n == transferMost {
+			if s.transfer && !s.alone && score.Measured == transferMost {
 				for _, t := range []struct {
 					name string
 					of   spreadOver
 				}{{"prefill", score.Prefill}, {"decode", score.Decode}} {
-					r.Goals = append(r.Goals, goalResult{fmt.Sprintf("%s, %s: mean absolute relative error after %d measurements", d.Name, t.name, s.n),
+					r.Goals = append(r.Goals, goalResult{fmt.Sprintf("%s, %s: mean absolute relative error after %d measurements", d.Name, t.name, score.Measured),
 						t.of.Mean, transferGoal, true, t.of.Mean <= transferGoal})
 				}
 			}
@@ -167,7 +184,7 @@ func judgeTransfer(f *fleet, seeds int) (transferResults, error) {
 
 // judge fits to candidates of one half that are designed for the start, and predicts the
 // other half.
-func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.DeviceModel, full *cost.Model, seeds int) (transferStart, error) {
+func (s start) judge(archs []arch.Architecture, d onDevice, passes []onDevice, known []trial.DeviceModel, full *cost.Model, seeds int) (transferStart, error) {
 	if !s.transfer {
 		known = nil
 	}
@@ -176,7 +193,7 @@ func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.Device
 	if n == 0 {
 		n = half
 	}
-	result := transferStart{Name: s.name, Measured: n}
+	result := transferStart{Name: s.name, Candidates: n, Measured: n * len(passes)}
 	var errs [4][]float64
 	for seed := range uint64(seeds) {
 		order := rand.New(rand.NewPCG(seed, 1)).Perm(len(archs))
@@ -192,7 +209,14 @@ func (s start) judge(archs []arch.Architecture, d onDevice, known []trial.Device
 		for _, c := range chosen {
 			train = append(train, order[c])
 		}
-		m, err := cost.FitFrom(known, d.observe(archs, train))
+		observations := d.observe(archs, train)
+		if s.alone {
+			observations = nil
+			for _, p := range passes {
+				observations = append(observations, p.observe(archs, train)...)
+			}
+		}
+		m, err := cost.FitFrom(known, observations)
 		if err != nil {
 			return result, err
 		}
@@ -227,15 +251,15 @@ func over(list []float64) spreadOver {
 }
 
 func (r transferResults) print() {
-	fmt.Printf("lts-gpt2, %d tokens; %d candidates, %d passes; one half is predicted from designed ones of the other, %d times\n",
+	fmt.Printf("lts-gpt2, %d tokens; %d candidates, each measured in %d passes; one half is predicted from designed ones of the other, %d times\n",
 		trial.DefaultWorkload().PromptLen, r.Candidates, r.Passes, r.Seeds)
 	cell := func(s spreadOver) string {
 		return fmt.Sprintf("%5.2f %% [%.2f, %.2f]", 100*s.Mean, 100*s.Low, 100*s.High)
 	}
 	for _, d := range r.Devices {
-		fmt.Printf("\nheld out: %s\n%-30s %8s   %-23s %-23s %-9s %s\n", d.Name, "fitted", "measured", "prefill MAPE", "decode MAPE", "prefill*", "decode*")
+		fmt.Printf("\nheld out: %s\n%-31s %10s %8s   %-23s %-23s %-9s %s\n", d.Name, "fitted", "candidates", "measured", "prefill MAPE", "decode MAPE", "prefill*", "decode*")
 		for _, s := range d.Starts {
-			fmt.Printf("%-30s %8d   %-23s %-23s %5.2f %%   %5.2f %%\n", s.Name, s.Measured, cell(s.Prefill), cell(s.Decode), 100*s.PrefillOfAll.Mean, 100*s.DecodeOfAll.Mean)
+			fmt.Printf("%-31s %10d %8d   %-23s %-23s %5.2f %%   %5.2f %%\n", s.Name, s.Candidates, s.Measured, cell(s.Prefill), cell(s.Decode), 100*s.PrefillOfAll.Mean, 100*s.DecodeOfAll.Mean)
 		}
 	}
 	fmt.Printf("\n*: over the predictions of the model that is fitted to all %d, which average the noise of measurements\n\n", r.Candidates)

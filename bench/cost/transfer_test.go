@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// madeFleet is three devices in two passes, of which the second is a quarter slower:
-// their times are sums over multiply-adds and layers, in other proportions on each.
+// madeFleet is three devices in two passes, of which the second is a quarter slower, as
+// the sentinels say: their times are sums over multiply-adds and layers, in other proportions on each.
 func madeFleet(t *testing.T) *fleet {
 	t.Helper()
 	list, err := candidates(12, 28)
@@ -40,7 +41,8 @@ func madeFleet(t *testing.T) *fleet {
 					return trial.Stat{MinMs: slower * (perMAC*macs[k] + float64(d+1)*0.01*float64(len(a.Layers)))}
 				}
 				of.Measurements = append(of.Measurements, trial.Measurement{ArchID: a.ID(), Workload: trial.DefaultWorkload(),
-					Device: trial.Device{Name: of.Name, Engine: "none"}, Prefill: ms(0), Decode: ms(1)})
+					Device: trial.Device{Name: of.Name, Engine: "none"}, Prefill: ms(0), Decode: ms(1),
+					Compute: trial.Stat{MinMs: slower}, Stream: trial.Stat{MinMs: 3 * slower}})
 			}
 			f.Devices = append(f.Devices, of)
 		}
@@ -59,7 +61,10 @@ func TestJudgeTransfer(t *testing.T) {
 	}
 	for _, d := range r.Devices {
 		for _, s := range d.Starts {
-			if s.Measured >= 6 && (s.Prefill.Mean > 0.03 || s.Decode.Mean > 0.03 || s.Prefill.High < s.Prefill.Mean) {
+			if s.Measured != 2*s.Candidates {
+				t.Errorf("%s, %s: %d candidates, %d measurements in two passes", d.Name, s.Name, s.Candidates, s.Measured)
+			}
+			if s.Candidates >= 6 && (s.Prefill.Mean > 0.03 || s.Decode.Mean > 0.03 || s.Prefill.High < s.Prefill.Mean) {
 				t.Errorf("%s, %s, %d measured: %+v", d.Name, s.Name, s.Measured, s)
 			}
 		}
@@ -80,6 +85,12 @@ func TestJudgeTransfer(t *testing.T) {
 				t.Fatalf("device %d, candidate %d: %v, want %v", d, i, m.Decode.MinMs, want)
 			}
 		}
+	}
+	// Other passes would be other measurements.
+	more := *f
+	more.Devices = slices.Concat(f.Devices, f.Devices)
+	if _, err := judgeTransfer(&more, 2); err == nil || !strings.Contains(err.Error(), "4 passes") {
+		t.Errorf("four passes: %v", err)
 	}
 	// A device that is off by a third for half of its candidates misses the goal.
 	for i := range f.Archs {

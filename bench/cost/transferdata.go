@@ -40,8 +40,7 @@ const (
 	fleetOthers   = 60
 )
 
-// fleetPasses is how often all is measured, the devices by turns: the shortest times
-// count.
+// fleetPasses is how often all is measured, the devices by turns.
 const fleetPasses = 2
 
 // collectFleet measures the fleet's candidates on every engine with every number of

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,9 +19,7 @@ import (
 // fleet starts a fleet on a free port. Its standard output is whole once it has ended.
 func (s sandbox) fleet(args ...string) (cmd *exec.Cmd, invitation string, stdout *bytes.Buffer) {
 	s.t.Helper()
-	args = append([]string{"fleet", "--space", "tiny.toml", "--prompt", "32", "--context", "48", "--trial-time", "20ms", "--protocol", "lts",
-		"--strategy", "random", "--listen", "127.0.0.1:0", "--store", "store.db"}, args...)
-	cmd = s.command(args...)
+	cmd = s.fleetCommand(append([]string{"--listen", "127.0.0.1:0"}, args...)...)
 	stdout = &bytes.Buffer{}
 	cmd.Stdout = stdout
 	pipe, err := cmd.StderrPipe()
@@ -40,6 +39,11 @@ func (s sandbox) fleet(args ...string) (cmd *exec.Cmd, invitation string, stdout
 	}
 	s.t.Fatalf("the fleet ended without an invitation: %v", cmd.Wait())
 	return nil, "", nil
+}
+
+func (s sandbox) fleetCommand(args ...string) *exec.Cmd {
+	return s.command(append([]string{"fleet", "--space", "tiny.toml", "--prompt", "32", "--context", "48", "--trial-time", "20ms", "--protocol", "lts",
+		"--strategy", "random", "--store", "store.db"}, args...)...)
 }
 
 // TestDevice has a fleet's study done by a device in a process of its own, which then
@@ -99,6 +103,34 @@ func TestDevice(t *testing.T) {
 	}
 	if out := s.must("devices", "--store", "store.db"); !strings.Contains(out, "board") {
 		t.Errorf("the store knows of\n%s", out)
+	}
+
+	// Another host of the study has nothing for it to do, says so, and ends when it comes.
+	address, _, _ := strings.Cut(invitation, "#")
+	at, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleet = s.fleetCommand("--listen", at.Host, "--budget", "6", "--end-after", "1")
+	device = s.command("device", "--join", address, "--state", "one")
+	var said, heard bytes.Buffer
+	fleet.Stderr, device.Stderr = &said, &heard
+	for _, cmd := range []*exec.Cmd{fleet, device} {
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = cmd.Process.Kill() // it may have ended already
+			_ = cmd.Wait()
+		}()
+	}
+	if err := fleet.Wait(); err != nil {
+		t.Errorf("the fleet ended with %v", err)
+	}
+	_ = device.Process.Kill()
+	_ = device.Wait() // killed
+	if !strings.Contains(said.String(), "the budget of 6 is spent on class ") || strings.Contains(said.String()+heard.String(), "fault") || strings.Contains(said.String(), "request failed") {
+		t.Errorf("the fleet says\n%s\nand the device\n%s", &said, &heard)
 	}
 }
 

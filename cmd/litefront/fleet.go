@@ -124,6 +124,9 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := tellSpent(cmd.ErrOrStderr(), st, q.Budget); err != nil {
+		return err
+	}
 	truth := &checksums{start: f.device.start}
 	defer truth.close()
 	out := &lines{out: json.NewEncoder(cmd.OutOrStdout())}
@@ -212,6 +215,21 @@ func (f *fleetFlags) open(ctx context.Context, kept *store.Store, q *search.Requ
 		return st, err
 	}
 	return st, kept.SetRequest(ctx, f.study, text)
+}
+
+// tellSpent says on which classes a budget of candidates is spent already: their devices
+// would wait for work in vain.
+func tellSpent(w io.Writer, st store.Study, budget string) error {
+	b, err := search.ParseBudget(budget)
+	if err != nil || b.Trials == 0 {
+		return err
+	}
+	for _, j := range st.Journals {
+		if n := j.Measured + j.Failed; n >= b.Trials {
+			fmt.Fprintf(w, "litefront: the budget of %s is spent on class %s; a larger --budget continues it\n", b, j.Class)
+		}
+	}
+	return nil
 }
 
 // invite prints an invitation, as a QR code too where somebody sees it.

@@ -140,6 +140,13 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	return welcome, nil
 }
 
+// ending reports whether Run has ended, or is about to.
+func (h *Host) ending() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ctx != nil && h.ctx.Err() != nil
+}
+
 // admit says who a device is that may enrol; the zero device if it is new.
 func (h *Host) admit(hello jobs.Hello) (store.Device, error) {
 	id := jobs.DeviceID(hello.Key)
@@ -225,6 +232,9 @@ func (h *Host) serveEnrol(w http.ResponseWriter, r *http.Request) {
 	}
 	welcome, err := h.enrolRequest(w, r)
 	if err != nil {
+		if h.ending() { // whatever failed, it did for that
+			err = refuse(http.StatusServiceUnavailable, "the host is ending: its study has ended, or was interrupted")
+		}
 		h.reject(w, r, err)
 		return
 	}

@@ -10,57 +10,61 @@ import (
 // threadID is the system's number of the calling thread.
 func threadID() int { return unix.Gettid() }
 
-// apart gives those of the threads that share a core with one before them a core of
-// their own, and reports whether there were any. It leaves them free to go elsewhere.
+// apart gives those of the threads that share a processor with one before them another
+// one, and reports whether there were any and all were moved. They stay free to go on.
 func apart(threads []int) (moved bool) {
-	var allowed, taken unix.CPUSet
-	if unix.SchedGetaffinity(0, &allowed) != nil {
-		return false
-	}
+	var taken unix.CPUSet
 	for _, id := range threads {
-		core, ok := coreOf(id)
+		at, ok := processorOf(id)
+		if ok && taken.IsSet(at) {
+			if !move(id, taken) {
+				return false
+			}
+			now, known := processorOf(id)
+			moved, at, ok = now != at, now, known && now != at
+		}
 		if !ok {
-			return moved
+			return false
 		}
-		if taken.IsSet(core) {
-			free := allowed
-			for i := range taken {
-				free[i] &^= taken[i]
-			}
-			// Where it may not be any more, the system takes it away at once.
-			if free.Count() == 0 || unix.SchedSetaffinity(id, &free) != nil {
-				return moved
-			}
-			_ = unix.SchedSetaffinity(id, &allowed) // as it was a moment ago
-			if core, ok = coreOf(id); !ok {
-				return moved
-			}
-			moved = true
-		}
-		taken.Set(core)
+		taken.Set(at)
 	}
 	return moved
 }
 
-// coreOf is the number of the core that a thread of this process is on. Package os would
-// have other goroutines use the time that a file takes, and this one wait for its turn.
-func coreOf(id int) (core int, ok bool) {
+// move has a thread leave the processors that are taken, if it may use others.
+func move(id int, taken unix.CPUSet) bool {
+	var allowed unix.CPUSet
+	if unix.SchedGetaffinity(id, &allowed) != nil {
+		return false
+	}
+	free := allowed
+	for i := range taken {
+		free[i] &^= taken[i]
+	}
+	// One that runs where it may not any more is taken away at once.
+	return free.Count() > 0 && unix.SchedSetaffinity(id, &free) == nil && unix.SchedSetaffinity(id, &allowed) == nil
+}
+
+// processorOf is the number of the processor that a thread of this process is on. It
+// asks with few calls, as those of package os take longer, in which Go lends this
+// goroutine's turn to others.
+func processorOf(id int) (n int, ok bool) {
 	file, err := unix.Open("/proc/self/task/"+strconv.Itoa(id)+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, false
 	}
 	defer unix.Close(file)
 	stat := make([]byte, 1024)
-	n, err := unix.Read(file, stat)
+	length, err := unix.Read(file, stat)
 	if err != nil {
 		return 0, false
 	}
-	// The name, the second field, may have anything in it; the core is the 39th.
-	stat = stat[:n]
+	// The name, the second field, may have anything in it; the processor is the 39th.
+	stat = stat[:length]
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 37 {
 		return 0, false
 	}
-	core, err = strconv.Atoi(string(fields[36]))
-	return core, err == nil
+	n, err = strconv.Atoi(string(fields[36]))
+	return n, err == nil && n >= 0 && n < 64*len(unix.CPUSet{})
 }

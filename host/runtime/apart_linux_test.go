@@ -50,10 +50,10 @@ func TestApart(t *testing.T) {
 		t.Helper()
 		for i, core := range []int{first, second} {
 			if err := unix.SchedSetaffinity(threads[i], coreSet(core)); err != nil {
-				t.Fatal(err)
+				t.Skip("threads may not be moved here: ", err)
 			}
 			for deadline := time.Now().Add(10 * time.Second); ; { // it goes there once it runs
-				got, ok := coreOf(threads[i])
+				got, ok := processorOf(threads[i])
 				if ok && got == core {
 					break
 				}
@@ -68,9 +68,18 @@ func TestApart(t *testing.T) {
 	if apart(threads) {
 		t.Error("threads on two cores were moved")
 	}
-	put(cores[1], cores[1])
-	if !apart(threads) {
-		t.Error("threads on one core were left there")
+	// The second one may go, and the system may be the first to have it go.
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		put(cores[1], cores[1])
+		if err := unix.SchedSetaffinity(threads[1], &allowed); err != nil {
+			t.Fatal(err)
+		}
+		if apart(threads) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("threads on one core were left there")
+		}
 	}
 	for i, want := range []*unix.CPUSet{coreSet(cores[1]), &allowed} {
 		var got unix.CPUSet

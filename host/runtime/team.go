@@ -73,7 +73,7 @@ func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.Com
 	if first, err = rt.InstantiateModule(ctx, compiled, anonymous); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"work", "meet", "stop"} {
+	for _, name := range []string{"work", "meet", "rest", "stop"} {
 		if first.ExportedFunction(name) == nil {
 			return nil, errors.Join(fmt.Errorf("the module for %d threads does not export %q", m.Threads, name), first.Close(ctx))
 		}
@@ -95,8 +95,7 @@ func (t *team) start(ctx context.Context, rt wazero.Runtime, compiled wazero.Com
 // work is what thread number does until it is stopped. If it fails, so do the
 // others, who would wait for it for ever.
 func (t *team) work(worker api.Module, number int) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // and ends with it: nobody else is to have a thread that was moved
 	t.threads[number-1].Store(int64(threadID()))
 	if _, err := worker.ExportedFunction("work").Call(context.Background(), uint64(number)); err != nil {
 		t.failed <- fmt.Errorf("thread %d: %w", number, err)
@@ -104,28 +103,27 @@ func (t *team) work(worker api.Module, number int) {
 	}
 }
 
-// maxMeetings bounds how often threads are put on cores of their own before a run.
+// maxMeetings bounds how often threads are moved before a run.
 const maxMeetings = 4
 
-// meet returns once all threads are awake, each on a core of its own. Systems wake a
-// thread up where it slept or where they were told to, often beside one that waits for
-// it; there both have half a core each until the system's next look, milliseconds later.
-// The caller's goroutine is locked to its thread.
+// meet returns once all threads are awake, each on a processor of its own where the
+// system tells and lets it. Systems wake a thread up where it slept or where they were
+// told to, often beside one that waits for it; there both have half a processor each
+// until the system's next look, milliseconds later. The caller's goroutine is locked to
+// its thread.
 func (i *Instance) meet() error {
-	threads := []int{threadID()}
-	for range maxMeetings {
+	for n := 1; ; n++ {
 		if _, err := i.Call("meet"); err != nil {
 			return err
 		}
-		threads = threads[:1]
+		threads := []int{threadID()}
 		for n := range i.team.threads {
 			threads = append(threads, int(i.team.threads[n].Load()))
 		}
-		if !apart(threads) {
-			break
+		if n == maxMeetings || !apart(threads) {
+			return nil
 		}
 	}
-	return nil
 }
 
 // stop ends the threads that share a memory with module.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"litefront/internal/teamtest"
 	"litefront/kernels"
 	"litefront/kernels/measure"
 	"litefront/kernels/wasmasm"
@@ -205,6 +206,7 @@ func TestTeamFails(t *testing.T) {
 	m := broken(t, func(m *wasmasm.Module) {
 		stop(m)
 		m.Func("meet")
+		m.Func("rest")
 		work := m.Func("work")
 		work.ParamI32()
 		work.AtomicWait32(zero, started, zero)
@@ -232,6 +234,32 @@ func TestTeamFails(t *testing.T) {
 	_, err = e.Instantiate(broken(t, stop))
 	if err == nil || !strings.Contains(err.Error(), `does not export "work"`) {
 		t.Errorf("no work: %v", err)
+	}
+}
+
+// TestTeamMeets has threads awake before a loop is timed, and at rest after it.
+func TestTeamMeets(t *testing.T) {
+	needTwoCores(t)
+	e, err := NewEngine("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	code, err := teamtest.Module()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := e.Prepare(&kernels.Module{Bytes: code, Memory: graph.Memory{TotalBytes: graph.PageBytes}, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []measure.Call{{Export: "once"}, {Export: "loop", Reps: 1}, {Export: "after"}} {
+		if _, err := p.Run(c); err != nil {
+			t.Errorf("%s: %v", c.Export, err)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

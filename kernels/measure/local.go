@@ -35,7 +35,7 @@ type LocalMeasurer struct {
 	target  Target
 	options Options
 	known   map[int]*sentinels // by the number of their threads
-	*sentinels
+	current *sentinels         // one of them, for the latest workload
 
 	build   func(arch.Architecture, trial.Workload) (*graph.Graph, error)
 	compile func(*graph.Graph, kernels.Features) (*kernels.Module, error)
@@ -55,23 +55,25 @@ func Local(target Target, o Options) (*LocalMeasurer, error) {
 		compile: Compile,
 		fixed:   fixedPrograms,
 	}
-	return l, l.use(1)
+	var err error
+	l.current, err = l.sentinelsOf(1)
+	return l, err
 }
 
 // use has the sentinels of so many threads tell how the device is.
 func (l *LocalMeasurer) use(threads int) error {
-	p, err := l.sentinelsOf(threads)
-	if err != nil || p == l.sentinels {
+	n, err := l.sentinelsOf(threads)
+	if err != nil || n == l.current {
 		return err
 	}
 	l.Close()
-	l.sentinels = p
+	l.current = n
 	return nil
 }
 
 func (l *LocalMeasurer) sentinelsOf(threads int) (*sentinels, error) {
-	if p := l.known[threads]; p != nil {
-		return p, nil
+	if n := l.known[threads]; n != nil {
+		return n, nil
 	}
 	compute, stream, err := l.fixed(l.target.Features(), threads)
 	if err != nil {
@@ -86,28 +88,24 @@ func (l *LocalMeasurer) sentinelsOf(threads int) (*sentinels, error) {
 
 // Close frees the sentinels, which occupy about 100 MiB on the target. The
 // measurer stays usable: the next trial prepares them again.
-func (l *LocalMeasurer) Close() {
-	if l.sentinels != nil {
-		l.drop()
-	}
-}
+func (l *LocalMeasurer) Close() { l.current.drop() }
 
 // Remember lets the measurer know what an earlier measurement by the same code
 // on the same device saw of the sentinels, so that a session which begins on a
 // disturbed device does not take that for usual. Others are ignored.
 func (l *LocalMeasurer) Remember(m trial.Measurement) {
-	if !reflect.DeepEqual(m.Device, l.target.Device()) || m.Code != l.options.Code || CheckWorkload(l.target, m.Workload) != nil {
+	if !reflect.DeepEqual(m.Device, l.target.Device()) || m.Code != l.options.Code || m.Workload.Validate() != nil || CheckWorkload(l.target, m.Workload) != nil {
 		return
 	}
-	p, err := l.sentinelsOf(m.Workload.Threads)
+	n, err := l.sentinelsOf(m.Workload.Threads)
 	if err != nil {
 		return
 	}
 	for _, ms := range m.Compute.SamplesMs {
-		p.compute.usual.learn(ms)
+		n.compute.usual.learn(ms)
 	}
 	for _, ms := range m.Stream.SamplesMs {
-		p.stream.usual.learn(ms)
+		n.stream.usual.learn(ms)
 	}
 }
 
@@ -211,7 +209,7 @@ func (l *LocalMeasurer) run(s *session, module *kernels.Module, compileNs int64,
 		if err := l.use(m.Workload.Threads); err != nil {
 			return err
 		}
-		if err := l.prepare(s); err != nil {
+		if err := l.current.prepare(s); err != nil {
 			return err
 		}
 	}

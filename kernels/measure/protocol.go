@@ -81,8 +81,8 @@ func (l *LocalMeasurer) attempt(s *session, prefill, decode *loop) (attempt, err
 		options: l.options,
 		prefill: sampling(prefill),
 		decode:  sampling(decode),
-		compute: series{read: l.compute.read},
-		stream:  series{read: l.stream.read},
+		compute: series{read: l.current.compute.read},
+		stream:  series{read: l.current.stream.read},
 	}
 	switches := s.switches()
 	err := r.run()
@@ -91,10 +91,10 @@ func (l *LocalMeasurer) attempt(s *session, prefill, decode *loop) (attempt, err
 
 		prefill: summarize(r.prefill.samplesMs, int(prefill.batch)),
 		decode:  summarize(r.decode.samplesMs, int(decode.batch)),
-		compute: summarize(r.compute.samplesMs, int(l.compute.batch())),
-		stream:  summarize(r.stream.samplesMs, int(l.stream.batch())),
+		compute: summarize(r.compute.samplesMs, int(l.current.compute.batch())),
+		stream:  summarize(r.stream.samplesMs, int(l.current.stream.batch())),
 	}
-	a.slowdown = max(a.compute.MedianMs/l.compute.usual.level, a.stream.MedianMs/l.stream.usual.level)
+	a.slowdown = max(a.compute.MedianMs/l.current.compute.usual.level, a.stream.MedianMs/l.current.stream.usual.level)
 	return a, err
 }
 

@@ -17,18 +17,18 @@ var initCall = Call{Export: "init", Arg: 1}
 type sentinels struct{ compute, stream *sentinel }
 
 // both are the sentinels in the order in which they are prepared.
-func (p *sentinels) both() []*sentinel { return []*sentinel{p.compute, p.stream} }
+func (n *sentinels) both() []*sentinel { return []*sentinel{n.compute, n.stream} }
 
 // prepare loads the sentinels and makes sure that the undisturbed device is known.
-func (p *sentinels) prepare(s *session) error {
-	for _, n := range p.both() {
-		if err := n.prepare(s); err != nil {
+func (n *sentinels) prepare(s *session) error {
+	for _, one := range n.both() {
+		if err := one.prepare(s); err != nil {
 			return err
 		}
 	}
-	for !p.compute.usual.known() || !p.stream.usual.known() {
-		for _, n := range p.both() {
-			if _, err := n.read(s); err != nil {
+	for !n.compute.usual.known() || !n.stream.usual.known() {
+		for _, one := range n.both() {
+			if _, err := one.read(s); err != nil {
 				return err
 			}
 		}
@@ -36,9 +36,9 @@ func (p *sentinels) prepare(s *session) error {
 	return nil
 }
 
-func (p *sentinels) drop() {
-	for _, n := range p.both() {
-		n.drop()
+func (n *sentinels) drop() {
+	for _, one := range n.both() {
+		one.drop()
 	}
 }
 

@@ -120,7 +120,7 @@ func (l *LocalMeasurer) sustain(s *session, modules []*kernels.Module, d time.Du
 	if err := l.use(result.Workload.Threads); err != nil {
 		return err
 	}
-	for _, n := range l.both() {
+	for _, n := range l.current.both() {
 		if err := n.prepare(s); err != nil {
 			return err
 		}
@@ -163,10 +163,10 @@ func (l *LocalMeasurer) sustain(s *session, modules []*kernels.Module, d time.Du
 	for at := int64(0); at < d.Nanoseconds() && len(result.Rounds) < MaxRounds; at = elapsed() {
 		round := trial.Round{AtMs: toMs(at)}
 		var err error
-		if round.ComputeMs, err = l.compute.read(s); err != nil {
+		if round.ComputeMs, err = l.current.compute.read(s); err != nil {
 			return err
 		}
-		if round.StreamMs, err = l.stream.read(s); err != nil {
+		if round.StreamMs, err = l.current.stream.read(s); err != nil {
 			return err
 		}
 		for _, r := range runners {

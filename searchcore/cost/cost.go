@@ -220,17 +220,21 @@ type sample struct {
 	sentinelMs float64 // 0 if none ran
 }
 
-// shares are those of a pass that may be as much slower as the sentinel is: a pass waits
-// for memory part of its time only, and a disturbance may have passed it by.
-var shares = []float64{0, 0.25, 0.5, 0.75, 1}
+// shares are those of a pass that may be as much slower as the sentinel is, but for none:
+// a pass waits for memory part of its time only, and a disturbance may have passed it by.
+var shares = []float64{0.25, 0.5, 0.75, 1}
 
 // undisturbed returns samples as they would be on the undisturbed device, by the share
-// that makes the best fit, and that fit.
+// that makes the best fit, and that fit. A share is one more parameter, so it must lower
+// Akaike's criterion, 2k + n·log(rss).
 func undisturbed(samples []sample, fitTo func([]sample) fit) (quiet []sample, best fit) {
-	for i, share := range shares {
+	residual := func(f fit) float64 { return f.rss + f.penalty }
+	quiet, best = samples, fitTo(samples)
+	least := residual(best) * math.Exp(-2/float64(len(samples)))
+	for _, share := range shares {
 		as := quieten(samples, share)
-		if f := fitTo(as); i == 0 || f.rss+f.penalty < best.rss+best.penalty {
-			quiet, best = as, f
+		if f := fitTo(as); residual(f) < least {
+			quiet, best, least = as, f, residual(f)
 		}
 	}
 	return quiet, best

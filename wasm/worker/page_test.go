@@ -42,6 +42,7 @@ func TestWorker(t *testing.T) {
 		{"threads not isolated", plain, "worker.js", threadsNotIsolated},
 		{"same logits with threads", isolated, "bare.js", sameLogits},
 		{"a thread fails", isolated, "bare.js", threadFails},
+		{"threads meet", isolated, "bare.js", threadsMeet},
 		{"stop and continue", isolated, "worker.js", stopAndContinue},
 		{"export and import", isolated, "worker.js", exportAndImport},
 		{"memory refused", isolated, "little.js", memoryRefused},

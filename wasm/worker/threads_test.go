@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"litefront/internal/browsertest"
+	"litefront/internal/teamtest"
 	"litefront/kernels"
 	"litefront/kernels/wasmasm"
 	"litefront/searchcore/arch"
@@ -213,5 +214,18 @@ func threadFails(t *testing.T, p *page) {
 	call.Module = module("stop", "work")
 	if got := p.bare(call); !strings.Contains(got.Error, `does not export "decode"`) {
 		t.Errorf("no such export: %+v", got)
+	}
+}
+
+// Threads are awake before a loop is timed, and at rest after it; a single call, of which
+// nobody wants the time, meets nobody.
+func threadsMeet(t *testing.T, p *page) {
+	code, err := teamtest.Module()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.bare(bareCall{Module: code, Threads: 2, Pages: 1, Tokens: []int{}, Calls: [][]any{{"once", 1}, {"loop", 1, 1}, {"after", 1}}})
+	if got.Error != "" || len(got.Ms) != 3 {
+		t.Errorf("got %+v", got)
 	}
 }

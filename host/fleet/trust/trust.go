@@ -331,13 +331,14 @@ func (j *Judge) suspect(job string, a arch.Architecture, c Claim) string {
 	}
 	for _, s := range []struct {
 		name  string
-		ms    float64
+		time  trial.Stat
 		bound cost.Time
-	}{{"prefill", quiet(m, m.Prefill), prefill}, {"decode", quiet(m, m.Decode), decode}} {
+	}{{"prefill", m.Prefill, prefill}, {"decode", m.Decode, decode}} {
+		least, most := quiet(m, s.time), objective.LatencyMs(m.Protocol, s.time) // see near
 		if low, high := s.bound.LowMs/margin, s.bound.HighMs*margin; !(high <= low*widest) {
 			return fmt.Sprintf("the cost model is not sure enough of its %s: %.3g to %.3g ms", s.name, low, high)
-		} else if !(s.ms >= low && s.ms <= high) {
-			return fmt.Sprintf("%s of %.3g ms is not within the cost model's %.3g to %.3g ms", s.name, s.ms, low, high)
+		} else if !(most >= low && least <= high) {
+			return fmt.Sprintf("%s of %.3g ms is not within the cost model's %.3g to %.3g ms", s.name, least, low, high)
 		}
 	}
 	h := fnv.New32a()
@@ -398,14 +399,15 @@ func agree(x, y trial.Measurement) bool {
 	return near(x, y, x.Prefill, y.Prefill) && near(x, y, x.Decode, y.Decode)
 }
 
+// near reports whether two times may be of one class. What slowed a device down may have
+// slowed a pass down less than that, or not at all: the memory, where it computes.
 func near(x, y trial.Measurement, p, q trial.Stat) bool {
-	a, b := quiet(x, p), quiet(y, q)
-	if a > b {
-		a, b = b, a
-	}
 	// Nobody makes room for a lie by telling of noise.
-	wide := 1 + 2*min(relative(p), relative(q), 0.2)
-	return b <= a*tolerance*wide
+	wide := tolerance * (1 + 2*min(relative(p), relative(q), 0.2))
+	longer := func(a trial.Measurement, s trial.Stat, b trial.Measurement, t trial.Stat) bool {
+		return quiet(a, s) > objective.LatencyMs(b.Protocol, t)*wide
+	}
+	return !longer(x, p, y, q) && !longer(y, q, x, p)
 }
 
 // relative is the half-width of a median's interval over the median.

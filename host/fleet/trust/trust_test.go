@@ -150,6 +150,23 @@ func TestSlowdown(t *testing.T) {
 	}
 }
 
+// Slow memory makes decoding as much slower, and not what computes. More than it explains
+// is a contradiction.
+func TestSlowMemory(t *testing.T) {
+	for _, test := range []struct {
+		prefill, decode float64
+		want            bool
+	}{{1, 1.45, true}, {1, 1, true}, {1.45, 1.45, true}, {1, 2.2, false}, {0.6, 1.45, false}} {
+		slow := claim("slow", 1, 1).Measurement
+		slow.Slowdown = 1.45
+		slow.Prefill, slow.Decode = stat(slow.Prefill.MedianMs*test.prefill), stat(slow.Decode.MedianMs*test.decode)
+		usual := claim("a", 1, 1).Measurement
+		if got := agree(slow, usual); got != test.want || agree(usual, slow) != got {
+			t.Errorf("prefill %v and decoding %v times the usual, 1.45 times slower: agreed %v", test.prefill, test.decode, got)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	if err := Check(claim("a", 1, 1).Measurement, 65536, ""); err != nil {
 		t.Fatal(err)
