@@ -12,7 +12,7 @@ import "litefront/kernels/wasmasm"
 // meanwhile lie apart.
 const (
 	jobLine     = 64 * iota // position and number of the rows to run, and [patience]
-	turnLine                // how many times all threads have met
+	turnLine                // how many times all threads have met, and [resting]
 	arrivedLine             // how many of them are at the next meeting already
 	asleepLine              // how many of these have stopped spinning
 	endedLine               // not 0 after stop
@@ -20,14 +20,15 @@ const (
 )
 
 // patience is how often a thread looks whether the others have come before it sleeps.
-// A pass begins with mostSpins, some 500 µs in wazero, which is longer than waking up
+// A pass begins with mostSpins, some 400 µs in wazero, which is longer than waking up
 // takes: else one thread that slept once has all of them sleep at every meeting of the
 // pass, each while the other wakes up. Every look in vain halves it, down to leastSpins,
 // since where threads have no core each the others wait for the one that looks. While
-// threads sleep the engine can do what it stops them for, such as collect garbage. With
-// none they sleep at once, and leave their cores to other programs.
+// threads sleep the engine can do what it stops them for, such as collect garbage. Those
+// at rest sleep at once, and leave their cores to other programs.
 const (
 	patience   = jobLine + 8
+	resting    = turnLine + 4
 	mostSpins  = 1 << 18
 	leastSpins = 1 << 14
 )
@@ -96,6 +97,7 @@ func (t team) together(run func(f *wasmasm.Func, pos, m, number wasmasm.I32)) *w
 	forward.StoreI32(t.sync, jobLine, pos.I32)
 	forward.StoreI32(t.sync, jobLine+4, m.I32)
 	forward.AtomicStoreI32(t.sync, patience, i32(mostSpins))
+	forward.AtomicStoreI32(t.sync, resting, i32(0))
 	forward.Call(t.barrier)
 	share(forward, pos.I32, m.I32, i32(0))
 	forward.If(ended, forward.Unreachable) // nobody knows what the others did
@@ -106,7 +108,7 @@ func (t team) together(run func(f *wasmasm.Func, pos, m, number wasmasm.I32)) *w
 	meet.Call(forward, i32(0), i32(0))
 
 	rest := t.m.Func("rest")
-	rest.AtomicStoreI32(t.sync, patience, i32(0))
+	rest.AtomicStoreI32(t.sync, resting, i32(1))
 	return forward
 }
 
@@ -115,6 +117,7 @@ func (t team) meeting() *wasmasm.Func {
 	f := t.m.Func("")
 	turn, old, looks, left := f.LocalI32(), f.LocalI32(), f.LocalI32(), f.LocalI32()
 	waiting := func() wasmasm.I32 { return t.sync.AtomicLoadI32(turnLine).Eq(turn.I32) }
+	rests := func() wasmasm.I32 { return t.sync.AtomicLoadI32(resting) }
 	turn.Set(t.sync.AtomicLoadI32(turnLine))
 	f.AtomicAddI32(old, t.sync, arrivedLine, i32(1))
 	f.IfElse(old.Eq(i32(t.threads-1)), func() {
@@ -124,12 +127,10 @@ func (t team) meeting() *wasmasm.Func {
 	}, func() {
 		looks.Set(t.sync.AtomicLoadI32(patience))
 		left.Set(looks.I32)
-		f.While(waiting().And(left.GtU(i32(0))).And(t.sync.AtomicLoadI32(patience).GtU(i32(0))), func() {
-			left.Set(left.Sub(i32(1)))
-		})
+		f.While(waiting().And(left.GtU(i32(0))).And(rests().Eq(i32(0))), func() { left.Set(left.Sub(i32(1))) })
 		f.If(waiting(), func() {
 			// Threads that wait at the same meeting halve what all of them had: once.
-			f.If(looks.GtU(i32(leastSpins)), func() { f.AtomicStoreI32(t.sync, patience, looks.ShrU(i32(1))) })
+			f.If(looks.GtU(i32(leastSpins)).And(left.Eq(i32(0))), func() { f.AtomicStoreI32(t.sync, patience, looks.ShrU(i32(1))) })
 			f.AtomicAddI32(old, t.sync, asleepLine, i32(1))
 			f.While(waiting().And(t.sync.AtomicLoadI32(endedLine).Eq(i32(0))), func() {
 				f.AtomicWait32(t.sync, turnLine, turn.I32)

@@ -50,7 +50,7 @@ func compileThreads(t testing.TB, a arch.Architecture, w trial.Workload) *thread
 }
 
 // startThreads instantiates m for each of its threads, and has all but the first work.
-func startThreads(t testing.TB, m *kernels.Module) (first api.Module, running *sync.WaitGroup) {
+func startThreads(t testing.TB, m *kernels.Module, before ...func(api.Memory)) (first api.Module, running *sync.WaitGroup) {
 	t.Helper()
 	validate(t, m.Bytes, "--enable-threads")
 	provider := wasmasm.NewModule()
@@ -77,6 +77,9 @@ func startThreads(t testing.TB, m *kernels.Module) (first api.Module, running *s
 		mods = append(mods, mod)
 	}
 	first, running = mods[0], &sync.WaitGroup{}
+	for _, change := range before {
+		change(first.Memory())
+	}
 	for i, mod := range mods[1:] {
 		running.Go(func() {
 			if _, err := mod.ExportedFunction("work").Call(ctx, uint64(i+1)); err != nil {
@@ -194,6 +197,37 @@ func TestThreadsManyRuns(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestThreadsRest has a thread sleep because it is told to, and not because it looked for
+// more in vain, which would cost patience: it has some for many seconds.
+func TestThreadsRest(t *testing.T) {
+	a := arch.Architecture{Backbone: arch.GPT2, Vocab: 61, DModel: 48, MaxLen: 16, Layers: layers(1, 2, 60)}
+	g, err := graph.Build(a, trial.Workload{PromptLen: 8, Context: 16, Precision: trial.F32, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := kernels.Compile(g, kernels.Features{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Words of a line each, but for patience.
+	patience, arrived, asleep := uint32(g.Sync.Offset)+8, uint32(g.Sync.Offset)+2*64, uint32(g.Sync.Offset)+3*64
+	first, _ := startThreads(t, m, func(memory api.Memory) { memory.WriteUint32Le(patience, math.MaxUint32) })
+	word := func(at uint32) uint32 {
+		n, _ := first.Memory().ReadUint32Le(at)
+		return n
+	}
+	for word(arrived) == 0 {
+	}
+	if _, err := first.ExportedFunction("rest").Call(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for word(asleep) == 0 {
+	}
+	if n := word(patience); n != math.MaxUint32 {
+		t.Errorf("a thread slept after all its looks, of which it would do %d next", n)
 	}
 }
 

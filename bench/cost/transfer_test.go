@@ -74,7 +74,7 @@ func TestJudgeTransfer(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 	}
-	// The slower pass counts for nothing.
+	// That the second pass was slower changes nothing.
 	devices, _, err := f.undisturbed()
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // fleet starts a fleet on a free port. Its standard output is whole once it has ended.
@@ -113,6 +114,7 @@ func TestDevice(t *testing.T) {
 	}
 	fleet = s.fleetCommand("--listen", at.Host, "--budget", "6", "--end-after", "1")
 	device = s.command("device", "--join", address, "--state", "one")
+	defer time.AfterFunc(patience, func() { _ = fleet.Process.Kill() }).Stop()
 	var said, heard bytes.Buffer
 	fleet.Stderr, device.Stderr = &said, &heard
 	for _, cmd := range []*exec.Cmd{fleet, device} {

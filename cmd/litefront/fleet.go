@@ -26,6 +26,7 @@ import (
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
+	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -124,7 +125,7 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := tellSpent(cmd.ErrOrStderr(), st, q.Budget); err != nil {
+	if err := tellSpent(cmd.Context(), cmd.ErrOrStderr(), kept, st, q.Budget); err != nil {
 		return err
 	}
 	truth := &checksums{start: f.device.start}
@@ -219,13 +220,25 @@ func (f *fleetFlags) open(ctx context.Context, kept *store.Store, q *search.Requ
 
 // tellSpent says on which classes a budget of candidates is spent already: their devices
 // would wait for work in vain.
-func tellSpent(w io.Writer, st store.Study, budget string) error {
+func tellSpent(ctx context.Context, w io.Writer, kept *store.Store, st store.Study, budget string) error {
 	b, err := search.ParseBudget(budget)
 	if err != nil || b.Trials == 0 {
 		return err
 	}
 	for _, j := range st.Journals {
-		if n := j.Measured + j.Failed; n >= b.Trials {
+		n := j.Measured + j.Failed
+		if n < b.Trials {
+			continue
+		}
+		for e, err := range kept.Events(ctx, st.ID, j.Class) {
+			if err != nil {
+				return err
+			}
+			if e.Asked != nil && e.Asked.Origin.Op == study.OpOverlay { // measured beside the budget
+				n--
+			}
+		}
+		if n >= b.Trials {
 			fmt.Fprintf(w, "litefront: the budget of %s is spent on class %s; a larger --budget continues it\n", b, j.Class)
 		}
 	}

@@ -232,7 +232,8 @@ func (h *Host) serveEnrol(w http.ResponseWriter, r *http.Request) {
 	}
 	welcome, err := h.enrolRequest(w, r)
 	if err != nil {
-		if h.ending() { // whatever failed, it did for that
+		if why := new(refusal); h.ending() && !errors.As(err, why) {
+			h.o.Log.Info("device not enrolled", "from", r.RemoteAddr, "error", err)
 			err = refuse(http.StatusServiceUnavailable, "the host is ending: its study has ended, or was interrupted")
 		}
 		h.reject(w, r, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,19 @@ func TestEnrol(t *testing.T) {
 	}
 	if n := len(r.Fleet().Devices); n != 1 {
 		t.Errorf("%d devices; want the one that was let in", n)
+	}
+
+	// A host that is ending says so to who may come, and to others what it always says.
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	ending := httptest.NewServer(r.Handler(http.NotFoundHandler()))
+	defer ending.Close()
+	if status, text := first.enrol(ending.URL, ""); status != http.StatusServiceUnavailable || !strings.Contains(text, "the host is ending") {
+		t.Errorf("at a host that is ending: %d %s; want 503", status, text)
+	}
+	if status, _ := thief.enrol(ending.URL, ""); status != http.StatusForbidden {
+		t.Errorf("under another's key, at a host that is ending: %d; want 403", status)
 	}
 }
 

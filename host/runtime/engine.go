@@ -124,25 +124,24 @@ type program struct {
 
 var _ generate.Program = (*program)(nil)
 
-// Run implements measure.Program. Of a loop, whose time somebody wants, the clock starts
-// once all threads are awake.
-func (p *program) Run(c measure.Call) (int64, error) {
-	switch {
-	case c.Reps == 0:
-		return p.Call(c.Export, c.Arg)
-	case p.team == nil:
-		return p.Call(c.Export, c.Arg, c.Reps)
+// Run implements measure.Program. The clock starts once all threads are awake. After a
+// loop they rest: something else is timed next.
+func (p *program) Run(c measure.Call) (ns int64, err error) {
+	args := []uint32{c.Arg}
+	if c.Reps > 0 {
+		args = append(args, c.Reps)
+	}
+	if p.team == nil {
+		return p.Call(c.Export, args...)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := p.meet(); err != nil {
 		return 0, err
 	}
-	ns, err := p.Call(c.Export, c.Arg, c.Reps)
-	if err != nil {
-		return 0, err
+	if ns, err = p.Call(c.Export, args...); err == nil && c.Reps > 0 {
+		_, err = p.Call("rest")
 	}
-	_, err = p.Call("rest")
 	return ns, err
 }
 

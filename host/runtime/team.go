@@ -103,8 +103,8 @@ func (t *team) work(worker api.Module, number int) {
 	}
 }
 
-// maxMeetings bounds how often threads are moved before a run.
-const maxMeetings = 4
+// maxMoves bounds how often threads are moved before a run.
+const maxMoves = 3
 
 // meet returns once all threads are awake, each on a processor of its own where the
 // system tells and lets it. Systems wake a thread up where it slept or where they were
@@ -112,7 +112,7 @@ const maxMeetings = 4
 // until the system's next look, milliseconds later. The caller's goroutine is locked to
 // its thread.
 func (i *Instance) meet() error {
-	for n := 1; ; n++ {
+	for range maxMoves {
 		if _, err := i.Call("meet"); err != nil {
 			return err
 		}
@@ -120,10 +120,12 @@ func (i *Instance) meet() error {
 		for n := range i.team.threads {
 			threads = append(threads, int(i.team.threads[n].Load()))
 		}
-		if n == maxMeetings || !apart(threads) {
-			return nil
+		if !apart(threads) {
+			break
 		}
 	}
+	_, err := i.Call("meet") // to look at them takes its time
+	return err
 }
 
 // stop ends the threads that share a memory with module.

@@ -7,9 +7,9 @@ import (
 )
 
 // Module returns a module for two threads over one page of shared memory, which traps
-// unless its calls are made as those of emitted modules (kernels.Module): before the
-// export loop(arg, reps) threads have met, and rested after it; and have not met for
-// once(arg). Last comes after(arg).
+// unless its calls are made as those of emitted modules (kernels.Module): threads have met
+// before each, rest after the export loop(arg, reps), and do not after once(arg). The calls
+// are once, loop, after(arg).
 func Module() ([]byte, error) {
 	const met, rested, stopped = 64, 128, 192
 	zero, one := wasmasm.ConstI32(0), wasmasm.ConstI32(1)
@@ -26,16 +26,22 @@ func Module() ([]byte, error) {
 		f.AtomicStoreI32(zero, at, one)
 		f.AtomicNotify(zero, at)
 	}
-	once := m.Func("once")
-	once.ParamI32()
-	once.If(zero.LoadI32(met), once.Unreachable)
-	loop := m.Func("loop")
-	loop.ParamI32()
-	loop.ParamI32()
-	loop.If(zero.LoadI32(met).Eq(zero), loop.Unreachable)
-	loop.If(zero.LoadI32(rested), loop.Unreachable)
-	after := m.Func("after")
-	after.ParamI32()
-	after.If(zero.LoadI32(rested).Eq(zero), after.Unreachable)
+	for _, f := range []struct {
+		name   string
+		params int
+		atRest bool // before it
+	}{{"once", 1, false}, {"loop", 2, false}, {"after", 1, true}} {
+		call := m.Func(f.name)
+		for range f.params {
+			call.ParamI32()
+		}
+		call.If(zero.LoadI32(met).Eq(zero), call.Unreachable)
+		call.StoreI32(zero, met, zero) // for the next one
+		rests := zero
+		if f.atRest {
+			rests = one
+		}
+		call.If(zero.LoadI32(rested).Eq(one.Sub(rests)), call.Unreachable)
+	}
 	return m.Bytes()
 }

@@ -225,16 +225,19 @@ type sample struct {
 var shares = []float64{0.25, 0.5, 0.75, 1}
 
 // undisturbed returns samples as they would be on the undisturbed device, by the share
-// that makes the best fit, and that fit. A share is one more parameter, so it must lower
-// Akaike's criterion, 2k + n·log(rss).
+// that makes the best fit, and that fit. A share is one more parameter, as each term is,
+// so it must lower Akaike's criterion, n·log(rss) + 2k.
 func undisturbed(samples []sample, fitTo func([]sample) fit) (quiet []sample, best fit) {
-	residual := func(f fit) float64 { return f.rss + f.penalty }
+	criterion := func(f fit, extra int) float64 {
+		return float64(len(samples))*math.Log(f.rss+f.penalty) + 2*float64(len(f.used)+extra)
+	}
 	quiet, best = samples, fitTo(samples)
-	least := residual(best) * math.Exp(-2/float64(len(samples)))
+	least := criterion(best, 0)
 	for _, share := range shares {
 		as := quieten(samples, share)
-		if f := fitTo(as); residual(f) < least {
-			quiet, best, least = as, f, residual(f)
+		f := fitTo(as)
+		if c := criterion(f, 1); c < least {
+			quiet, best, least = as, f, c
 		}
 	}
 	return quiet, best

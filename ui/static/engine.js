@@ -63,20 +63,19 @@ globalThis.litefrontEngine = (() => {
       return last;
     },
 
-    // run makes one call and returns how many milliseconds it took. Of a loop, whose
-    // time somebody wants, the clock starts once all threads are awake.
+    // run makes one call and returns how many milliseconds it took, once all threads
+    // are awake. After a loop they rest: something else is timed next.
     run(number, name, ...args) {
       const { exports, workers, failure } = programOf(number);
       if (failure) throw failure;
       const f = exports[name];
       if (typeof f !== 'function') throw new TypeError(`the module does not export "${name}"`);
       if (f.length !== args.length) throw new TypeError(`"${name}" takes ${f.length} arguments, not ${args.length}`);
-      const timed = workers.length && args.length > 1;
-      if (timed) exports.meet();
+      if (workers.length) exports.meet();
       const start = performance.now();
       f(...args);
       const ms = performance.now() - start;
-      if (timed) exports.rest();
+      if (workers.length && args.length > 1) exports.rest();
       return ms;
     },
 

@@ -202,7 +202,7 @@ func threadFails(t *testing.T, p *page) {
 		}
 		return code
 	}
-	call := bareCall{Module: module("stop", "work", "decode"), Threads: 2, Pages: 1, Tokens: []int{}, Calls: [][]any{{"decode", 1}}}
+	call := bareCall{Module: module("stop", "meet", "work", "decode"), Threads: 2, Pages: 1, Tokens: []int{}, Calls: [][]any{{"decode", 1}}}
 	if got := p.bare(call); !strings.Contains(got.Error, "unreachable") {
 		t.Errorf("a thread trapped: %+v", got)
 	}
@@ -217,8 +217,7 @@ func threadFails(t *testing.T, p *page) {
 	}
 }
 
-// Threads are awake before a loop is timed, and at rest after it; a single call, of which
-// nobody wants the time, meets nobody.
+// Threads are awake before what is timed, and at rest after a loop.
 func threadsMeet(t *testing.T, p *page) {
 	code, err := teamtest.Module()
 	if err != nil {

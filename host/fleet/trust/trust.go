@@ -338,7 +338,7 @@ func (j *Judge) suspect(job string, a arch.Architecture, c Claim) string {
 		if low, high := s.bound.LowMs/margin, s.bound.HighMs*margin; !(high <= low*widest) {
 			return fmt.Sprintf("the cost model is not sure enough of its %s: %.3g to %.3g ms", s.name, low, high)
 		} else if !(most >= low && least <= high) {
-			return fmt.Sprintf("%s of %.3g ms is not within the cost model's %.3g to %.3g ms", s.name, least, low, high)
+			return fmt.Sprintf("%s of %.3g ms, undisturbed %.3g, is not within the cost model's %.3g to %.3g ms", s.name, most, least, low, high)
 		}
 	}
 	h := fnv.New32a()
@@ -399,15 +399,18 @@ func agree(x, y trial.Measurement) bool {
 	return near(x, y, x.Prefill, y.Prefill) && near(x, y, x.Decode, y.Decode)
 }
 
-// near reports whether two times may be of one class. What slowed a device down may have
-// slowed a pass down less than that, or not at all: the memory, where it computes.
+// near reports whether two times may be of one class: as they would be on undisturbed
+// devices, or, more closely, with what slowed a device down having slowed the pass down
+// less than that, or not at all, as slow memory does what computes. There it is less than
+// a lie by 2 would need, whatever slowdown a device that is believed may tell of.
 func near(x, y trial.Measurement, p, q trial.Stat) bool {
 	// Nobody makes room for a lie by telling of noise.
 	wide := tolerance * (1 + 2*min(relative(p), relative(q), 0.2))
-	longer := func(a trial.Measurement, s trial.Stat, b trial.Measurement, t trial.Stat) bool {
-		return quiet(a, s) > objective.LatencyMs(b.Protocol, t)*wide
+	a, b := quiet(x, p), quiet(y, q)
+	if max(a, b) <= min(a, b)*wide {
+		return true
 	}
-	return !longer(x, p, y, q) && !longer(y, q, x, p)
+	return a <= objective.LatencyMs(y.Protocol, q)*margin && b <= objective.LatencyMs(x.Protocol, p)*margin
 }
 
 // relative is the half-width of a median's interval over the median.

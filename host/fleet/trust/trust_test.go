@@ -33,7 +33,7 @@ func claim(device string, n int, factor float64) Claim {
 }
 
 // measure has devices take a job in turn, until a claim is accepted.
-func measured(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[string]float64, order []string, n int) (Decision, []Quarantine) {
+func measured(t interface{ Fatalf(string, ...any) }, j *Judge, factors, slowdowns map[string]float64, order []string, n int) (Decision, []Quarantine) {
 	var out []Quarantine
 	claimed := 0
 	for _, device := range order {
@@ -46,7 +46,10 @@ func measured(t interface{ Fatalf(string, ...any) }, j *Judge, factors map[strin
 				peers++
 			}
 		}
-		d := j.Consider(fmt.Sprint("job", n), candidate(n), claim(device, n, factors[device]), peers-claimed)
+		slower := max(slowdowns[device], 1)
+		c := claim(device, n, factors[device]*slower)
+		c.Measurement.Slowdown, c.Measurement.Compute, c.Measurement.Stream = slower, stat(3*slower), stat(5*slower)
+		d := j.Consider(fmt.Sprint("job", n), candidate(n), c, peers-claimed)
 		claimed++
 		out = append(out, d.Quarantined...)
 		if d.Accept != nil {
@@ -74,8 +77,12 @@ func TestLiars(t *testing.T) {
 			if n >= after {
 				factors["liar"] = lie
 			}
-			d, out := measured(rt, j, factors, rapid.Permutation(devices).Draw(rt, "order"), n)
-			if ratio := d.Accept.Measurement.Prefill.MedianMs / claim("", n, 1).Measurement.Prefill.MedianMs; ratio < 0.9 || ratio > 1.2 {
+			// One of the honest ones may be slow at the time, and says so.
+			slow := rapid.SampledFrom(devices[:4]).Draw(rt, "slow")
+			slowdowns := map[string]float64{slow: rapid.Float64Range(1, 1.6).Draw(rt, "slowdown")}
+			d, out := measured(rt, j, factors, slowdowns, rapid.Permutation(devices).Draw(rt, "order"), n)
+			m := d.Accept.Measurement
+			if ratio := m.Prefill.MedianMs / m.Slowdown / claim("", n, 1).Measurement.Prefill.MedianMs; ratio < 0.9 || ratio > 1.2 {
 				rt.Fatalf("job %d: accepted is %v times the truth, from %q", n, ratio, d.Accept.Device)
 			}
 			for _, q := range out {
@@ -96,7 +103,7 @@ func TestLiarFromTheStart(t *testing.T) {
 	j := NewJudge("")
 	factors := map[string]float64{"a": 1, "b": 1, "c": 1, "liar": 2}
 	for n := range 2 {
-		if _, out := measured(t, j, factors, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
+		if _, out := measured(t, j, factors, nil, []string{"liar", "a", "b", "c"}, n); (len(out) == 1) != (n == 1) {
 			t.Errorf("job %d: quarantined %+v", n, out)
 		}
 	}
