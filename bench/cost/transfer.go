@@ -28,15 +28,11 @@ type start struct {
 	name     string
 	n        int  // candidates, each measured in every pass; 0 for all of its half
 	transfer bool // from the models of the other devices
-	// alone is corrected by the sentinels of its own measurements, which may not tell how
-	// the device usually is; the others by all that the device read.
-	alone bool
 }
 
 var starts = []start{
 	{name: "from nothing", n: 8},
 	{name: "from nothing", n: 12},
-	{name: "from the others, own sentinels", n: 4, transfer: true, alone: true},
 	{name: "from the others", n: 4, transfer: true},
 	{name: "from the others", n: 6, transfer: true},
 	{name: "from the others", n: 8, transfer: true},
@@ -78,70 +74,61 @@ type spreadOver struct {
 	High float64 `json:"high"`
 }
 
-// undisturbed merges the passes of each device: of each candidate the means of its times,
-// corrected by the sentinels as a fit corrects them, by which they err to both sides. All
-// are to be taken as they are.
-func (f *fleet) undisturbed() (devices []onDevice, passes int, err error) {
-	var order []string
-	all := map[string][]trial.Measurement{}
-	for _, d := range f.Devices {
-		if !slices.Contains(order, d.Name) {
-			order = append(order, d.Name)
-		}
-		all[d.Name] = append(all[d.Name], d.Measurements...)
-	}
-	n := len(f.Archs)
-	for _, name := range order {
-		var observations []cost.Observation
-		for i, m := range all[name] {
-			observations = append(observations, cost.Observation{Arch: f.Archs[i%n], Measurement: m})
-		}
-		prefill, decode, err := cost.Shortest(observations)
-		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", name, err)
-		}
-		d := onDevice{Name: name}
-		for i, m := range all[name][:n] {
-			mean := func(ms []float64) trial.Stat {
-				var sum float64
-				for j := i; j < len(ms); j += n {
-					sum += ms[j]
-				}
-				at := sum * float64(n) / float64(len(ms))
-				return trial.Stat{MinMs: at, MedianMs: at, MeanMs: at}
-			}
-			m.Prefill, m.Decode = mean(prefill), mean(decode)
-			m.Compute, m.Stream = trial.Stat{}, trial.Stat{}
-			d.Measurements = append(d.Measurements, m)
-		}
-		devices, passes = append(devices, d), len(all[name])/n
-	}
-	return devices, passes, nil
+// inPasses is a device with what each pass measured on it.
+type inPasses struct {
+	name   string
+	passes [][]trial.Measurement
 }
 
-// passes are those of a device, as it was measured.
-func (f *fleet) passes(device string) (list []onDevice) {
+// devices are those of f in their order, which all have as many passes.
+func (f *fleet) devices() (list []inPasses, passes int, err error) {
 	for _, d := range f.Devices {
-		if d.Name == device {
-			list = append(list, d)
+		i := slices.IndexFunc(list, func(x inPasses) bool { return x.name == d.Name })
+		if i < 0 {
+			i = len(list)
+			list = append(list, inPasses{name: d.Name})
+		}
+		list[i].passes = append(list[i].passes, d.Measurements)
+	}
+	for _, d := range list {
+		if passes = len(list[0].passes); len(d.passes) != passes {
+			return nil, 0, fmt.Errorf("%s: %d passes, and %s has %d", d.name, len(d.passes), list[0].name, passes)
+		}
+	}
+	return list, passes, nil
+}
+
+// observe returns what all passes measured of the candidates with these indices.
+func (d inPasses) observe(archs []arch.Architecture, indices []int) (list []cost.Observation) {
+	for _, p := range d.passes {
+		for _, i := range indices {
+			list = append(list, cost.Observation{Arch: archs[i], Measurement: p[i]})
 		}
 	}
 	return list
 }
 
-// observe returns the observations of the candidates with these indices.
-func (d onDevice) observe(archs []arch.Architecture, indices []int) (list []cost.Observation) {
+// undisturbed are the times of the candidates with these indices as m sees them: the
+// means of what their passes would have measured on the device that m is about, since
+// corrected times err to both sides.
+func (d inPasses) undisturbed(m *cost.Model, indices []int) (t times) {
 	for _, i := range indices {
-		list = append(list, cost.Observation{Arch: archs[i], Measurement: d.Measurements[i]})
+		var prefill, decode float64
+		for _, p := range d.passes {
+			prefillMs, decodeMs := m.Undisturbed(p[i])
+			prefill += prefillMs / float64(len(d.passes))
+			decode += decodeMs / float64(len(d.passes))
+		}
+		t.prefill, t.decode = append(t.prefill, prefill), append(t.decode, decode)
 	}
-	return list
+	return t
 }
 
 // judgeTransfer holds out each device in turn: its model starts from those of the
 // others, fitted to all that they measured, and from nothing.
 func judgeTransfer(f *fleet, seeds int) (transferResults, error) {
 	r := transferResults{Code: f.Code, Candidates: len(f.Archs), Seeds: seeds}
-	devices, passes, err := f.undisturbed()
+	devices, passes, err := f.devices()
 	if err != nil {
 		return r, err
 	}
@@ -154,25 +141,25 @@ func judgeTransfer(f *fleet, seeds int) (transferResults, error) {
 	for _, d := range devices {
 		m, err := cost.Fit(d.observe(f.Archs, everything))
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", d.Name, err)
+			return r, fmt.Errorf("%s: %w", d.name, err)
 		}
 		models, full = append(models, m.Known()), append(full, m)
 	}
 	for i, d := range devices {
 		known := slices.Delete(slices.Clone(models), i, i+1)
-		result := transferDevice{Name: d.Name, Device: d.Measurements[0].Device}
+		result := transferDevice{Name: d.name, Device: d.passes[0][0].Device}
 		for _, s := range starts {
-			score, err := s.judge(f.Archs, d, f.passes(d.Name), known, full[i], seeds)
+			score, err := s.judge(f.Archs, d, known, full[i], seeds)
 			if err != nil {
-				return r, fmt.Errorf("%s: %w", d.Name, err)
+				return r, fmt.Errorf("%s: %w", d.name, err)
 			}
 			result.Starts = append(result.Starts, score)
-			if s.transfer && !s.alone && score.Measured == transferMost {
+			if s.transfer && score.Measured == transferMost {
 				for _, t := range []struct {
 					name string
 					of   spreadOver
 				}{{"prefill", score.Prefill}, {"decode", score.Decode}} {
-					r.Goals = append(r.Goals, goalResult{fmt.Sprintf("%s, %s: mean absolute relative error after %d measurements, its usual speed known", d.Name, t.name, score.Measured),
+					r.Goals = append(r.Goals, goalResult{fmt.Sprintf("%s, %s: mean absolute relative error after %d measurements", d.name, t.name, score.Measured),
 						t.of.Mean, transferGoal, true, t.of.Mean <= transferGoal})
 				}
 			}
@@ -184,7 +171,7 @@ func judgeTransfer(f *fleet, seeds int) (transferResults, error) {
 
 // judge fits to candidates of one half that are designed for the start, and predicts the
 // other half.
-func (s start) judge(archs []arch.Architecture, d onDevice, passes []onDevice, known []trial.DeviceModel, full *cost.Model, seeds int) (transferStart, error) {
+func (s start) judge(archs []arch.Architecture, d inPasses, known []trial.DeviceModel, full *cost.Model, seeds int) (transferStart, error) {
 	if !s.transfer {
 		known = nil
 	}
@@ -193,7 +180,7 @@ func (s start) judge(archs []arch.Architecture, d onDevice, passes []onDevice, k
 	if n == 0 {
 		n = half
 	}
-	result := transferStart{Name: s.name, Candidates: n, Measured: n * len(passes)}
+	result := transferStart{Name: s.name, Candidates: n, Measured: n * len(d.passes)}
 	var errs [4][]float64
 	for seed := range uint64(seeds) {
 		order := rand.New(rand.NewPCG(seed, 1)).Perm(len(archs))
@@ -201,7 +188,7 @@ func (s start) judge(archs []arch.Architecture, d onDevice, passes []onDevice, k
 		for _, i := range order[:half] {
 			pool = append(pool, archs[i])
 		}
-		chosen, err := cost.Choose(pool, d.Measurements[0].Workload, n)
+		chosen, err := cost.Choose(pool, d.passes[0][0].Workload, n)
 		if err != nil {
 			return result, err
 		}
@@ -209,23 +196,15 @@ func (s start) judge(archs []arch.Architecture, d onDevice, passes []onDevice, k
 		for _, c := range chosen {
 			train = append(train, order[c])
 		}
-		observations := d.observe(archs, train)
-		if s.alone {
-			observations = nil
-			for _, p := range passes {
-				observations = append(observations, p.observe(archs, train)...)
-			}
-		}
-		m, err := cost.FitFrom(known, observations)
+		m, err := cost.FitFrom(known, d.observe(archs, train))
 		if err != nil {
 			return result, err
 		}
 		var rest []arch.Architecture
-		var want times
-		for _, o := range d.observe(archs, order[half:]) {
-			rest = append(rest, o.Arch)
-			want.prefill, want.decode = append(want.prefill, o.Measurement.Prefill.MinMs), append(want.decode, o.Measurement.Decode.MinMs)
+		for _, i := range order[half:] {
+			rest = append(rest, archs[i])
 		}
+		want := d.undisturbed(m, order[half:])
 		got, _, err := predict(m, rest)
 		if err != nil {
 			return result, err
@@ -257,12 +236,12 @@ func (r transferResults) print() {
 		return fmt.Sprintf("%5.2f %% [%.2f, %.2f]", 100*s.Mean, 100*s.Low, 100*s.High)
 	}
 	for _, d := range r.Devices {
-		fmt.Printf("\nheld out: %s\n%-31s %10s %8s   %-23s %-23s %-9s %s\n", d.Name, "fitted", "candidates", "measured", "prefill MAPE", "decode MAPE", "prefill*", "decode*")
+		fmt.Printf("\nheld out: %s\n%-30s %10s %8s   %-23s %-23s %-9s %s\n", d.Name, "fitted", "candidates", "measured", "prefill MAPE", "decode MAPE", "prefill*", "decode*")
 		for _, s := range d.Starts {
-			fmt.Printf("%-31s %10d %8d   %-23s %-23s %5.2f %%   %5.2f %%\n", s.Name, s.Candidates, s.Measured, cell(s.Prefill), cell(s.Decode), 100*s.PrefillOfAll.Mean, 100*s.DecodeOfAll.Mean)
+			fmt.Printf("%-30s %10d %8d   %-23s %-23s %5.2f %%   %5.2f %%\n", s.Name, s.Candidates, s.Measured, cell(s.Prefill), cell(s.Decode), 100*s.PrefillOfAll.Mean, 100*s.DecodeOfAll.Mean)
 		}
 	}
-	fmt.Printf("\n*: over the predictions of the model that is fitted to all %d, which average the noise of measurements\n\n", r.Candidates)
+	fmt.Printf("\n*: over the predictions of the model that is fitted to all %d, which average the noise of measurements, at the usual speed that those tell of\n\n", r.Candidates)
 	for _, g := range r.Goals {
 		contest.Verdict(g.Pass, "%s %.4f (goal: at %s %g)", g.Name, g.Value, g.side(), g.Goal)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"litefront/searchcore/cost"
 	"litefront/searchcore/graph"
 	"litefront/searchcore/trial"
 )
@@ -75,16 +76,29 @@ func TestJudgeTransfer(t *testing.T) {
 		}
 	}
 	// That the second pass was slower changes nothing.
-	devices, _, err := f.undisturbed()
+	devices, _, err := f.devices()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for d, of := range devices {
-		for i, m := range of.Measurements {
-			if want := f.Devices[d].Measurements[i].Decode.MinMs; math.Abs(m.Decode.MinMs/want-1) > 1e-12 {
-				t.Fatalf("device %d, candidate %d: %v, want %v", d, i, m.Decode.MinMs, want)
+	var all []int
+	for i := range f.Archs {
+		all = append(all, i)
+	}
+	for _, d := range devices {
+		m, err := cost.Fit(d.observe(f.Archs, all))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, ms := range d.undisturbed(m, all).decode {
+			if want := d.passes[0][i].Decode.MinMs; math.Abs(ms/want-1) > 1e-9 {
+				t.Fatalf("%s, candidate %d: %v, want %v", d.name, i, ms, want)
 			}
 		}
+	}
+	uneven := *f
+	uneven.Devices = f.Devices[1:]
+	if _, err := judgeTransfer(&uneven, 2); err == nil || !strings.Contains(err.Error(), "a: 1 passes, and b has 2") {
+		t.Errorf("a pass is missing: %v", err)
 	}
 	// Other passes would be other measurements.
 	more := *f

@@ -224,6 +224,12 @@ type sample struct {
 // a pass waits for memory part of its time only, and a disturbance may have passed it by.
 var shares = []float64{0.25, 0.5, 0.75, 1}
 
+// disturbance is what a fit found of how a device was slowed down.
+type disturbance struct {
+	usualMs float64 // the sentinel's; 0 if none ran
+	share   float64 // of a pass that is as much slower as the sentinel is
+}
+
 // undisturbed returns samples as they would be on the undisturbed device, by the share
 // that makes the best fit, and that fit. A share is one more parameter, as each term is,
 // so it must lower Akaike's criterion, n·log(rss) + 2k.
@@ -231,37 +237,54 @@ func undisturbed(samples []sample, fitTo func([]sample) fit) (quiet []sample, be
 	criterion := func(f fit, extra int) float64 {
 		return float64(len(samples))*math.Log(f.rss+f.penalty) + 2*float64(len(f.used)+extra)
 	}
+	d := disturbance{usualMs: usual(samples)}
 	quiet, best = samples, fitTo(samples)
+	best.disturbance = d
 	least := criterion(best, 0)
-	for _, share := range shares {
-		as := quieten(samples, share)
+	for _, d.share = range shares {
+		as := slices.Clone(samples)
+		for i := range as {
+			as[i].ms = d.undo(as[i].ms, as[i].sentinelMs)
+		}
 		f := fitTo(as)
 		if c := criterion(f, 1); c < least {
 			quiet, best, least = as, f, c
+			best.disturbance = d
 		}
 	}
 	return quiet, best
 }
 
-// quieten takes from times what a share of each was longer because of the device, which
-// was as much slower than usual as the sentinel: than in the lower quartile, since
-// disturbances only ever slow it down.
-func quieten(samples []sample, share float64) []sample {
+// usual is how long the sentinel takes on the undisturbed device: the lower quartile,
+// since disturbances only ever slow it down; 0 if none ran.
+func usual(samples []sample) float64 {
 	var sentinels []float64
 	for _, s := range samples {
 		if s.sentinelMs > 0 {
 			sentinels = append(sentinels, s.sentinelMs)
 		}
 	}
-	slices.Sort(sentinels)
-	quiet := slices.Clone(samples)
-	for i, s := range samples {
-		if s.sentinelMs > 0 {
-			slower := s.sentinelMs / sentinels[len(sentinels)/4]
-			quiet[i].ms /= 1 + share*(slower-1)
-		}
+	if len(sentinels) == 0 {
+		return 0
 	}
-	return quiet
+	slices.Sort(sentinels)
+	return sentinels[len(sentinels)/4]
+}
+
+// undo takes from a time what its share was longer because of the device, which was as
+// much slower than usual as the sentinel.
+func (d disturbance) undo(ms, sentinelMs float64) float64 {
+	if d.usualMs == 0 || sentinelMs == 0 {
+		return ms
+	}
+	return ms / (1 + d.share*(sentinelMs/d.usualMs-1))
+}
+
+// Undisturbed returns the shortest times of a measurement, in milliseconds, as they would
+// be on the device as undisturbed as it was when the model's observations were made: what
+// its predictions are to be compared with.
+func (m *Model) Undisturbed(got trial.Measurement) (prefillMs, decodeMs float64) {
+	return m.fits[0].undo(got.Prefill.MinMs, got.Compute.MinMs), m.fits[1].undo(got.Decode.MinMs, got.Stream.MinMs)
 }
 
 // Predict returns what the model expects of a: the times of [Model.Table], with their

@@ -16,6 +16,8 @@ type fit struct {
 	perUnit   [terms + 1]float64 // milliseconds
 	threshold int64              // bytes; without effect where perUnit[excess] is 0
 
+	disturbance
+
 	used    []int     // the terms above 0
 	inverse mat.Dense // of AᵀA of their columns, each divided by its time
 	sigma   float64   // standard deviation of relative residuals
