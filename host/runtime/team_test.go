@@ -237,7 +237,7 @@ func TestTeamFails(t *testing.T) {
 	}
 }
 
-// TestTeamMeets has threads awake before a loop is timed, and at rest after it.
+// TestTeamMeets has threads awake before what is timed, and at rest after a loop.
 func TestTeamMeets(t *testing.T) {
 	needTwoCores(t)
 	e, err := NewEngine("")

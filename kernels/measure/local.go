@@ -56,8 +56,10 @@ func Local(target Target, o Options) (*LocalMeasurer, error) {
 		fixed:   fixedPrograms,
 	}
 	var err error
-	l.current, err = l.sentinelsOf(1)
-	return l, err
+	if l.current, err = l.sentinelsOf(1); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // use has the sentinels of so many threads tell how the device is.
