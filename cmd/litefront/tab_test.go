@@ -171,8 +171,13 @@ func (p tab) screenshot(name, id string, width, height int64) {
 // click clicks on the element with the ID.
 func (p tab) click(id string) { p.t.Helper(); p.clickOn(fmt.Sprintf("[id=%q]", id)) }
 
-// clickOn clicks on the first element that a selector finds.
-func (p tab) clickOn(selector string) { p.t.Helper(); p.do(chromedp.Click(chromedp.CSS(selector))) }
+// clickOn clicks on the first element that a selector finds, once that can be clicked:
+// what the page was told just before may still have to enable it.
+func (p tab) clickOn(selector string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`document.querySelector(%q)?.matches(":not(:disabled)")`, selector))
+	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
 
 // prefer has the page think that the user prefers a value of a media feature; an empty
 // one ends that.

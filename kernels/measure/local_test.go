@@ -69,7 +69,7 @@ func TestSteadyDeviceIsOK(t *testing.T) {
 	if m.Prefill.MedianMs != 30 || m.Prefill.Batch != 1 || len(m.Prefill.SamplesMs) != leastSamples {
 		t.Errorf("prefill %+v", m.Prefill)
 	}
-	if math.Abs(m.Decode.MedianMs-0.75) > 1e-9 || len(m.Decode.SamplesMs) != leastSamples {
+	if n := len(m.Decode.SamplesMs); math.Abs(m.Decode.MedianMs-0.75) > 1e-9 || n < leastSamples || n >= leastSamples+mostTokens {
 		t.Errorf("decode %+v", m.Decode)
 	}
 	if m.Compute.MedianMs != 1 || m.Stream.MedianMs != 8 {
@@ -84,9 +84,9 @@ func TestSteadyDeviceIsOK(t *testing.T) {
 		t.Errorf("compile %v ms, init %v ms, want 14 and 5", m.CompileMs, m.InitMs)
 	}
 	var warmUp int64
-	for _, export := range []string{"prefill_loop", "decode_loop"} {
+	for export, samples := range map[string]int{"prefill_loop": len(m.Prefill.SamplesMs), "decode_loop": len(m.Decode.SamplesMs)} {
 		calls := f.candidateCalls(export)
-		for _, c := range calls[:len(calls)-leastSamples] {
+		for _, c := range calls[:len(calls)-samples] {
 			warmUp += c.exactNs
 		}
 	}
@@ -115,23 +115,37 @@ func TestSteadyDeviceIsOK(t *testing.T) {
 }
 
 func TestRoundsAreInterleaved(t *testing.T) {
-	f := newFake()
-	f.runNs = func(module, export string, before, now int64) int64 {
-		if export == "prefill_loop" {
-			return 100 * ms
+	letters := map[string]string{
+		"compute loop":                    "c",
+		"stream loop":                     "s",
+		candidateModule + " prefill_loop": "P",
+		candidateModule + " decode_loop":  "d",
+	}
+	// Six samples of a steady device are enough, and the rounds end with the last of them.
+	for _, tt := range []struct {
+		name      string
+		prefillMs int64
+		want      string // the rounds in order
+	}{
+		{"a long prompt", 100, "cPds cPdsdsdsds cPdsdsdsds cPds cPds cP"},
+		{"as long as two tokens and their sentinels", 25, "cPds cPdsds Pdd Pdd cPds P"},
+		{"a short prompt: sentinels take their share of the time", 2, "cPds cPds cPds Pd Pd Pd"},
+	} {
+		f := newFake()
+		f.runNs = func(module, export string, before, now int64) int64 {
+			if export == "prefill_loop" {
+				return tt.prefillMs * ms
+			}
+			return steadyRuns(module, export, before, now)
 		}
-		return steadyRuns(module, export, before, now)
-	}
-	mustMeasure(t, mustLocal(t, f, func(o *Options) { o.MinSamples = 6 }))
-	var last []string
-	for _, c := range f.calls[len(f.calls)-12:] {
-		last = append(last, c.module+" "+c.Export)
-	}
-	// The last round ends with the last decode.
-	round := []string{"compute loop", "candidate prefill_loop", "candidate decode_loop", "stream loop"}
-	want := slices.Concat(round[3:], round, round, round[:3])
-	if !slices.Equal(last, want) {
-		t.Errorf("got  %v\nwant %v", last, want)
+		mustMeasure(t, mustLocal(t, f, nil))
+		var calls string
+		for _, c := range f.calls {
+			calls += letters[c.module+" "+c.Export]
+		}
+		if want := strings.ReplaceAll(tt.want, " ", ""); !strings.HasSuffix(calls, want) {
+			t.Errorf("%s: the last of the calls %s are not %s", tt.name, calls, want)
+		}
 	}
 }
 
@@ -347,6 +361,9 @@ func TestBudget(t *testing.T) {
 		}
 		if len(m.Compute.SamplesMs) < 3 || len(m.Stream.SamplesMs) < 3 {
 			t.Errorf("%s: %d and %d readings", tt.name, len(m.Compute.SamplesMs), len(m.Stream.SamplesMs))
+		}
+		if n := len(m.Prefill.SamplesMs); tt.prefillMs == 60 && (len(m.Decode.SamplesMs) < 3*n || len(m.Stream.SamplesMs) < 3*n/2) {
+			t.Errorf("%s: %d samples, but %d of decoding and %d of the stream sentinel", tt.name, n, len(m.Decode.SamplesMs), len(m.Stream.SamplesMs))
 		}
 		if tt.prefillMs == 2 {
 			var sentinels int64

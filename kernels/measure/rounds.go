@@ -1,5 +1,7 @@
 package measure
 
+import "slices"
+
 const (
 	// sentinelShare is how much of the rounds' time the sentinels may take once
 	// there are minReadings of each: they cost several times what a batch of a
@@ -25,6 +27,14 @@ func (x *series) take(s *session) error {
 	return err
 }
 
+// meanNs is how long a sample took.
+func (x *series) meanNs() float64 { return float64(x.spentNs) / float64(len(x.samplesMs)) }
+
+// mostTokens is how many samples of decoding a round has at most. A prompt takes as long
+// as hundreds of tokens: with one sample of each, decoding and the sentinel of what limits
+// it would have few wherever the budget ends the rounds.
+const mostTokens = 4
+
 // rounds takes samples of a candidate. A round interleaves the sentinels with
 // the candidate's two loops, so that all see the same device.
 type rounds struct {
@@ -38,19 +48,36 @@ type rounds struct {
 func (r *rounds) run() error {
 	start := r.session.spentNs
 	for {
-		round := []*series{&r.prefill, &r.decode}
-		if r.sentinelsDue(r.session.spentNs - start) {
-			round = []*series{&r.compute, &r.prefill, &r.decode, &r.stream}
-		}
-		for _, x := range round {
+		for _, x := range r.round(r.sentinelsDue(r.session.spentNs - start)) {
 			if r.done() {
 				return nil
+			}
+			if len(x.samplesMs) == r.options.MaxSamples {
+				continue
 			}
 			if err := x.take(r.session); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// round lists what the next round samples, in order.
+func (r *rounds) round(sentinels bool) []*series {
+	prompt, token := []*series{&r.prefill}, []*series{&r.decode}
+	if sentinels {
+		prompt, token = []*series{&r.compute, &r.prefill}, []*series{&r.decode, &r.stream}
+	}
+	return slices.Concat(prompt, slices.Repeat(token, r.tokens()))
+}
+
+// tokens is how often the next round samples decoding: while more is to be known of it,
+// as often as takes no longer than the prompt.
+func (r *rounds) tokens() int {
+	if len(r.stream.samplesMs) == 0 || r.options.enough(&r.decode, r.session) {
+		return 1
+	}
+	return int(min(max(r.prefill.meanNs()/(r.decode.meanNs()+r.stream.meanNs()), 1), mostTokens))
 }
 
 // sentinelsDue reports whether the next round has sentinels, given the time that
