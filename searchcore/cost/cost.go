@@ -99,7 +99,7 @@ func Fit(observations []Observation) (*Model, error) {
 		return nil, err
 	}
 	for i := range m.fits {
-		_, m.fits[i] = undisturbed(samples[i], regress)
+		_, m.fits[i] = undisturbed(samples[i], 0, regress)
 	}
 	return m, nil
 }
@@ -115,7 +115,7 @@ func Shortest(observations []Observation) (prefill, decode []float64, err error)
 	}
 	var times [2][]float64
 	for i := range times {
-		quiet, _ := undisturbed(samples[i], regress)
+		quiet, _ := undisturbed(samples[i], 0, regress)
 		for _, s := range quiet {
 			times[i] = append(times[i], s.ms)
 		}
@@ -220,9 +220,9 @@ type sample struct {
 	sentinelMs float64 // 0 if none ran
 }
 
-// shares are those of a pass that may be as much slower as the sentinel is, but for none:
-// a pass waits for memory part of its time only, and a disturbance may have passed it by.
-var shares = []float64{0.25, 0.5, 0.75, 1}
+// shares are those of a pass that may be as much slower as the sentinel is: a pass waits
+// for memory part of its time only, and a disturbance may have passed it by.
+var shares = []float64{0, 0.25, 0.5, 0.75, 1}
 
 // disturbance is what a fit found of how a device was slowed down.
 type disturbance struct {
@@ -231,25 +231,23 @@ type disturbance struct {
 }
 
 // undisturbed returns samples as they would be on the undisturbed device, by the share
-// that makes the best fit, and that fit. A share is one more parameter, as each term is,
-// so it must lower Akaike's criterion, n·log(rss) + 2k.
-func undisturbed(samples []sample, fitTo func([]sample) fit) (quiet []sample, best fit) {
-	criterion := func(f fit, extra int) float64 {
-		return float64(len(samples))*math.Log(f.rss+f.penalty) + 2*float64(len(f.used)+extra)
-	}
-	d := disturbance{usualMs: usual(samples)}
-	quiet, best = samples, fitTo(samples)
-	best.disturbance = d
-	least := criterion(best, 0)
-	for _, d.share = range shares {
-		as := slices.Clone(samples)
-		for i := range as {
-			as[i].ms = d.undo(as[i].ms, as[i].sentinelMs)
+// that makes the best fit, and that fit. A share other than the expected one is one more
+// parameter, as each term is, so it must lower Akaike's criterion, n·log(rss) + 2k.
+func undisturbed(samples []sample, expected float64, fitTo func([]sample) fit) (quiet []sample, best fit) {
+	fitWith := func(share float64) (quiet []sample, f fit, criterion float64) {
+		d := disturbance{usual(samples), share}
+		quiet = slices.Clone(samples)
+		for i := range quiet {
+			quiet[i].ms = d.undo(quiet[i].ms, quiet[i].sentinelMs)
 		}
-		f := fitTo(as)
-		if c := criterion(f, 1); c < least {
-			quiet, best, least = as, f, c
-			best.disturbance = d
+		f = fitTo(quiet)
+		f.disturbance = d
+		return quiet, f, float64(len(quiet))*math.Log(f.rss+f.penalty) + 2*float64(len(f.used))
+	}
+	quiet, best, least := fitWith(expected)
+	for _, share := range shares {
+		if as, f, c := fitWith(share); c+2 < least {
+			quiet, best, least = as, f, c+2
 		}
 	}
 	return quiet, best

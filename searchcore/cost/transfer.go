@@ -41,6 +41,7 @@ func (m *Model) Known() trial.DeviceModel {
 		if p.ExcessByteMs > 0 {
 			p.ThresholdBytes = f.threshold
 		}
+		p.SentinelShare = f.share
 		p.Sigma = min(1, f.sigma)
 	}
 	return k
@@ -57,7 +58,7 @@ func perUnitOf(p *trial.PassModel) [terms + 1]*float64 {
 func fitsOf(known []trial.DeviceModel, pass int) (fits []fit) {
 	for _, k := range known {
 		p := []trial.PassModel{k.Prefill, k.Decode}[pass]
-		f := fit{threshold: math.MaxInt64, sigma: p.Sigma}
+		f := fit{threshold: math.MaxInt64, sigma: p.Sigma, disturbance: disturbance{share: p.SentinelShare}}
 		for j, ms := range perUnitOf(&p) {
 			f.perUnit[j] = *ms
 		}
@@ -96,7 +97,9 @@ func CheckKnown(known []trial.DeviceModel, w trial.Workload) error {
 // plus a little of its own in every term: a normal distribution, of which the mode is
 // taken, given the observations and that no term is negative. So what devices have in
 // common need not be measured again, and what sets them apart costs one or two
-// measurements for each of them, not one for each term.
+// measurements for each of them, not one for each term. How far passes follow their
+// sentinels is believed to be as on the known devices in the mean: a few measurements,
+// all of which may have met the device as slow, need not show it.
 func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, error) {
 	if len(known) == 0 {
 		return Fit(observations)
@@ -114,7 +117,11 @@ func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, err
 	}
 	for i := range m.fits {
 		fits := fitsOf(known, i)
-		_, m.fits[i] = undisturbed(samples[i], func(s []sample) fit { return regressFrom(fits, s) })
+		var share float64
+		for _, f := range fits {
+			share += f.share / float64(len(fits))
+		}
+		_, m.fits[i] = undisturbed(samples[i], share, func(s []sample) fit { return regressFrom(fits, s) })
 	}
 	return m, nil
 }

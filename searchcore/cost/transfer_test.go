@@ -154,6 +154,55 @@ func TestTransferKnowsThresholds(t *testing.T) {
 	}
 }
 
+// How far passes follow their sentinels is known of a device that was slow whenever it was
+// measured: how it would be undisturbed it never showed.
+func TestTransferKnowsShares(t *testing.T) {
+	sp, w := preset(t, "lts-gpt2"), trial.DefaultWorkload()
+	for _, spared := range []float64{0, 0.5, 1} {
+		r := rand.New(rand.NewPCG(6, 18))
+		d := laptop
+		d.noise, d.drift, d.spared = 0.005, 0.4, spared
+		first := fitted(t, d, sp, 40, r).Known()
+		if got := first.Decode.SentinelShare; math.Abs(got-(1-spared)) > 0.01 {
+			t.Fatalf("the share is %v, want %v", got, 1-spared)
+		}
+		list, err := Design(sp, w, 5, r, nil, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.noise, d.drift = 0, 0
+		slowed := func(a arch.Architecture, times float64) trial.Measurement {
+			m := d.measure(t, a, w, r)
+			for _, ms := range []*float64{&m.Prefill.MinMs, &m.Decode.MinMs} {
+				*ms *= 1 + (1-spared)*(times-1)
+			}
+			m.Compute.MinMs *= times
+			m.Stream.MinMs *= times
+			return m
+		}
+		var observations []Observation
+		for _, a := range list {
+			observations = append(observations, Observation{a, slowed(a, 1.4)})
+		}
+		m, err := FitFrom([]trial.DeviceModel{first}, observations)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			a := draw(t, sp, r)
+			prefill, decode, err := m.Predict(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gotPrefill, gotDecode := m.Undisturbed(slowed(a, 1))
+			// A share of how it was when slow is a little less than one of how it was before.
+			if math.Abs(gotPrefill/prefill.Ms-1) > 0.04 || math.Abs(gotDecode/decode.Ms-1) > 0.04 {
+				t.Errorf("spared %v: %v and %v ms on the device as it was, predicted %v and %v", spared, gotPrefill, gotDecode, prefill.Ms, decode.Ms)
+			}
+		}
+	}
+}
+
 // Intervals hold what they promise with few measurements, too.
 func TestTransferIntervalsCover(t *testing.T) {
 	sp, w := preset(t, "lts-gpt2"), trial.DefaultWorkload()
@@ -212,7 +261,7 @@ func TestKnownSurvivesJSON(t *testing.T) {
 		t.Errorf("%+v became %+v (%v)", known, again, err)
 	}
 	for i := range m.fits {
-		if f := fitsOf([]trial.DeviceModel{again}, i)[0]; f.perUnit != m.fits[i].perUnit || f.perUnit[excess] > 0 && f.threshold != m.fits[i].threshold {
+		if f := fitsOf([]trial.DeviceModel{again}, i)[0]; f.perUnit != m.fits[i].perUnit || f.share != m.fits[i].share || f.perUnit[excess] > 0 && f.threshold != m.fits[i].threshold {
 			t.Errorf("pass %d: %v became %v", i, m.fits[i].perUnit, f.perUnit)
 		}
 	}
@@ -238,6 +287,7 @@ func TestTransferTakesAnyModel(t *testing.T) {
 					}
 				}
 				p.ThresholdBytes = rapid.Int64Range(0, 1<<40).Draw(rt, "threshold")
+				p.SentinelShare = rapid.Float64Range(0, 1).Draw(rt, "share")
 				p.Sigma = rapid.Float64Range(0, 1).Draw(rt, "sigma")
 			}
 			if k.Validate() == nil {
@@ -306,6 +356,7 @@ func TestTransferRefuses(t *testing.T) {
 		{func(k *trial.DeviceModel) { k.Decode.LinearMACMs = math.Inf(1) }, "linear_mac_ms +Inf"},
 		{func(k *trial.DeviceModel) { k.Decode = trial.PassModel{} }, "all times are 0"},
 		{func(k *trial.DeviceModel) { k.Decode.Sigma = 2 }, "sigma 2"},
+		{func(k *trial.DeviceModel) { k.Prefill.SentinelShare = 1.5 }, "sentinel_share 1.5"},
 		{func(k *trial.DeviceModel) { k.Decode.ThresholdBytes = -1 }, "threshold_bytes -1"},
 		{func(k *trial.DeviceModel) { k.Workload.Precision = trial.I8 }, `precision "int8"`},
 		{func(k *trial.DeviceModel) { k.Workload.Threads = 0 }, "threads 0"},

@@ -30,6 +30,9 @@ type PassModel struct {
 	// no threshold.
 	ExcessByteMs   float64 `json:"excess_byte_ms,omitempty"`
 	ThresholdBytes int64   `json:"threshold_bytes,omitempty"`
+	// SentinelShare is the share of the pass that gets as much slower as the sentinel does
+	// when the device is slowed down; 0 also where none ran.
+	SentinelShare float64 `json:"sentinel_share,omitempty"`
 	// Sigma is the standard deviation of measured over predicted times: a share.
 	Sigma float64 `json:"sigma"`
 }
@@ -46,7 +49,7 @@ const (
 
 // Validate reports in one line what of d cannot be: a text that is too long, a
 // workload that is none, a time that is negative or infinite, a pass without any, or a
-// sigma that is no share.
+// share that is none.
 func (d DeviceModel) Validate() error {
 	texts := append([]string{d.Device.Name, d.Device.OS, d.Device.Arch, d.Device.CPU, d.Device.Engine}, d.Device.Features...)
 	if len(d.Device.Features) > maxFeatures {
@@ -91,6 +94,8 @@ func (p PassModel) validate() error {
 		return errors.New("all times are 0; at least one must be above")
 	case p.ThresholdBytes < 0 || p.ThresholdBytes > maxThreshold:
 		return fmt.Errorf("threshold_bytes %d must be between 0 and %d", p.ThresholdBytes, int64(maxThreshold))
+	case !(p.SentinelShare >= 0 && p.SentinelShare <= 1):
+		return fmt.Errorf("sentinel_share %v must be between 0 and 1", p.SentinelShare)
 	case !(p.Sigma >= 0 && p.Sigma <= 1):
 		return fmt.Errorf("sigma %v must be between 0 and 1", p.Sigma)
 	}
