@@ -103,15 +103,18 @@ const StreamSentinelBytes = 96 << 20
 // 96 MiB, several times the largest last-level cache it is meant for. Its 1 to
 // trial.MaxThreads threads read a part each, another one at each run, so that none finds
 // its own in a cache. Several threads get more of the memory's bandwidth than one does,
-// and lose more of it when others need it too.
+// and lose more of it when others need it too. A thread reads at several places of its
+// part in turn: at a single one threads are slower, by an amount that depends on where
+// the pages of an instance happen to lie.
 func StreamSentinel(threads int) *Module {
 	return sentinel(StreamSentinelBytes/graph.PageBytes+1, threads, func(m *wasmasm.Module, init *wasmasm.Func) {
 		fill := ops.New(m, ops.Features{}).Fill()
 		// Pages never written would all be the same zero page, and stay in cache.
 		init.Call(fill, i32(graph.PageBytes), i32(StreamSentinelBytes/16), init.ParamI32(), wasmasm.ConstF32(1), wasmasm.ConstF32(0))
 	}, func(f *wasmasm.Func, number, mine wasmasm.I32) {
-		const line, lanes = 64, 4
-		p, left, turn := f.LocalI32(), f.LocalI32(), f.LocalI32()
+		const line, lanes, places = 64, 4, 4
+		left, turn := f.LocalI32(), f.LocalI32()
+		var at [places]wasmasm.I32Var
 		var sums [lanes]wasmasm.V128Var
 		for i := range sums {
 			sums[i] = f.LocalV128()
@@ -124,16 +127,25 @@ func StreamSentinel(threads int) *Module {
 		f.If(turn.Eq(i32(threads)), func() { turn.Set(i32(0)) })
 		f.StoreI32(mine, sentinelTurn, turn.I32)
 
-		first, n := t.share(StreamSentinelBytes/(2*line), 1)
-		p.Set(i32(graph.PageBytes).Add(first.Mul(i32(2 * line))))
+		first, n := t.share(StreamSentinelBytes/(2*line*places), 1)
+		for i := range at {
+			at[i] = f.LocalI32()
+			if i == 0 {
+				at[i].Set(i32(graph.PageBytes).Add(first.Mul(i32(2 * line * places))))
+			} else {
+				at[i].Set(at[i-1].Add(n.Mul(i32(2 * line))))
+			}
+		}
 		left.Set(n)
 		f.Loop(func(again wasmasm.Label) {
-			f.Drop(p.LoadV128(2*line - 16)) // one bounds check for all that follow
-			for i := range 2 * lanes {
-				sum := sums[i%lanes]
-				sum.Set(sum.F32x4Add(p.LoadV128(uint32(16 * i))))
+			for _, p := range at {
+				f.Drop(p.LoadV128(2*line - 16)) // one bounds check for all that follow
+				for i := range 2 * lanes {
+					sum := sums[i%lanes]
+					sum.Set(sum.F32x4Add(p.LoadV128(uint32(16 * i))))
+				}
+				p.Set(p.Add(i32(2 * line)))
 			}
-			p.Set(p.Add(i32(2 * line)))
 			left.Set(left.Sub(i32(1)))
 			again.BrIf(left.I32)
 		})

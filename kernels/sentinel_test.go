@@ -117,14 +117,18 @@ func TestStreamSentinel(t *testing.T) {
 		if !bytes.Equal(final[graph.PageBytes:], stream) {
 			t.Error("a run changes what it streams")
 		}
-		const turn = 128 // bytes, which are not divided
-		each := (len(stream)/turn + threads - 1) / threads * turn
+		const turn, places = 128, 4 // bytes at each place, which are not divided
+		each := (len(stream)/(turn*places) + threads - 1) / threads * turn * places
 		for thread := range threads {
 			var want [16]float32 // four accumulators of four lanes
 			next := (thread + 1) % threads
 			share := stream[next*each : min((next+1)*each, len(stream))]
-			for p := 0; p < len(share); p += 4 {
-				want[p/4%len(want)] += floatAt(share, p)
+			for begin := 0; begin < len(share)/places; begin += turn {
+				for place := range places {
+					for p := 0; p < turn; p += 4 {
+						want[p/4%len(want)] += floatAt(share, place*len(share)/places+begin+p)
+					}
+				}
 			}
 			for i, w := range want {
 				if got := floatAt(partOf(final, thread), 128+4*i); got != w {
