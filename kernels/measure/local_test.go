@@ -127,9 +127,10 @@ func TestRoundsAreInterleaved(t *testing.T) {
 		prefillMs int64
 		want      string // the rounds in order
 	}{
-		{"a long prompt", 100, "cPds cPdsdsdsds cPdsdsdsds cPds cPds cP"},
-		{"as long as two tokens and their sentinels", 25, "cPds cPdsds Pdd Pdd cPds P"},
-		{"a short prompt: sentinels take their share of the time", 2, "cPds cPds cPds Pd Pd Pd"},
+		{"a long prompt", 200, "cPds cPdsdsdsds cPdsdsdsds cPdsdsdsds cPdsdsdsds cP"},
+		{"a shorter one: sentinels take their share of the time", 100, "cPds cPdsdsds cPdsdsds cPdsdsds cPdsdsds cP"},
+		{"as long as two tokens and their sentinels", 25, "cPds cPds cPds Pd Pd cPd"},
+		{"a short prompt", 2, "cPds cPds cPds Pd Pd Pd"},
 	} {
 		f := newFake()
 		f.runNs = func(module, export string, before, now int64) int64 {
@@ -324,6 +325,7 @@ func TestBudget(t *testing.T) {
 	}{
 		{"small", 2, 500 * time.Millisecond},
 		{"usual", 60, 2 * time.Second},
+		{"long", 150, 4 * time.Second},
 		{"large: the minimum of samples", 900, 2 * time.Second},
 	}
 	for _, tt := range tests {
@@ -356,13 +358,13 @@ func TestBudget(t *testing.T) {
 		if over < 0 {
 			t.Errorf("%s: a noisy candidate left %v ms of its budget", tt.name, -over)
 		}
-		if tt.prefillMs == 900 && (!minimal || len(f.candidateCalls("prefill_loop")) != 1+leastSamples) {
+		if tt.prefillMs == 900 && (!minimal || len(m.Decode.SamplesMs) > leastSamples+mostTokens || len(f.candidateCalls("prefill_loop")) != 1+leastSamples) {
 			t.Errorf("%s: %d samples, %d prefills", tt.name, len(m.Prefill.SamplesMs), len(f.candidateCalls("prefill_loop")))
 		}
 		if len(m.Compute.SamplesMs) < 3 || len(m.Stream.SamplesMs) < 3 {
 			t.Errorf("%s: %d and %d readings", tt.name, len(m.Compute.SamplesMs), len(m.Stream.SamplesMs))
 		}
-		if n := len(m.Prefill.SamplesMs); tt.prefillMs == 60 && (len(m.Decode.SamplesMs) < 3*n || len(m.Stream.SamplesMs) < 3*n/2) {
+		if n := len(m.Prefill.SamplesMs); tt.prefillMs == 150 && (len(m.Decode.SamplesMs) < 3*(n-1) || len(m.Stream.SamplesMs) < 3*(n-1)) {
 			t.Errorf("%s: %d samples, but %d of decoding and %d of the stream sentinel", tt.name, n, len(m.Decode.SamplesMs), len(m.Stream.SamplesMs))
 		}
 		if tt.prefillMs == 2 {

@@ -86,6 +86,7 @@ func (l *LocalMeasurer) attempt(s *session, prefill, decode *loop) (attempt, err
 	}
 	switches := s.switches()
 	err := r.run()
+	l.current.learn(r.compute.samplesMs, r.stream.samplesMs)
 	a := attempt{
 		background: s.switches() != switches,
 

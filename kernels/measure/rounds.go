@@ -1,6 +1,9 @@
 package measure
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// sentinelShare is how much of the rounds' time the sentinels may take once
@@ -47,43 +50,49 @@ type rounds struct {
 // as allowed are taken, or the budget is spent; at least the minimum of samples.
 func (r *rounds) run() error {
 	start := r.session.spentNs
-	for {
-		for _, x := range r.round(r.sentinelsDue(r.session.spentNs - start)) {
+	tokens := 1
+	for first := true; ; first = false {
+		for _, x := range r.round(tokens, r.sentinelsDue(r.session.spentNs-start)) {
 			if r.done() {
 				return nil
-			}
-			if len(x.samplesMs) == r.options.MaxSamples {
-				continue
 			}
 			if err := x.take(r.session); err != nil {
 				return err
 			}
 		}
+		if first { // and then the same in each, so that all count alike
+			tokens = r.tokens()
+		}
 	}
 }
 
-// round lists what the next round samples, in order.
-func (r *rounds) round(sentinels bool) []*series {
+// round lists what a round samples, in order.
+func (r *rounds) round(tokens int, sentinels bool) []*series {
+	if r.session.spentNs >= r.options.Budget.Nanoseconds() {
+		tokens = 1
+	}
 	prompt, token := []*series{&r.prefill}, []*series{&r.decode}
 	if sentinels {
 		prompt, token = []*series{&r.compute, &r.prefill}, []*series{&r.decode, &r.stream}
 	}
-	return slices.Concat(prompt, slices.Repeat(token, r.tokens()))
+	return slices.Concat(prompt, slices.Repeat(token, tokens))
 }
 
-// tokens is how often the next round samples decoding: while more is to be known of it,
-// as often as takes no longer than the prompt.
+// tokens is how often a round samples decoding, and the stream sentinel: as often as takes
+// half as long as the prompt, and leaves the sentinels with their share of the time.
 func (r *rounds) tokens() int {
-	if len(r.stream.samplesMs) == 0 || r.options.enough(&r.decode, r.session) {
-		return 1
+	prompt, token := r.compute.meanNs()+r.prefill.meanNs(), r.decode.meanNs()+r.stream.meanNs()
+	n := math.Floor(min(prompt/2/token, mostTokens))
+	for n > 1 && r.compute.meanNs()+n*r.stream.meanNs() > sentinelShare*(prompt+n*token) {
+		n--
 	}
-	return int(min(max(r.prefill.meanNs()/(r.decode.meanNs()+r.stream.meanNs()), 1), mostTokens))
+	return max(1, int(n))
 }
 
 // sentinelsDue reports whether the next round has sentinels, given the time that
 // the rounds took so far.
 func (r *rounds) sentinelsDue(roundsNs int64) bool {
-	return len(r.stream.samplesMs) < minReadings ||
+	return min(len(r.compute.samplesMs), len(r.stream.samplesMs)) < minReadings ||
 		float64(r.compute.spentNs+r.stream.spentNs) <= sentinelShare*float64(roundsNs)
 }
 

@@ -27,13 +27,29 @@ func (n *sentinels) prepare(s *session) error {
 		}
 	}
 	for !n.compute.usual.known() || !n.stream.usual.known() {
-		for _, one := range n.both() {
-			if _, err := one.read(s); err != nil {
+		var ms [2]float64
+		for i, one := range n.both() {
+			var err error
+			if ms[i], err = one.read(s); err != nil {
 				return err
 			}
 		}
+		n.learn(ms[:1], ms[1:])
 	}
 	return nil
+}
+
+// learn takes readings of the sentinels for what they know of the undisturbed device: of
+// the stream sentinel as many as of the other one, evenly spread, since those of one
+// round are of one moment.
+func (n *sentinels) learn(computeMs, streamMs []float64) {
+	for _, ms := range computeMs {
+		n.compute.usual.learn(ms)
+	}
+	moments := min(len(computeMs), len(streamMs))
+	for i := range moments {
+		n.stream.usual.learn(streamMs[i*len(streamMs)/moments])
+	}
 }
 
 func (n *sentinels) drop() {
@@ -99,7 +115,6 @@ func (n *sentinel) read(s *session) (ms float64, err error) {
 	if err != nil {
 		return 0, n.label(err)
 	}
-	n.usual.learn(ms)
 	return ms, nil
 }
 

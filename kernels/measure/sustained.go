@@ -169,6 +169,7 @@ func (l *LocalMeasurer) sustain(s *session, modules []*kernels.Module, d time.Du
 		if round.StreamMs, err = l.current.stream.read(s); err != nil {
 			return err
 		}
+		l.current.learn([]float64{round.ComputeMs}, []float64{round.StreamMs})
 		for _, r := range runners {
 			prefillMs, err := long.sample(&r.prefill)
 			if err != nil {
