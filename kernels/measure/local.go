@@ -22,10 +22,10 @@ import (
 //     within 5 %, in batches of at least 2 ms and 100 steps of the timer.
 //  3. Take rounds: compute sentinel, prefill, decode, stream sentinel; until the
 //     95 % confidence intervals of both medians are tight enough, or samples or
-//     budget are spent. After a long prompt the latter two are taken up to four times.
-//     Rounds are without sentinels while these have had a fifth of the time. (Stopping
-//     as soon as intervals are tight makes them a little narrower than 95 %, and so do
-//     the samples of one round, which are of one moment.)
+//     budget are spent. (Stopping as soon as they are tight makes them a little
+//     narrower than 95 %.) After a long prompt the latter two run up to four times in
+//     turn, and their medians are the round's samples. Rounds are without sentinels
+//     while these have had a fifth of the time.
 //  4. When a sentinel was slower than on the undisturbed device, or the program was
 //     in the background, measure again, and keep the attempt that was disturbed least.
 //  5. Check that the memory is what the plan said.

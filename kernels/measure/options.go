@@ -28,7 +28,7 @@ type Options struct {
 	HalfWidth float64
 
 	MinSamples int // of prefill and of decode, at least 6
-	MaxSamples int // of prefill; of decoding up to four times as many
+	MaxSamples int
 
 	// DriftTolerance is how much slower than usual the sentinels may be, as a
 	// share: 0.1 accepts a slowdown of 1.1.

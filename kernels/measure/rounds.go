@@ -11,6 +11,12 @@ const (
 	// small candidate does.
 	sentinelShare = 0.2
 	minReadings   = 3
+
+	// mostTokens is how many batches a sample of decoding has at most. A prompt takes as
+	// long as hundreds of tokens: with a batch of each, what decoding takes, and the
+	// sentinel of what limits it, would be known from a few milliseconds wherever the
+	// budget ends the rounds.
+	mostTokens = 4
 )
 
 // series is what one program gave in the rounds.
@@ -20,23 +26,22 @@ type series struct {
 	spentNs   int64
 }
 
+// take takes the next sample.
 func (x *series) take(s *session) error {
-	before := s.spentNs
-	ms, err := x.read(s)
-	x.spentNs += s.spentNs - before
+	ms, err := x.once(s)
 	if err == nil {
 		x.samplesMs = append(x.samplesMs, ms)
 	}
 	return err
 }
 
-// meanNs is how long a sample took.
-func (x *series) meanNs() float64 { return float64(x.spentNs) / float64(len(x.samplesMs)) }
-
-// mostTokens is how many samples of decoding a round has at most. A prompt takes as long
-// as hundreds of tokens: with one sample of each, decoding and the sentinel of what limits
-// it would have few wherever the budget ends the rounds.
-const mostTokens = 4
+// once is one batch, which is no sample yet.
+func (x *series) once(s *session) (ms float64, err error) {
+	before := s.spentNs
+	ms, err = x.read(s)
+	x.spentNs += s.spentNs - before
+	return ms, err
+}
 
 // rounds takes samples of a candidate. A round interleaves the sentinels with
 // the candidate's two loops, so that all see the same device.
@@ -50,40 +55,74 @@ type rounds struct {
 // as allowed are taken, or the budget is spent; at least the minimum of samples.
 func (r *rounds) run() error {
 	start := r.session.spentNs
-	tokens := 1
-	for first := true; ; first = false {
-		for _, x := range r.round(tokens, r.sentinelsDue(r.session.spentNs-start)) {
+	for tokens := 1; ; {
+		sentinels := r.sentinelsDue(r.session.spentNs - start)
+		for _, part := range []func() error{
+			func() error { return r.prompt(sentinels) },
+			func() error { return r.tokens(tokens, sentinels) },
+		} {
 			if r.done() {
 				return nil
 			}
-			if err := x.take(r.session); err != nil {
+			if err := part(); err != nil {
 				return err
 			}
 		}
-		if first { // and then the same in each, so that all count alike
-			tokens = r.tokens()
+		switch {
+		case r.session.spentNs >= r.options.Budget.Nanoseconds():
+			tokens = 1
+		case len(r.prefill.samplesMs) == 1:
+			tokens = r.batches()
 		}
 	}
 }
 
-// round lists what a round samples, in order.
-func (r *rounds) round(tokens int, sentinels bool) []*series {
-	if r.session.spentNs >= r.options.Budget.Nanoseconds() {
-		tokens = 1
-	}
-	prompt, token := []*series{&r.prefill}, []*series{&r.decode}
+// prompt is the first part of a round.
+func (r *rounds) prompt(sentinels bool) error {
 	if sentinels {
-		prompt, token = []*series{&r.compute, &r.prefill}, []*series{&r.decode, &r.stream}
+		if err := r.compute.take(r.session); err != nil {
+			return err
+		}
 	}
-	return slices.Concat(prompt, slices.Repeat(token, tokens))
+	return r.prefill.take(r.session)
 }
 
-// tokens is how often a round samples decoding, and the stream sentinel: as often as takes
-// half as long as the prompt, and leaves the sentinels with their share of the time.
-func (r *rounds) tokens() int {
-	prompt, token := r.compute.meanNs()+r.prefill.meanNs(), r.decode.meanNs()+r.stream.meanNs()
+// tokens is the second part: so many batches of decoding and of the stream sentinel in
+// turn. The median of each is the round's sample, since batches of one round are of one
+// moment, and an interval takes samples for independent.
+func (r *rounds) tokens(n int, sentinels bool) error {
+	both := []*series{&r.decode, &r.stream}
+	if !sentinels {
+		both = both[:1]
+	}
+	batchesMs := make([][]float64, len(both))
+	defer func() {
+		for i, x := range both {
+			if len(batchesMs[i]) > 0 {
+				x.samplesMs = append(x.samplesMs, quantile(slices.Sorted(slices.Values(batchesMs[i])), 0.5))
+			}
+		}
+	}()
+	for range n {
+		for i, x := range both {
+			ms, err := x.once(r.session)
+			if err != nil {
+				return err
+			}
+			batchesMs[i] = append(batchesMs[i], ms)
+		}
+	}
+	return nil
+}
+
+// batches is how many a sample of decoding is to have, as the first round tells:
+// those of a round take half as long as its prompt at most, and leave the sentinels with
+// their share of the time.
+func (r *rounds) batches() int {
+	compute, stream := float64(r.compute.spentNs), float64(r.stream.spentNs)
+	prompt, token := compute+float64(r.prefill.spentNs), float64(r.decode.spentNs)+stream
 	n := math.Floor(min(prompt/2/token, mostTokens))
-	for n > 1 && r.compute.meanNs()+n*r.stream.meanNs() > sentinelShare*(prompt+n*token) {
+	for n > 1 && compute+n*stream > sentinelShare*(prompt+n*token) {
 		n--
 	}
 	return max(1, int(n))
@@ -92,7 +131,7 @@ func (r *rounds) tokens() int {
 // sentinelsDue reports whether the next round has sentinels, given the time that
 // the rounds took so far.
 func (r *rounds) sentinelsDue(roundsNs int64) bool {
-	return min(len(r.compute.samplesMs), len(r.stream.samplesMs)) < minReadings ||
+	return len(r.stream.samplesMs) < minReadings ||
 		float64(r.compute.spentNs+r.stream.spentNs) <= sentinelShare*float64(roundsNs)
 }
 

@@ -39,16 +39,13 @@ func (n *sentinels) prepare(s *session) error {
 	return nil
 }
 
-// learn takes readings of the sentinels for what they know of the undisturbed device: of
-// the stream sentinel as many as of the other one, evenly spread, since those of one
-// round are of one moment.
+// learn takes samples of the sentinels for what they know of the undisturbed device.
 func (n *sentinels) learn(computeMs, streamMs []float64) {
 	for _, ms := range computeMs {
 		n.compute.usual.learn(ms)
 	}
-	moments := min(len(computeMs), len(streamMs))
-	for i := range moments {
-		n.stream.usual.learn(streamMs[i*len(streamMs)/moments])
+	for _, ms := range streamMs {
+		n.stream.usual.learn(ms)
 	}
 }
 

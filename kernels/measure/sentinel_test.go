@@ -46,21 +46,6 @@ func TestBaseline(t *testing.T) {
 	between("after the device became faster", 0.69, 0.75)
 }
 
-// Readings of one round are of one moment, and count as one.
-func TestSentinelsLearnMoments(t *testing.T) {
-	n := sentinels{&sentinel{}, &sentinel{}}
-	n.learn([]float64{1, 2}, []float64{10, 11, 12, 20, 21, 22})
-	n.learn([]float64{3}, []float64{30})
-	n.learn([]float64{4}, nil) // interrupted
-	n.learn(nil, nil)
-	if got, want := n.compute.usual.recent, []float64{1, 2, 3, 4}; !slices.Equal(got, want) {
-		t.Errorf("compute: %v, want %v", got, want)
-	}
-	if got, want := n.stream.usual.recent, []float64{10, 20, 30}; !slices.Equal(got, want) {
-		t.Errorf("stream: %v, want %v", got, want)
-	}
-}
-
 // Sentinels have as many threads as the workload, and each number of them has a usual
 // speed of its own, which earlier measurements tell, too.
 func TestSentinelsOfThreads(t *testing.T) {

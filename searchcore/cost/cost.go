@@ -16,7 +16,8 @@
 // of the one bound by arithmetic for prefill, of the one bound by memory for decode. The
 // share of a pass that such a slowness takes, from none to all, is the one that makes the
 // best fit, since a sentinel may have met a disturbance that the candidate escaped, and a
-// pass waits for memory part of its time only. Memory is never fitted: the plan knows it.
+// pass waits for memory part of its time only. Where models of other devices are known,
+// their mean share is kept unless another one fits clearly better. Memory is never fitted: the plan knows it.
 package cost
 
 import (
@@ -45,6 +46,7 @@ type Model struct {
 	// Of prefill and decode.
 	fits      [2]fit
 	latencies [2][]latency
+	usualMs   [2]map[string]float64 // the sentinel's, by the code that ran it
 }
 
 // Time is a prediction in milliseconds, and the bounds within which 95 % of
@@ -131,6 +133,7 @@ func (m *Model) take(observations []Observation) (samples [2][]sample, err error
 	}
 	first := observations[0].Measurement
 	m.Workload, m.Device = first.Workload, first.Device
+	readings := [2]map[string][]float64{{}, {}}
 	for i, o := range observations {
 		if err := m.check(o); err != nil {
 			return samples, fmt.Errorf("cost: observation %d: %w", i+1, err)
@@ -140,9 +143,18 @@ func (m *Model) take(observations []Observation) (samples [2][]sample, err error
 			return samples, fmt.Errorf("cost: observation %d: %w", i+1, err)
 		}
 		got := o.Measurement
-		for i, s := range []struct{ program, sentinel trial.Stat }{{got.Prefill, got.Compute}, {got.Decode, got.Stream}} {
-			samples[i] = append(samples[i], sample{both[i].total(), s.program.MinMs, s.sentinel.MinMs})
-			m.latencies[i] = append(m.latencies[i], latency{both[i].total(), objective.LatencyMs(got.Protocol, s.program)})
+		for i, program := range []trial.Stat{got.Prefill, got.Decode} {
+			samples[i] = append(samples[i], sample{both[i].total(), program.MinMs, 1})
+			m.latencies[i] = append(m.latencies[i], latency{both[i].total(), objective.LatencyMs(got.Protocol, program)})
+			if ms := sentinelMs(i, got); ms > 0 {
+				readings[i][got.Code] = append(readings[i][got.Code], ms)
+			}
+		}
+	}
+	for i := range samples {
+		m.usualMs[i] = usual(readings[i])
+		for n, o := range observations {
+			samples[i][n].slower = m.slower(i, o.Measurement)
 		}
 	}
 	return samples, nil
@@ -216,36 +228,38 @@ func (m *Model) check(o Observation) error {
 // sample is what one pass consisted of and took.
 type sample struct {
 	counts
-	ms         float64
-	sentinelMs float64 // 0 if none ran
+	ms     float64
+	slower float64 // how many times as long as usual the sentinel took; 1 if none ran
 }
 
 // shares are those of a pass that may be as much slower as the sentinel is: a pass waits
 // for memory part of its time only, and a disturbance may have passed it by.
 var shares = []float64{0, 0.25, 0.5, 0.75, 1}
 
-// disturbance is what a fit found of how a device was slowed down.
-type disturbance struct {
-	usualMs float64 // the sentinel's; 0 if none ran
-	share   float64 // of a pass that is as much slower as the sentinel is
-}
+// undo takes from a time what a share of it was longer because of the device.
+func undo(ms, share, slower float64) float64 { return ms / (1 + share*(slower-1)) }
 
 // undisturbed returns samples as they would be on the undisturbed device, by the share
 // that makes the best fit, and that fit. A share other than the expected one is one more
 // parameter, as each term is, so it must lower Akaike's criterion, n·log(rss) + 2k.
 func undisturbed(samples []sample, expected float64, fitTo func([]sample) fit) (quiet []sample, best fit) {
 	fitWith := func(share float64) (quiet []sample, f fit, criterion float64) {
-		d := disturbance{usual(samples), share}
 		quiet = slices.Clone(samples)
-		for i := range quiet {
-			quiet[i].ms = d.undo(quiet[i].ms, quiet[i].sentinelMs)
+		for i, s := range samples {
+			quiet[i].ms = undo(s.ms, share, s.slower)
 		}
 		f = fitTo(quiet)
-		f.disturbance = d
+		f.share = share
 		return quiet, f, float64(len(quiet))*math.Log(f.rss+f.penalty) + 2*float64(len(f.used))
 	}
 	quiet, best, least := fitWith(expected)
+	if !slices.ContainsFunc(samples, func(s sample) bool { return s.slower != 1 }) {
+		return quiet, best
+	}
 	for _, share := range shares {
+		if share == expected {
+			continue
+		}
 		if as, f, c := fitWith(share); c+2 < least {
 			quiet, best, least = as, f, c+2
 		}
@@ -253,36 +267,37 @@ func undisturbed(samples []sample, expected float64, fitTo func([]sample) fit) (
 	return quiet, best
 }
 
-// usual is how long the sentinel takes on the undisturbed device: the lower quartile,
-// since disturbances only ever slow it down; 0 if none ran.
-func usual(samples []sample) float64 {
-	var sentinels []float64
-	for _, s := range samples {
-		if s.sentinelMs > 0 {
-			sentinels = append(sentinels, s.sentinelMs)
-		}
-	}
-	if len(sentinels) == 0 {
-		return 0
-	}
-	slices.Sort(sentinels)
-	return sentinels[len(sentinels)/4]
+// sentinelMs is the shortest reading of the sentinel that tells how slow the device was
+// for prefill, or for decoding; 0 if none ran.
+func sentinelMs(pass int, got trial.Measurement) float64 {
+	return []float64{got.Compute.MinMs, got.Stream.MinMs}[pass]
 }
 
-// undo takes from a time what its share was longer because of the device, which was as
-// much slower than usual as the sentinel.
-func (d disturbance) undo(ms, sentinelMs float64) float64 {
-	if d.usualMs == 0 || sentinelMs == 0 {
-		return ms
+// usual is how long a sentinel takes on the undisturbed device: the lower quartile, since
+// disturbances only ever slow it down. Other code may have another sentinel.
+func usual(readings map[string][]float64) map[string]float64 {
+	usualMs := map[string]float64{}
+	for code, ms := range readings {
+		usualMs[code] = slices.Sorted(slices.Values(ms))[len(ms)/4]
 	}
-	return ms / (1 + d.share*(sentinelMs/d.usualMs-1))
+	return usualMs
+}
+
+// slower is how many times as long as usual the sentinel of a pass took; 1 if none ran, or
+// none by the code that ran this one.
+func (m *Model) slower(pass int, got trial.Measurement) float64 {
+	ms, usualMs := sentinelMs(pass, got), m.usualMs[pass][got.Code]
+	if ms == 0 || usualMs == 0 {
+		return 1
+	}
+	return ms / usualMs
 }
 
 // Undisturbed returns the shortest times of a measurement, in milliseconds, as they would
 // be on the device as undisturbed as it was when the model's observations were made: what
 // its predictions are to be compared with.
 func (m *Model) Undisturbed(got trial.Measurement) (prefillMs, decodeMs float64) {
-	return m.fits[0].undo(got.Prefill.MinMs, got.Compute.MinMs), m.fits[1].undo(got.Decode.MinMs, got.Stream.MinMs)
+	return undo(got.Prefill.MinMs, m.fits[0].share, m.slower(0, got)), undo(got.Decode.MinMs, m.fits[1].share, m.slower(1, got))
 }
 
 // Predict returns what the model expects of a: the times of [Model.Table], with their

@@ -103,6 +103,43 @@ func fitted(t testing.TB, d device, sp space.Space, n int, r *rand.Rand) *Model 
 	return m
 }
 
+// A study may go on with other code, whose sentinels are others.
+func TestSentinelsOfOtherCode(t *testing.T) {
+	sp, w := preset(t, "lts-gpt2"), trial.DefaultWorkload()
+	r := rand.New(rand.NewPCG(8, 19))
+	d := laptop
+	d.drift = 0.4
+	list, err := Design(sp, w, 40, r, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	observations := d.observe(t, list, w, r)
+	for i := range observations {
+		if m := &observations[i].Measurement; i >= 30 {
+			m.Code = "other"
+			m.Compute.MinMs *= 0.9
+			m.Stream.MinMs *= 0.8
+		}
+	}
+	m, err := Fit(observations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := errorOf(t, m, d, sp, r); e > 0.005 {
+		t.Errorf("error %.4f", e)
+	}
+	for _, o := range []Observation{observations[0], observations[39]} {
+		prefill, decode, err := m.Predict(o.Arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gotPrefill, gotDecode := m.Undisturbed(o.Measurement)
+		if math.Abs(gotPrefill/prefill.Ms-1) > 0.005 || math.Abs(gotDecode/decode.Ms-1) > 0.005 {
+			t.Errorf("%q: %v and %v ms, predicted %v and %v", o.Measurement.Code, gotPrefill, gotDecode, prefill.Ms, decode.Ms)
+		}
+	}
+}
+
 // TestRecoversADevice checks the error on fresh architectures: none without noise, and
 // small with it, with a cache and with a device that drifts.
 func TestRecoversADevice(t *testing.T) {

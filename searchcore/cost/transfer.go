@@ -58,7 +58,7 @@ func perUnitOf(p *trial.PassModel) [terms + 1]*float64 {
 func fitsOf(known []trial.DeviceModel, pass int) (fits []fit) {
 	for _, k := range known {
 		p := []trial.PassModel{k.Prefill, k.Decode}[pass]
-		f := fit{threshold: math.MaxInt64, sigma: p.Sigma, disturbance: disturbance{share: p.SentinelShare}}
+		f := fit{threshold: math.MaxInt64, share: p.SentinelShare, sigma: p.Sigma}
 		for j, ms := range perUnitOf(&p) {
 			f.perUnit[j] = *ms
 		}
@@ -98,8 +98,8 @@ func CheckKnown(known []trial.DeviceModel, w trial.Workload) error {
 // taken, given the observations and that no term is negative. So what devices have in
 // common need not be measured again, and what sets them apart costs one or two
 // measurements for each of them, not one for each term. How far passes follow their
-// sentinels is believed to be as on the known devices in the mean: a few measurements,
-// all of which may have met the device as slow, need not show it.
+// sentinels is believed to be as on the known devices that showed it, in the mean: a few
+// measurements, all of which may have met the device as slow, need not show it.
 func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, error) {
 	if len(known) == 0 {
 		return Fit(observations)
@@ -117,13 +117,22 @@ func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, err
 	}
 	for i := range m.fits {
 		fits := fitsOf(known, i)
-		var share float64
-		for _, f := range fits {
-			share += f.share / float64(len(fits))
-		}
-		_, m.fits[i] = undisturbed(samples[i], share, func(s []sample) fit { return regressFrom(fits, s) })
+		_, m.fits[i] = undisturbed(samples[i], expectedShare(fits), func(s []sample) fit { return regressFrom(fits, s) })
 	}
 	return m, nil
+}
+
+// expectedShare is the mean share of the known fits that have one: those without may never
+// have met their device as slow.
+func expectedShare(known []fit) float64 {
+	sum, n := 0.0, 0
+	for _, f := range known {
+		if f.share > 0 {
+			sum += f.share
+			n++
+		}
+	}
+	return sum / float64(max(1, n))
 }
 
 // regressFrom is regress with what the known fits say. Thresholds are theirs, and with

@@ -246,9 +246,12 @@ func TestTransferIntervalsCover(t *testing.T) {
 func TestKnownSurvivesJSON(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 15))
 	cached := laptop
-	cached.cache, cached.far = 60<<20, 6e-8
+	cached.cache, cached.far, cached.drift = 60<<20, 6e-8, 0.4
 	m := fitted(t, cached, preset(t, "lts-gpt2"), 40, r)
 	known := m.Known()
+	if known.Decode.SentinelShare == 0 || known.Decode.ExcessByteMs == 0 {
+		t.Fatalf("nothing to lose: %+v", known.Decode)
+	}
 	if err := known.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +281,7 @@ func TestTransferTakesAnyModel(t *testing.T) {
 	observations := laptop.observe(t, list, w, r)
 	rapid.Check(t, func(rt *rapid.T) {
 		var known []trial.DeviceModel
-		for range rapid.IntRange(1, 4).Draw(rt, "devices") {
+		for range rapid.IntRange(1, trial.MaxKnown).Draw(rt, "devices") {
 			k := trial.DeviceModel{Workload: w}
 			for _, p := range []*trial.PassModel{&k.Prefill, &k.Decode} {
 				for _, ms := range perUnitOf(p) {
@@ -287,7 +290,7 @@ func TestTransferTakesAnyModel(t *testing.T) {
 					}
 				}
 				p.ThresholdBytes = rapid.Int64Range(0, 1<<40).Draw(rt, "threshold")
-				p.SentinelShare = rapid.Float64Range(0, 1).Draw(rt, "share")
+				p.SentinelShare = rapid.OneOf(rapid.Just(1.0), rapid.Float64Range(0, 1)).Draw(rt, "share")
 				p.Sigma = rapid.Float64Range(0, 1).Draw(rt, "sigma")
 			}
 			if k.Validate() == nil {
@@ -299,6 +302,9 @@ func TestTransferTakesAnyModel(t *testing.T) {
 		}
 		m, err := FitFrom(known, observations)
 		if err != nil {
+			rt.Fatal(err)
+		}
+		if err := m.Known().Validate(); err != nil {
 			rt.Fatal(err)
 		}
 		for _, a := range list {

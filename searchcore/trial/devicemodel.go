@@ -31,7 +31,7 @@ type PassModel struct {
 	ExcessByteMs   float64 `json:"excess_byte_ms,omitempty"`
 	ThresholdBytes int64   `json:"threshold_bytes,omitempty"`
 	// SentinelShare is the share of the pass that gets as much slower as the sentinel does
-	// when the device is slowed down; 0 also where none ran.
+	// when the device is slowed down; 0 also where that was never seen.
 	SentinelShare float64 `json:"sentinel_share,omitempty"`
 	// Sigma is the standard deviation of measured over predicted times: a share.
 	Sigma float64 `json:"sigma"`

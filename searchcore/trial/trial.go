@@ -169,8 +169,8 @@ var (
 // Stat summarises repeated timings of one program. Times are milliseconds for
 // one run, whatever the batch.
 type Stat struct {
-	SamplesMs []float64 `json:"samples_ms"` // in the order they were taken; each the mean over one batch
-	Batch     int       `json:"batch"`      // runs per sample
+	SamplesMs []float64 `json:"samples_ms"` // in the order they were taken; each the mean over a batch, or the median of several
+	Batch     int       `json:"batch"`      // runs per batch
 	MedianMs  float64   `json:"median_ms"`
 	LowMs     float64   `json:"low_ms"`  // 95 % confidence interval of the median;
 	HighMs    float64   `json:"high_ms"` // under the protocol lts, of the mean
