@@ -113,12 +113,12 @@ $(addprefix cross/,$(WASM)):
 .PHONY: $(addprefix cross/,$(PLATFORMS) $(WASM))
 
 unit: tools artefacts peers axe
-	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 LITEFRONT_REQUIRE_QEMU=1 go test -timeout=30m ./...
+	LITEFRONT_REQUIRE_CHROMIUM=1 LITEFRONT_REQUIRE_PEERS=1 LITEFRONT_REQUIRE_QEMU=1 go test -timeout=80m ./...
 
 # Only the host side starts goroutines. Tests that repeat without touching them
 # skip themselves in -short.
 race: tools artefacts
-	CGO_ENABLED=1 go test -race -short -timeout=30m ./host/... ./cmd/...
+	CGO_ENABLED=1 go test -race -short -timeout=80m ./host/... ./cmd/...
 
 # go test -list prints a package's targets and then its name.
 fuzz: tools

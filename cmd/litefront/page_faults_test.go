@@ -120,7 +120,7 @@ func TestPageFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := browsertest.New(t, patience)
+	ctx := browsertest.New(t, 3*patience)
 	for _, tt := range []struct {
 		name, script string
 		notIsolated  bool

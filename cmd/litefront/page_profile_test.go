@@ -149,7 +149,15 @@ func TestPageSustained(t *testing.T) {
 	p.until(`document.querySelectorAll("#sustained .plot-line").length === 2 && document.querySelector("#sustained .plot-line").getAttribute("d").startsWith("M")`)
 	p.until(`document.getElementById("sustained-help").innerText.startsWith("Running: ") && document.getElementById("start").disabled`)
 	p.click("sustain-stop")
-	p.until(`document.querySelectorAll("#sustained .verdict-line").length === 2 && document.querySelector("#sustained .verdict-line")?.innerText?.includes("too early to tell")`)
+	p.until(`[...document.querySelectorAll("#sustained .verdict-line")].filter((e) => e.innerText.startsWith("After ")).length === 2`)
+	early := eval[string](p, `document.querySelector("#sustained .verdict-line").innerText`)
+	var seconds float64
+	if _, err := fmt.Sscanf(early, "After %f s", &seconds); err != nil {
+		t.Errorf("the verdict on a run that was stopped is %q: %v", early, err)
+	}
+	if says := strings.Contains(early, "too early to tell"); says != (seconds < 4) {
+		t.Errorf("the verdict on a run that was stopped is %q", early)
+	}
 
 	p.fill("sustained-for", "10s")
 	p.profiled()

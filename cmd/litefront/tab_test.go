@@ -105,7 +105,7 @@ func (p tab) do(actions ...chromedp.Action[chromedp.Void]) {
 func (p tab) until(condition string) {
 	p.t.Helper()
 	ok := eval[bool](p, fmt.Sprintf(`new Promise(resolve => {
-		const end = performance.now() + 120000;
+		const end = performance.now() + 480000;
 		const check = () => {
 			if (%s) return resolve(true);
 			if (performance.now() > end) return resolve(false);
@@ -172,11 +172,23 @@ func (p tab) screenshot(name, id string, width, height int64) {
 func (p tab) click(id string) { p.t.Helper(); p.clickOn(fmt.Sprintf("[id=%q]", id)) }
 
 // clickOn clicks on the first element that a selector finds, once that can be clicked:
-// what the page was told just before may still have to enable it.
+// what the page was told just before may still have to enable it. It clicks again where
+// the element moved meanwhile and did not get it.
 func (p tab) clickOn(selector string) {
 	p.t.Helper()
-	p.until(fmt.Sprintf(`document.querySelector(%q)?.matches(":not(:disabled)")`, selector))
-	p.do(chromedp.Click(chromedp.CSS(selector)))
+	for range 5 {
+		p.until(fmt.Sprintf(`document.querySelector(%q)?.matches(":not(:disabled)")`, selector))
+		eval[bool](p, fmt.Sprintf(`(() => {
+			window.missed = true;
+			document.addEventListener("click", (e) => { window.missed = !document.querySelector(%q)?.contains(e.target); }, {capture: true, once: true});
+			return true;
+		})()`, selector))
+		p.do(chromedp.Click(chromedp.CSS(selector)))
+		if missed := eval[bool](p, `window.missed === true`); !missed { // nor where the click left the page
+			return
+		}
+	}
+	p.t.Fatalf("%s cannot be clicked on", selector)
 }
 
 // prefer has the page think that the user prefers a value of a media feature; an empty

@@ -200,7 +200,7 @@ func freePorts(t *testing.T, n int) (ports []int) {
 // leader is the node that leads the stream of jobs, which must be on all three.
 func (c *cluster) leader(t *testing.T) int {
 	t.Helper()
-	conn, err := nats.Connect(c.options.URL, nats.UserCredentials(c.options.Credentials))
+	conn, err := nats.Connect(c.options.URL, nats.UserCredentials(c.options.Credentials), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,10 +209,11 @@ func (c *cluster) leader(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := js.StreamInfo(jobs.JobsStream)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var info *nats.StreamInfo
+	until(t, "a leader of the stream", func() bool {
+		info, err = js.StreamInfo(jobs.JobsStream)
+		return err == nil && (info.Cluster == nil || info.Cluster.Leader != "")
+	})
 	if info.Config.Replicas != 3 || info.Cluster == nil {
 		t.Fatalf("the stream has %d replicas; want 3", info.Config.Replicas)
 	}

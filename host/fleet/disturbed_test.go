@@ -269,6 +269,12 @@ func TestFirst(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			var devices sync.WaitGroup
+			// The others are at the door, so that they come in time on any machine.
+			var others []*client
+			for i := range tt.others {
+				others = append(others, newClient(t, fmt.Sprint("other ", i), 1))
+				others[i].enter(r)
+			}
 			first := newClient(t, "first", tt.factor)
 			first.quiet = true
 			devices.Go(func() { first.stay(ctx, func() *door { return r.door }, honest) })
@@ -276,9 +282,8 @@ func TestFirst(t *testing.T) {
 				f := r.Fleet()
 				return len(f.Classes) == 1 && f.Classes[0].Outstanding > 1
 			})
-			for i := range tt.others {
-				s := newClient(t, fmt.Sprint("other ", i), 1)
-				s.join(r)
+			for _, s := range others {
+				s.tell(jobs.Idle, "")
 				devices.Go(func() { s.work(ctx) })
 			}
 			until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done != "" })

@@ -98,7 +98,7 @@ func CheckKnown(known []trial.DeviceModel, w trial.Workload) error {
 // taken, given the observations and that no term is negative. So what devices have in
 // common need not be measured again, and what sets them apart costs one or two
 // measurements for each of them, not one for each term. How far passes follow their
-// sentinels is believed to be as on the known devices that showed it, in the mean: a few
+// sentinels is believed to be as on the known device where they do most: a few
 // measurements, all of which may have met the device as slow, need not show it.
 func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, error) {
 	if len(known) == 0 {
@@ -122,17 +122,13 @@ func FitFrom(known []trial.DeviceModel, observations []Observation) (*Model, err
 	return m, nil
 }
 
-// expectedShare is the mean share of the known fits that have one: those without may never
-// have met their device as slow.
-func expectedShare(known []fit) float64 {
-	sum, n := 0.0, 0
+// expectedShare is the largest of the known fits' shares. Noise of the sentinel hides what
+// is slowness and makes a share too small, on a device that was hardly ever slow most.
+func expectedShare(known []fit) (most float64) {
 	for _, f := range known {
-		if f.share > 0 {
-			sum += f.share
-			n++
-		}
+		most = max(most, f.share)
 	}
-	return sum / float64(max(1, n))
+	return most
 }
 
 // regressFrom is regress with what the known fits say. Thresholds are theirs, and with

@@ -24,7 +24,7 @@ import (
 
 // TestWorker runs the worker alone in Chromium.
 func TestWorker(t *testing.T) {
-	const patience = 5 * time.Minute // a guard, on any machine
+	const patience = 15 * time.Minute // a guard, on any machine
 	tab := browsertest.New(t, patience)
 	if err := chromedp.Do(tab); err != nil { // starts the browser
 		t.Fatal(err)

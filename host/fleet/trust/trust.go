@@ -402,7 +402,7 @@ func agree(x, y trial.Measurement) bool {
 // near reports whether two times may be of one class: as they would be on undisturbed
 // devices, or, more closely, with what slowed a device down having slowed the pass down
 // less than that, or not at all, as slow memory does what computes. There it is less than
-// a lie by 2 would need, whatever slowdown a device that is believed may tell of.
+// a lie by 2 would need, whatever slowdown a device tells of.
 func near(x, y trial.Measurement, p, q trial.Stat) bool {
 	// Nobody makes room for a lie by telling of noise.
 	wide := tolerance * (1 + 2*min(relative(p), relative(q), 0.2))
@@ -410,7 +410,13 @@ func near(x, y trial.Measurement, p, q trial.Stat) bool {
 	if max(a, b) <= min(a, b)*wide {
 		return true
 	}
-	return a <= objective.LatencyMs(y.Protocol, q)*margin && b <= objective.LatencyMs(x.Protocol, p)*margin
+	return a <= loud(y, q)*margin && b <= loud(x, p)*margin
+}
+
+// loud is a time of a device that slowed the pass down by as much as the device tells of,
+// as far as that is believed.
+func loud(m trial.Measurement, s trial.Stat) float64 {
+	return quiet(m, s) * min(max(m.Slowdown, 1), maxSlowdown)
 }
 
 // relative is the half-width of a median's interval over the median.
