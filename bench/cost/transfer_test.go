@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -61,11 +60,16 @@ func TestJudgeTransfer(t *testing.T) {
 		t.Fatalf("%d passes of %d devices, %d goals", r.Passes, len(r.Devices), len(r.Goals))
 	}
 	for _, d := range r.Devices {
-		for _, s := range d.Starts {
-			if s.Measured != 2*s.Candidates {
+		for i, s := range d.Starts {
+			want := s.Candidates
+			if starts[i].again {
+				want *= 2
+			}
+			if s.Measured != want {
 				t.Errorf("%s, %s: %d candidates, %d measurements in two passes", d.Name, s.Name, s.Candidates, s.Measured)
 			}
-			if s.Candidates >= 6 && (s.Prefill.Mean > 0.03 || s.Decode.Mean > 0.03 || s.Prefill.High < s.Prefill.Mean) {
+			// One pass does not show what the other was slower by; other devices do.
+			if s.Candidates >= 6 && (starts[i].transfer || starts[i].again) && (s.Prefill.Mean > 0.03 || s.Decode.Mean > 0.03 || s.Prefill.High < s.Prefill.Mean) {
 				t.Errorf("%s, %s, %d measured: %+v", d.Name, s.Name, s.Measured, s)
 			}
 		}
@@ -85,7 +89,7 @@ func TestJudgeTransfer(t *testing.T) {
 		all = append(all, i)
 	}
 	for _, d := range devices {
-		m, err := cost.Fit(d.observe(f.Archs, all))
+		m, err := cost.Fit(observe(d.passes, f.Archs, all))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,12 +103,6 @@ func TestJudgeTransfer(t *testing.T) {
 	uneven.Devices = f.Devices[1:]
 	if _, err := judgeTransfer(&uneven, 2); err == nil || !strings.Contains(err.Error(), "a: 1 passes, and b has 2") {
 		t.Errorf("a pass is missing: %v", err)
-	}
-	// Other passes would be other measurements.
-	more := *f
-	more.Devices = slices.Concat(f.Devices, f.Devices)
-	if _, err := judgeTransfer(&more, 2); err == nil || !strings.Contains(err.Error(), "4 passes") {
-		t.Errorf("four passes: %v", err)
 	}
 	// A device that is off by a third for half of its candidates misses the goal.
 	for i := range f.Archs {
