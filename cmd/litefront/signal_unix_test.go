@@ -84,13 +84,16 @@ func TestSustainedInterrupted(t *testing.T) {
 		}
 		var said []string
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			if said = append(said, lines.Text()); !asJSON && strings.HasSuffix(lines.Text(), " s of 60 s") {
+			if said = append(said, lines.Text()); after == 0 && strings.HasSuffix(lines.Text(), " s of 60 s") {
 				after = time.Since(start)
 				interrupt()
 			}
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("an interrupted run ended with: %v, %q", err, said)
+		}
+		if after == 0 {
+			t.Fatalf("it never said how far it is: %q", said)
 		}
 		if !asJSON {
 			for _, want := range []string{"tiny.json: ", "other.json: ", "  After ", "speed over time ", "the machine itself", "in arithmetic "} {

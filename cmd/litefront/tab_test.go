@@ -179,14 +179,16 @@ func (p tab) clickOn(selector string) {
 	for range 5 {
 		p.until(fmt.Sprintf(`document.querySelector(%q)?.matches(":not(:disabled)")`, selector))
 		eval[bool](p, fmt.Sprintf(`(() => {
-			window.missed = true;
-			document.addEventListener("click", (e) => { window.missed = !document.querySelector(%q)?.contains(e.target); }, {capture: true, once: true});
+			window.missed = "no click at all";
+			document.addEventListener("click", (e) => { window.missed = document.querySelector(%q)?.contains(e.target) ? "" : e.target.outerHTML.slice(0, 200); }, {capture: true, once: true});
 			return true;
 		})()`, selector))
 		p.do(chromedp.Click(chromedp.CSS(selector)))
-		if missed := eval[bool](p, `window.missed === true`); !missed { // nor where the click left the page
+		missed := eval[string](p, `window.missed ?? ""`) // the click may have left the page
+		if missed == "" {
 			return
 		}
+		p.t.Logf("a click on %s reached %s", selector, missed)
 	}
 	p.t.Fatalf("%s cannot be clicked on", selector)
 }

@@ -23,8 +23,12 @@ const (
 type series struct {
 	read      func(*session) (ms float64, err error)
 	samplesMs []float64
+	batches   int
 	spentNs   int64
 }
+
+// batchNs is how long a batch took in the mean.
+func (x *series) batchNs() float64 { return float64(x.spentNs) / float64(x.batches) }
 
 // take takes the next sample.
 func (x *series) take(s *session) error {
@@ -40,6 +44,7 @@ func (x *series) once(s *session) (ms float64, err error) {
 	before := s.spentNs
 	ms, err = x.read(s)
 	x.spentNs += s.spentNs - before
+	x.batches++
 	return ms, err
 }
 
@@ -71,7 +76,7 @@ func (r *rounds) run() error {
 		switch {
 		case r.session.spentNs >= r.options.Budget.Nanoseconds():
 			tokens = 1
-		case len(r.prefill.samplesMs) == 1:
+		default:
 			tokens = r.batches()
 		}
 	}
@@ -115,12 +120,11 @@ func (r *rounds) tokens(n int, sentinels bool) error {
 	return nil
 }
 
-// batches is how many a sample of decoding is to have, as the first round tells:
-// those of a round take half as long as its prompt at most, and leave the sentinels with
-// their share of the time.
+// batches is how many the next sample of decoding is to have: those of a round take half as
+// long as its prompt at most, and leave the sentinels with their share of the time.
 func (r *rounds) batches() int {
-	compute, stream := float64(r.compute.spentNs), float64(r.stream.spentNs)
-	prompt, token := compute+float64(r.prefill.spentNs), float64(r.decode.spentNs)+stream
+	compute, stream := r.compute.batchNs(), r.stream.batchNs()
+	prompt, token := compute+r.prefill.batchNs(), r.decode.batchNs()+stream
 	n := math.Floor(min(prompt/2/token, mostTokens))
 	for n > 1 && compute+n*stream > sentinelShare*(prompt+n*token) {
 		n--

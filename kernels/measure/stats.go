@@ -11,7 +11,7 @@ import (
 	"litefront/searchcore/trial"
 )
 
-// Summarize makes the Stat of samples, each the mean of one batch, as a protocol has it:
+// Summarize makes the Stat of samples, of batches of so many runs, as a protocol has it:
 // the interval is that of the median, or that of the mean under trial.LTS.
 func Summarize(protocol string, samplesMs []float64, batch int) trial.Stat {
 	s := summarize(samplesMs, batch)
@@ -21,7 +21,7 @@ func Summarize(protocol string, samplesMs []float64, batch int) trial.Stat {
 	return s
 }
 
-// summarize makes a Stat of samples, each the mean of one batch.
+// summarize makes a Stat of samples, of batches of so many runs.
 func summarize(samplesMs []float64, batch int) trial.Stat {
 	s := trial.Stat{SamplesMs: samplesMs, Batch: batch}
 	if len(samplesMs) == 0 {

@@ -243,17 +243,18 @@ func undo(ms, share, slower float64) float64 { return ms / (1 + share*(slower-1)
 // that makes the best fit, and that fit. A share other than the expected one is one more
 // parameter, as each term is, so it must lower Akaike's criterion, n·log(rss) + 2k.
 func undisturbed(samples []sample, expected float64, fitTo func([]sample) fit) (quiet []sample, best fit) {
+	slowed := slices.ContainsFunc(samples, func(s sample) bool { return s.slower != 1 })
 	fitWith := func(share float64) (quiet []sample, f fit, criterion float64) {
 		quiet = slices.Clone(samples)
 		for i, s := range samples {
 			quiet[i].ms = undo(s.ms, share, s.slower)
 		}
 		f = fitTo(quiet)
-		f.share = share
+		f.share, f.slowed = share, slowed
 		return quiet, f, float64(len(quiet))*math.Log(f.rss+f.penalty) + 2*float64(len(f.used))
 	}
 	quiet, best, least := fitWith(expected)
-	if !slices.ContainsFunc(samples, func(s sample) bool { return s.slower != 1 }) {
+	if !slowed {
 		return quiet, best
 	}
 	for _, share := range shares {

@@ -16,7 +16,8 @@ type fit struct {
 	perUnit   [terms + 1]float64 // milliseconds
 	threshold int64              // bytes; without effect where perUnit[excess] is 0
 
-	share float64 // of a pass that gets as much slower as the sentinel
+	share  float64 // of a pass that gets as much slower as the sentinel
+	slowed bool    // the sentinel told of slowness, so that the share is the device's own
 
 	used    []int     // the terms above 0
 	inverse mat.Dense // of AᵀA of their columns, each divided by its time

@@ -41,7 +41,9 @@ func (m *Model) Known() trial.DeviceModel {
 		if p.ExcessByteMs > 0 {
 			p.ThresholdBytes = f.threshold
 		}
-		p.SentinelShare = f.share
+		if f.slowed {
+			p.SentinelShare = f.share
+		}
 		p.Sigma = min(1, f.sigma)
 	}
 	return k

@@ -151,7 +151,7 @@ func (c *Details) timings() []timing {
 	} {
 		lines = append(lines, timing{l.name, l.of(prefill), l.of(decode)})
 	}
-	return append(lines, timing{"samples × runs",
+	return append(lines, timing{"samples × runs of a batch",
 		fmt.Sprintf("%d × %d", t.PrefillSamples, prefill.Batch),
 		fmt.Sprintf("%d × %d", t.DecodeSamples, decode.Batch)})
 }

@@ -260,6 +260,10 @@ func (j *Judge) Consider(job string, a arch.Architecture, c Claim, peers int) (d
 			}
 			continue
 		}
+		// What was disturbed this much confirms nothing, and need not agree, either.
+		if claim.Measurement.Slowdown > maxSlowdown && agreeBy(claim.Measurement, best.Measurement, math.Inf(1)) {
+			continue
+		}
 		d.Contradicted = append(d.Contradicted, claim.Device)
 		ratio := quiet(claim.Measurement, claim.Measurement.Prefill) / quiet(agreed[0].Measurement, agreed[0].Measurement.Prefill)
 		d.Quarantined = append(d.Quarantined, j.judged(claim.Device, true, fmt.Sprintf("%d other devices contradict it, the last time by a factor of %.3g", len(agreed), ratio))...)
@@ -395,28 +399,26 @@ func quiet(m trial.Measurement, s trial.Stat) float64 {
 }
 
 // agree reports whether two claims may be of one class of device.
-func agree(x, y trial.Measurement) bool {
-	return near(x, y, x.Prefill, y.Prefill) && near(x, y, x.Decode, y.Decode)
+func agree(x, y trial.Measurement) bool { return agreeBy(x, y, maxSlowdown) }
+
+// agreeBy is agree where slowdowns count up to most.
+func agreeBy(x, y trial.Measurement, most float64) bool {
+	return near(x, y, x.Prefill, y.Prefill, most) && near(x, y, x.Decode, y.Decode, most)
 }
 
 // near reports whether two times may be of one class: as they would be on undisturbed
 // devices, or, more closely, with what slowed a device down having slowed the pass down
-// less than that, or not at all, as slow memory does what computes. There it is less than
-// a lie by 2 would need, whatever slowdown a device tells of.
-func near(x, y trial.Measurement, p, q trial.Stat) bool {
+// less than that, or not at all, as slow memory does what computes. With slowdowns up to
+// maxSlowdown that is less than a lie by 2 would need.
+func near(x, y trial.Measurement, p, q trial.Stat, most float64) bool {
 	// Nobody makes room for a lie by telling of noise.
 	wide := tolerance * (1 + 2*min(relative(p), relative(q), 0.2))
 	a, b := quiet(x, p), quiet(y, q)
 	if max(a, b) <= min(a, b)*wide {
 		return true
 	}
-	return a <= loud(y, q)*margin && b <= loud(x, p)*margin
-}
-
-// loud is a time of a device that slowed the pass down by as much as the device tells of,
-// as far as that is believed.
-func loud(m trial.Measurement, s trial.Stat) float64 {
-	return quiet(m, s) * min(max(m.Slowdown, 1), maxSlowdown)
+	slowed := func(quietMs float64, m trial.Measurement) float64 { return quietMs * min(max(m.Slowdown, 1), most) }
+	return a <= slowed(b, y)*margin && b <= slowed(a, x)*margin
 }
 
 // relative is the half-width of a median's interval over the median.

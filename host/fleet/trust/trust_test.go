@@ -3,6 +3,7 @@ package trust
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,6 +178,31 @@ func TestSlowMemory(t *testing.T) {
 		if got := agree(slow, usual); got != test.want || agree(usual, slow) != got {
 			t.Errorf("prefill %v and decoding %v times the usual, 1.45 times slower: agreed %v", test.prefill, test.decode, got)
 		}
+	}
+}
+
+// A device whose memory is half as fast as usual, and whose arithmetic is not slower, says
+// so: others need not confirm it, and do not contradict it.
+func TestVerySlowMemory(t *testing.T) {
+	j := NewJudge("")
+	consider := func(n int, prefill, decode float64) Decision {
+		t.Helper()
+		slow := claim("slow", n, 1)
+		m := &slow.Measurement
+		m.Slowdown, m.Prefill, m.Decode, m.Stream = 2, stat(prefill*m.Prefill.MedianMs), stat(decode*m.Decode.MedianMs), stat(10)
+		job := fmt.Sprint("job", n)
+		j.Consider(job, candidate(n), slow, 2)
+		j.Consider(job, candidate(n), claim("a", n, 1), 1)
+		return j.Consider(job, candidate(n), claim("b", n, 1), 0)
+	}
+	for n := range 4 {
+		d := consider(n, 1, 2)
+		if d.Accept == nil || d.Accept.Device == "slow" || d.Contradicted != nil || slices.Contains(d.Confirmed, "slow") || !j.Trusted("slow") {
+			t.Fatalf("job %d: %+v", n, d)
+		}
+	}
+	if d := consider(4, 4, 2); !slices.Equal(d.Contradicted, []string{"slow"}) {
+		t.Errorf("a prompt that took four times as long, with a slowdown of 2: %+v", d)
 	}
 }
 
