@@ -15,8 +15,9 @@ import (
 	"litefront/ui/store"
 )
 
-// closeUp is a page with an imported study of eight candidates, of which the first in
-// the table is selected.
+// closeUp is a page with an imported study of eight candidates, of which the one with the
+// ID is selected. The table may still change its order: where all eight are on the
+// frontier it has them before it lists all.
 func closeUp(t *testing.T) (s sandbox, p tab, id string) {
 	t.Helper()
 	pageDist(t)
@@ -26,8 +27,8 @@ func closeUp(t *testing.T) (s sandbox, p tab, id string) {
 	p.bring(s.path("quick.jsonl"), 8)
 	p.fill("table-group", "all")
 	p.until(`document.querySelectorAll("#frontier [data-arch]").length === 8`)
-	p.clickOn("#frontier tbody tr")
 	id = eval[string](p, `document.querySelector("#frontier tbody tr").dataset.arch`)
+	p.clickOn(fmt.Sprintf("#frontier tbody tr[data-arch=%q]", id))
 	p.until(fmt.Sprintf(`document.getElementById("details").innerText.includes(%q)`, id))
 	return s, p, id
 }
@@ -136,8 +137,8 @@ func TestPageSustained(t *testing.T) {
 		p.until(fmt.Sprintf(`document.getElementById("sustain").innerText === %q`, want))
 	}
 	label("Run")
-	for _, n := range []int{1, 2} {
-		p.clickOn(fmt.Sprintf(`#frontier tbody tr:nth-child(%d) .tick`, n))
+	for _, row := range []string{"[data-arch=%q]", ":not([data-arch=%q])"} {
+		p.clickOn(fmt.Sprintf(`#frontier tbody tr`+row+` .tick`, id))
 	}
 	label("Run 2 candidates")
 	p.fill("sustained-for", "5s")
