@@ -112,7 +112,7 @@ func TestPageSpace(t *testing.T) {
 	// the command line brings its own.
 	p.click("new-search")
 	p.click("accept")
-	p.until(`document.getElementById("new-search").disabled`)
+	p.until(`document.getElementById("new-search").disabled && !document.getElementById("space").readOnly`) // once it is discarded
 	p.fill("space", "")
 	p.open("about:blank")
 	p.open(address + link)
