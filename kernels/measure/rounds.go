@@ -73,12 +73,7 @@ func (r *rounds) run() error {
 				return err
 			}
 		}
-		switch {
-		case r.session.spentNs >= r.options.Budget.Nanoseconds():
-			tokens = 1
-		default:
-			tokens = r.batches()
-		}
+		tokens = r.batches()
 	}
 }
 
@@ -121,8 +116,12 @@ func (r *rounds) tokens(n int, sentinels bool) error {
 }
 
 // batches is how many the next sample of decoding is to have: those of a round take half as
-// long as its prompt at most, and leave the sentinels with their share of the time.
+// long as its prompt at most, and leave the sentinels with their share of the time. Once
+// the budget is spent it is one.
 func (r *rounds) batches() int {
+	if r.session.spentNs >= r.options.Budget.Nanoseconds() {
+		return 1
+	}
 	compute, stream := r.compute.batchNs(), r.stream.batchNs()
 	prompt, token := compute+r.prefill.batchNs(), r.decode.batchNs()+stream
 	n := math.Floor(min(prompt/2/token, mostTokens))

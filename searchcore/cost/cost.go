@@ -17,7 +17,8 @@
 // share of a pass that such a slowness takes, from none to all, is the one that makes the
 // best fit, since a sentinel may have met a disturbance that the candidate escaped, and a
 // pass waits for memory part of its time only. Where models of other devices are known,
-// their largest share is kept unless another one fits clearly better. Memory is never fitted: the plan knows it.
+// their largest share is kept unless another one fits clearly better. Memory is never
+// fitted: the plan knows it.
 package cost
 
 import (
