@@ -287,7 +287,7 @@ func (p tab) download(dir, pattern string) []byte {
 	p.t.Helper()
 	var data []byte
 	if !eventually(func() bool {
-		// A file has its name once it is whole.
+		// Chromium reserves the name with an empty file, and moves the whole one there.
 		names, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			p.t.Fatal(err)
@@ -296,7 +296,7 @@ func (p tab) download(dir, pattern string) []byte {
 			return false
 		}
 		data, err = os.ReadFile(names[0])
-		return err == nil
+		return err == nil && len(data) > 0
 	}) {
 		names, _ := filepath.Glob(filepath.Join(dir, "*"))
 		p.t.Fatalf("%s was not downloaded, there are %q; the page says %q", pattern, names, eval[string](p, `document.getElementById("errors").innerText`))
