@@ -62,6 +62,9 @@ func (w *workloadFlags) fitting(a arch.Architecture) (trial.Workload, error) {
 	fit := w.Workload
 	if a.Backbone == arch.GPT2 {
 		if !w.flags.Changed("context") {
+			if w.flags.Changed("prompt") && fit.PromptLen > a.MaxLen { // the context is not what was given
+				return fit, fmt.Errorf("prompt %d must be at most %d, the architecture's max_sequence_length", fit.PromptLen, a.MaxLen)
+			}
 			fit.Context = min(fit.Context, a.MaxLen)
 		}
 		if !w.flags.Changed("prompt") {

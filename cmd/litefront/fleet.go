@@ -26,7 +26,6 @@ import (
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
-	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -60,7 +59,7 @@ func fleetCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.study, "study", "fleet", "name of the study in the store; one that is there is resumed")
 	flags.DurationVar(&f.lease, "lease", fleet.DefaultLease, "time without a sign of life after which a device's job goes to another")
-	flags.IntVar(&f.classes, "end-after", 0, "end once the study has ended on so many classes of devices; 0 serves until Ctrl-C")
+	flags.IntVar(&f.classes, "end-after", 0, "end once the study has ended on so many classes of devices, in earlier runs too; 0 serves until Ctrl-C")
 	flags.BoolVar(&f.json, "json", false, `print one Event a line on standard output, as {"class":…,"event":…}`)
 	flags.StringVar(&f.nats, "nats", "", "URL of a NATS cluster with JetStream, whose account serves one host at a time, instead of the server in this program; with --nats-creds and --nats-account-key")
 	flags.StringVar(&f.natsUser, "nats-creds", "", "with --nats, file of this host's credentials in the cluster")
@@ -101,16 +100,24 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	q.Name = f.study
-	kept, err := f.store.open(cmd.Context(), true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, kept.Close()) }()
+	// A fleet that cannot start leaves no store behind.
 	s, err := f.serve.open(cmd)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if absent, err := f.store.absent(); err != nil {
+		return err
+	} else if absent {
+		if err := q.Check(); err != nil {
+			return err
+		}
+	}
+	kept, err := f.store.open(cmd.Context(), true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	ctx := untilInterrupted(cmd)
 	jobQueue, err := queue.Open(ctx, queue.Options{
@@ -120,20 +127,24 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer jobQueue.Close()
-	// Only now: a fleet that cannot start leaves no study behind.
+	// Only now: nor a study.
 	st, err := f.open(cmd.Context(), kept, &q)
 	if err != nil {
 		return err
 	}
-	if err := tellSpent(cmd.Context(), cmd.ErrOrStderr(), kept, st, q.Budget); err != nil {
+	ended, err := tellEnded(cmd.Context(), cmd.ErrOrStderr(), kept, st, q)
+	if err != nil {
 		return err
+	}
+	if f.classes > 0 && len(ended) >= f.classes {
+		return f.conclude(cmd.Context(), cmd.OutOrStdout(), kept)
 	}
 	truth := &checksums{start: f.device.start}
 	defer truth.close()
 	out := &lines{out: json.NewEncoder(cmd.OutOrStdout())}
 	var host *fleet.Host
 	o := fleet.Options{
-		Request: q, Study: st, Store: kept, Queue: jobQueue, Lease: f.lease, Code: q.Code, Checksum: truth.of, Log: log,
+		Request: q, Study: st, Store: kept, Queue: jobQueue, Lease: f.lease, Code: q.Code, Ended: ended, Checksum: truth.of, Log: log,
 		Invite: func(token string) string {
 			url := s.base + "#join=" + token
 			if s.fingerprint != "" {
@@ -155,9 +166,10 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
+	handler := host.Handler(pageOrNone(cmd.ErrOrStderr()))
 	go func() {
 		defer stop() // nobody can join any more
-		served <- s.serve(ctx, host.Handler(pageOrNone()))
+		served <- s.serve(ctx, handler)
 	}()
 	f.invite(cmd.ErrOrStderr(), host)
 	err = host.Run(ctx, f.classes)
@@ -166,14 +178,19 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return oneLine(err)
 	}
+	return f.conclude(context.WithoutCancel(ctx), cmd.OutOrStdout(), kept)
+}
+
+// conclude prints the frontiers of the study, for people alone.
+func (f *fleetFlags) conclude(ctx context.Context, w io.Writer, kept *store.Store) error {
 	if f.json {
 		return nil
 	}
-	found, err := frontiersOf(context.WithoutCancel(ctx), kept, f.study, "", nil)
+	found, err := frontiersOf(ctx, kept, f.study, "", nil)
 	if err != nil {
 		return err
 	}
-	return frontierTables(cmd.OutOrStdout(), found)
+	return frontierTables(w, found)
 }
 
 // open opens the study in the store. One that is there keeps its setup, and flags that
@@ -218,31 +235,40 @@ func (f *fleetFlags) open(ctx context.Context, kept *store.Store, q *search.Requ
 	return st, kept.SetRequest(ctx, f.study, text)
 }
 
-// tellSpent says on which classes a budget of candidates is spent already: their devices
-// would wait for work in vain.
-func tellSpent(ctx context.Context, w io.Writer, kept *store.Store, st store.Study, budget string) error {
-	b, err := search.ParseBudget(budget)
-	if err != nil || b.Trials == 0 {
-		return err
+// tellEnded lists the classes on which the study has ended already, and says so: their
+// devices would wait for work in vain.
+func tellEnded(ctx context.Context, w io.Writer, kept *store.Store, st store.Study, q search.Request) (ended []string, err error) {
+	b, err := search.ParseBudget(q.Budget)
+	if err != nil {
+		return nil, err
 	}
 	for _, j := range st.Journals {
-		n := j.Measured + j.Failed
-		if n < b.Trials {
-			continue
-		}
+		q.Journal = nil
 		for e, err := range kept.Events(ctx, st.ID, j.Class) {
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if e.Asked != nil && e.Asked.Origin.Op == study.OpOverlay { // measured beside the budget
-				n--
-			}
+			q.Journal = append(q.Journal, e)
 		}
-		if n >= b.Trials {
+		if len(q.Journal) == 0 {
+			continue
+		}
+		var reason string
+		s, err := q.Open(nil, nil)
+		if err == nil {
+			_, reason, err = search.NewDriver(s, b, func() int64 { return 0 }, nil).Next(ctx)
+		}
+		switch {
+		case reason == "" || err != nil: // what is wrong is said when a device comes
+			continue
+		case reason == search.DoneBudget:
 			fmt.Fprintf(w, "litefront: the budget of %s is spent on class %s; a larger --budget continues it\n", b, j.Class)
+		default:
+			fmt.Fprintf(w, "litefront: the study has ended on class %s: %s\n", j.Class, reason)
 		}
+		ended = append(ended, j.Class)
 	}
-	return nil
+	return ended, nil
 }
 
 // invite prints an invitation, as a QR code too where somebody sees it.
@@ -261,15 +287,18 @@ func (f *fleetFlags) invite(w io.Writer, host *fleet.Host) {
 	}
 }
 
-// pageOrNone is the page, or a line where the program was built without it: devices that have
-// the program need none.
-func pageOrNone() http.Handler {
+// pageOrNone is the page, or a line where the program was built without it, which w hears
+// too: devices that have the program need none.
+func pageOrNone(w io.Writer) http.Handler {
+	var page http.Handler
 	dist, err := web.Dist()
 	if err == nil {
-		if h, err := web.Handler(dist); err == nil {
-			return h
-		}
+		page, err = web.Handler(dist)
 	}
+	if err == nil {
+		return page
+	}
+	fmt.Fprintf(w, "litefront: browsers cannot join: %v\n", err)
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 	})

@@ -2,6 +2,8 @@ package main
 
 import (
 	"net"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,5 +64,31 @@ func TestServeRefuses(t *testing.T) {
 		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "litefront: ") || !strings.Contains(stderr, mention) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("serve %s exited with %d, stdout %q, stderr %q; want one line about %q", arg, code, stdout, stderr, mention)
 		}
+	}
+	// A fleet that cannot start leaves nothing behind.
+	for arg, mention := range map[string]string{
+		"--listen=" + taken.Addr().String(): taken.Addr().String(),
+		"--objective=beauty,flops":          "beauty",
+	} {
+		_, stderr, code := s.run("fleet", "--space", "tiny.toml", "--store", "new.db", "--listen=127.0.0.1:0", arg)
+		left, err := filepath.Glob(s.path("new.db*"))
+		if code != 1 || !strings.Contains(stderr, mention) || strings.Count(stderr, "\n") != 1 || len(left) != 0 || err != nil {
+			t.Errorf("fleet %s exited with %d and left %q (%v): %s; want one line about %q", arg, code, left, err, stderr, mention)
+		}
+	}
+}
+
+// A fleet whose program was built without the page says so, and a browser that comes
+// hears it too.
+func TestPageOrNone(t *testing.T) {
+	var said strings.Builder
+	answer := httptest.NewRecorder()
+	pageOrNone(&said).ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	if _, err := web.Dist(); err == nil {
+		if said.Len() != 0 || answer.Code != 200 {
+			t.Errorf("with the page it says %q and answers %d", &said, answer.Code)
+		}
+	} else if !strings.Contains(said.String(), "make build") || answer.Code != 404 || !strings.Contains(answer.Body.String(), "make build") {
+		t.Errorf("without the page it says %q and answers %d, %s", &said, answer.Code, answer.Body)
 	}
 }

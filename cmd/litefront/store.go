@@ -26,23 +26,41 @@ func newStoreFlag(cmd *cobra.Command) *storeFlag {
 	return f
 }
 
+// file is the path of the store.
+func (f *storeFlag) file() (string, error) {
+	if f.path != "" {
+		return f.path, nil
+	}
+	data, err := dataDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder for the store: %w; --store names a file", err)
+	}
+	return filepath.Join(data, "litefront", "store.db"), nil
+}
+
+// absent reports whether there is no store yet.
+func (f *storeFlag) absent() (bool, error) {
+	path, err := f.file()
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist), nil
+}
+
 // open opens the store, and makes it if it may.
 func (f *storeFlag) open(ctx context.Context, mayMake bool) (*store.Store, error) {
-	path := f.path
-	if path == "" {
-		data, err := dataDir()
-		if err != nil {
-			return nil, fmt.Errorf("no folder for the store: %w; --store names a file", err)
-		}
-		path = filepath.Join(data, "litefront", "store.db")
-		if mayMake {
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				return nil, err
-			}
+	path, err := f.file()
+	if err != nil {
+		return nil, err
+	}
+	if mayMake && f.path == "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, err
 		}
 	}
 	if _, err := os.Stat(path); !mayMake && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("store %s: there is none; litefront store import makes one", path)
+		return nil, fmt.Errorf("store %s: there is none; litefront fleet or litefront store import makes one", path)
 	}
 	return store.Open(ctx, path)
 }
@@ -85,8 +103,8 @@ func storeBackupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the store to a file, also while it is in use",
-		Long: "Copy the store, as it is at this moment, to a file that is there whole or not at all. Others may go on\n" +
-			"using the store. The copy is a store itself: --store names it, or it takes the place of a damaged one.",
+		Long: "Copy the store, as it is at this moment, to a file that is there whole or not at all. No file is replaced,\n" +
+			"and others may go on using the store. The copy is a store itself: --store names it, or it takes the place of a damaged one.",
 		Args: oneArg("the file of the copy"),
 	}
 	flag := newStoreFlag(cmd)

@@ -19,7 +19,7 @@ func TestStore(t *testing.T) {
 	}
 	s := newSandbox(t)
 	for _, command := range [][]string{{"devices"}, {"studies"}, {"store", "backup", "b.db"}, {"store", "export", "out"}} {
-		if _, stderr, code := s.run(command...); code != 1 || !strings.Contains(stderr, "there is none") || strings.Count(stderr, "\n") != 1 {
+		if _, stderr, code := s.run(command...); code != 1 || !strings.Contains(stderr, "there is none; litefront fleet or") || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v without a store: %d, %s", command, code, stderr)
 		}
 	}
@@ -71,7 +71,7 @@ func TestStore(t *testing.T) {
 			t.Errorf("trial %d is not on the journal's frontier", p.Trial)
 		}
 	}
-	if out := s.must("studies", name); strings.Count(out, "on the frontier") != 2 || !strings.Contains(out, "MiB") {
+	if out := s.must("studies", name); strings.Count(out, "on the frontier") != 2 || !strings.Contains(out, "MiB") || !strings.Contains(out, "gpt2 L") {
 		t.Errorf("studies %s printed\n%s", name, out)
 	}
 
@@ -101,7 +101,7 @@ func TestStore(t *testing.T) {
 		"needs the journals":        {"store", "import"},
 		"takes one argument, not 0": {"store", "backup"},
 		"unknown command \"back\"":  {"store", "back"},
-		"its own backup":            {"store", "backup", "data/litefront/store.db"},
+		"name another file":         {"store", "backup", "b.db"},
 	} {
 		if _, stderr, code := s.run(command...); code != 1 || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v: %d, %s; want one line with %q", command, code, stderr, want)

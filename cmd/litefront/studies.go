@@ -141,13 +141,13 @@ func frontierTables(w io.Writer, st studyFrontiers) error {
 			return err
 		}
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(table, "trial\t%s\tverdict\tdevice\tarchitecture\n", strings.Join(f.Objectives, "\t"))
+		fmt.Fprintf(table, "trial\tarchitecture\t%s\tverdict\tdevice\n", strings.Join(f.Objectives, "\t"))
 		for _, p := range f.Points {
-			fmt.Fprintf(table, "%d", p.Number)
+			fmt.Fprintf(table, "%d\t%s", p.Number, p.Arch)
 			for i, o := range set {
 				fmt.Fprintf(table, "\t%s", o.Format(p.Values[i]))
 			}
-			fmt.Fprintf(table, "\t%s\t%s\t%s\n", p.Verdict, p.DeviceID, p.ArchID)
+			fmt.Fprintf(table, "\t%s\t%s\n", p.Verdict, p.DeviceID)
 		}
 		if err := table.Flush(); err != nil {
 			return err

@@ -613,7 +613,11 @@ func (c *class) settle(k *task, id string) {
 		c.queue(k)
 		return
 	}
-	c.decide(k, id, c.judge.Consider(id, k.job.Arch, claim, 0))
+	d := c.judge.Consider(id, k.job.Arch, claim, 0)
+	if d.Accept != nil {
+		c.host.o.Log.Info("believed without another device", "class", c.name, "trial", k.job.Number, "device", d.Accept.Device)
+	}
+	c.decide(k, id, d)
 }
 
 // quarantine has a device measure no more.

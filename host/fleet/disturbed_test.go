@@ -287,6 +287,9 @@ func TestFirst(t *testing.T) {
 				devices.Go(func() { s.work(ctx) })
 			}
 			until(t, "end of the study", func() bool { return r.Fleet().Classes[0].Done != "" })
+			if tt.others == 0 {
+				expectLog(t, r, "believed without another device")
+			}
 			stop()
 			devices.Wait()
 			if got, want := frontier(t, r, r.Fleet().Classes[0].Class), alone(t, q); !slices.Equal(got, want) {

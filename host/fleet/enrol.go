@@ -87,7 +87,8 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	}
 	id, class := jobs.DeviceID(hello.Key), hello.Class()
 	c := h.classOf(class)
-	if c == nil {
+	isNew := c == nil
+	if isNew {
 		if c, err = h.open(class, hello); err != nil {
 			return jobs.Welcome{}, err
 		}
@@ -119,6 +120,12 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	delete(h.invitations, token) // only now: a fault on this side uses none up
 	old := h.members[id]
 	h.members[id] = &member{hello: hello, class: class, seen: time.Now()}
+	if old != nil {
+		h.members[id].opened = old.opened
+	}
+	if isNew && !used {
+		h.members[id].opened++
+	}
 	if old != nil && old.class == class {
 		h.members[id].state, h.members[id].failures = old.state, old.failures
 	}
@@ -164,6 +171,7 @@ func (h *Host) admit(hello jobs.Hello) (store.Device, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.expire()
+	m, opens := h.members[id], h.classes[hello.Class()] == nil
 	switch _, invited := h.invitations[sha256.Sum256([]byte(hello.Token))]; {
 	case !invited && known.ID == "":
 		return known, refuse(http.StatusUnauthorized, "this invitation was used already, or has expired")
@@ -173,9 +181,11 @@ func (h *Host) admit(hello jobs.Hello) (store.Device, error) {
 		return known, refuse(http.StatusConflict, "the study is in precision %q, and this device has %q", h.o.Request.Setup.Workload.Precision, measure.Precisions(hello.Features))
 	case h.o.Request.Setup.Workload.Threads > max(hello.Features.Threads, 1):
 		return known, refuse(http.StatusConflict, "the study is about %d threads, and this device has %d: a page needs HTTPS for more than one", h.o.Request.Setup.Workload.Threads, max(hello.Features.Threads, 1))
-	case h.members[id] == nil && len(h.members) >= maxDevices:
+	case m == nil && len(h.members) >= maxDevices:
 		return known, refuse(http.StatusServiceUnavailable, "%d devices are enrolled already, the most that are allowed", maxDevices)
-	case h.classes[hello.Class()] == nil && len(h.classes) >= maxClasses:
+	case opens && !invited && m != nil && m.opened >= maxOpened:
+		return known, refuse(http.StatusTooManyRequests, "this device was of %d new classes already, the most that are allowed without another invitation", maxOpened)
+	case opens && len(h.classes) >= maxClasses:
 		return known, refuse(http.StatusServiceUnavailable, "%d classes of devices measure already, the most that are allowed", maxClasses)
 	}
 	return known, nil

@@ -42,6 +42,9 @@ const (
 	maxDevices = 1000
 	// maxClasses bounds the studies of one host.
 	maxClasses = 64
+	// maxOpened is how many classes a device may open that was not invited to: each has a
+	// journal. One that is updated opens another.
+	maxOpened = 4
 	// maxDead is how many jobs that were given up are shown.
 	maxDead = 50
 	// maxFailures is how many jobs in a row a device may fail before it gets no more.
@@ -59,6 +62,8 @@ type Options struct {
 	Lease   time.Duration
 	// Code is the version of this program.
 	Code string
+	// Ended are the classes on which the study ended in earlier runs.
+	Ended []string
 	// Checksum computes what jobs.Checksum does, to compare what devices computed with;
 	// nil if nothing is compared.
 	Checksum func(arch.Architecture, trial.Workload, kernels.Features) (string, error)
@@ -102,6 +107,7 @@ type member struct {
 	seen       time.Time
 	quarantine string // why; empty if it is not
 	failures   int    // in a row
+	opened     int    // classes, without an invitation
 }
 
 // New returns a host that does nothing before it runs.
@@ -170,6 +176,11 @@ func (h *Host) wait(ctx context.Context, classes int) error {
 func (h *Host) ended() (n int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for _, name := range h.o.Ended {
+		if h.classes[name] == nil {
+			n++
+		}
+	}
 	for _, c := range h.classes {
 		if s := c.snapshot.Load(); s.state.Done != "" {
 			n++

@@ -87,6 +87,15 @@ func TestEnrol(t *testing.T) {
 	if status, text := first.enrol(r.server.URL, ""); status != http.StatusOK {
 		t.Errorf("again, without a token: %d %s", status, text)
 	}
+	for i := range maxOpened + 1 {
+		first.hello.Label = fmt.Sprint("room-", i)
+		if status, text := first.enrol(r.server.URL, ""); (status == http.StatusOK) != (i < maxOpened) {
+			t.Errorf("of new class %d: %d %s", i+1, status, text)
+		}
+	}
+	if status, text := first.enrol(r.server.URL, token(t, r)); status != http.StatusOK {
+		t.Errorf("of a new class, with an invitation: %d %s", status, text)
+	}
 	thief := newClient(t, "thief", 1)
 	thief.hello.Key = first.hello.Key
 	if status, text := thief.enrol(r.server.URL, ""); status != http.StatusForbidden || !strings.Contains(text, "not signed by its key") {

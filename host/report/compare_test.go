@@ -448,7 +448,7 @@ func TestCompareRefuses(t *testing.T) {
 		{[]*study.Study{same, other(func(s *trial.Setup) { s.Constraints = []string{"peak_mb<=100"} })},
 			`constraints`},
 		{[]*study.Study{same, other(func(s *trial.Setup) { s.Protocol = "lts" })}, "protocol litefront"},
-		{[]*study.Study{same, other(func(s *trial.Setup) { s.Workload.PromptLen = 100 })}, "workload"},
+		{[]*study.Study{same, other(func(s *trial.Setup) { s.Workload.PromptLen = 100 })}, "has --prompt 100 --context "},
 	} {
 		_, err := report.Compare(entries(test.studies), report.CompareOptions{})
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {

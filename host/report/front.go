@@ -16,8 +16,8 @@ import (
 // FrontOptions say what a [Front] lists.
 type FrontOptions struct {
 	Cut
-	Sort  string // objective to sort by, best first; empty for the first one
-	Limit int    // trials to list, from the best; 0 for all
+	Sort  string // objective to sort by, best first; empty for the first one, best last, as a [Table] is
+	Limit int    // the best trials to list; 0 for all
 	All   bool   // dominated, infeasible and reference trials too, marked as such
 	// Predicted lists what the study's strategy predicts as well, marked as such: what
 	// is surpassed, or breaks a constraint of the cut, only with All.
@@ -64,10 +64,13 @@ func NewFront(s *study.Study, o FrontOptions) (*Front, error) {
 	if o.Limit > 0 && o.Limit < len(f.points) {
 		f.points = f.points[:o.Limit]
 	}
+	if o.Sort == "" {
+		slices.SortStableFunc(f.points, func(a, b point) int { return cmp.Compare(f.cost(b), f.cost(a)) })
+	}
 	return f, nil
 }
 
-// cost is what points are sorted by; what is not known comes last.
+// cost is what points are sorted by; what is not known counts as worst.
 func (f *Front) cost(p point) float64 {
 	r, known := f.view.Read(p, f.sort)
 	if !known {

@@ -41,15 +41,16 @@ func TestFrontByHand(t *testing.T) {
 		members []int
 		rows    string // trial:standing
 	}{
-		{"as it is", report.FrontOptions{}, []int{1, 2}, "1:frontier 2:frontier"},
+		{"as it is", report.FrontOptions{}, []int{2, 1}, "2:frontier 1:frontier"},
 		{"sorted", report.FrontOptions{Sort: "response_ms"}, []int{2, 1}, "2:frontier 1:frontier"},
 		{"limited", report.FrontOptions{Sort: "decode_ms", Limit: 1}, []int{2}, "2:frontier"},
-		{"all", report.FrontOptions{All: true}, []int{1, 2}, "1:frontier 2:frontier 4:dominated 3:dominated"},
+		{"limited as it is", report.FrontOptions{Limit: 1}, []int{1}, "1:frontier"},
+		{"all", report.FrontOptions{All: true}, []int{2, 1}, "3:dominated 4:dominated 2:frontier 1:frontier"},
 		{"all, limited", report.FrontOptions{All: true, Sort: "decode_ms", Limit: 3}, []int{2, 1}, "2:frontier 4:dominated 1:frontier"},
 		{"other objectives", report.FrontOptions{Cut: report.Cut{Objectives: []string{"response_ms", "decode_ms"}}},
 			[]int{2}, "2:frontier"},
 		{"constraint", report.FrontOptions{All: true, Cut: report.Cut{Constraints: []string{"decode_ms>=2"}}},
-			[]int{1}, "1:frontier 2:infeasible 4:infeasible 3:dominated"},
+			[]int{1}, "3:dominated 4:infeasible 2:infeasible 1:frontier"},
 		{"constraint on what is no objective", report.FrontOptions{All: true, Sort: "response_ms", Cut: report.Cut{Constraints: []string{"response_ms>=80", "prefill_ms>=15"}}},
 			[]int{4}, "2:infeasible 4:frontier 1:infeasible 3:dominated"},
 	} {

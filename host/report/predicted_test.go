@@ -199,10 +199,10 @@ func TestPredictedFront(t *testing.T) {
 				if err := json.Unmarshal(b.Bytes(), &document); err != nil {
 					t.Fatal(err)
 				}
-				got, dropped, last := 0, 0, math.Inf(-1)
+				got, dropped, last := 0, 0, math.Inf(1)
 				for _, r := range document.Trials {
 					cost := objectives.Costs(r.Values)[0]
-					if cost < last {
+					if cost > last {
 						t.Errorf("trial %d is not in order", r.Trial)
 					}
 					last = cost

@@ -16,6 +16,7 @@ import (
 type Point struct {
 	Number   int       `json:"trial"`
 	ArchID   string    `json:"arch_id"`
+	Arch     string    `json:"arch"` // in a few words
 	DeviceID string    `json:"device_id,omitempty"`
 	Verdict  string    `json:"verdict"`
 	Values   []float64 `json:"values"` // of the objectives asked for, in their units
@@ -100,14 +101,14 @@ func frontier(ctx context.Context, tx *sql.Tx, studyID int64, class string, set 
 		return nil, false, fmt.Errorf("%s: %w", called, err)
 	}
 	first := set[:1]
-	whose, err := tx.PrepareContext(ctx, "SELECT arch, device, verdict FROM measurement WHERE journal = ? AND trial = ?")
+	whose, err := tx.PrepareContext(ctx, "SELECT arch, name, device, verdict FROM measurement WHERE journal = ? AND trial = ?")
 	if err != nil {
 		return nil, false, err
 	}
 	defer whose.Close()
 	for _, i := range pareto.Front(costs) {
 		p := points[i]
-		if err := whose.QueryRowContext(ctx, journal, p.Number).Scan(&p.ArchID, &p.DeviceID, &p.Verdict); err != nil {
+		if err := whose.QueryRowContext(ctx, journal, p.Number).Scan(&p.ArchID, &p.Arch, &p.DeviceID, &p.Verdict); err != nil {
 			return nil, false, err
 		}
 		front = append(front, p)

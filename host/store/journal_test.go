@@ -144,7 +144,7 @@ func sameFrontier(t fataler, s *Store, id int64, class string, running *study.St
 	t.Helper()
 	var want []Point
 	for _, r := range running.Frontier() {
-		want = append(want, Point{Number: r.Number, ArchID: r.Arch.ID(), DeviceID: r.Measurement.Device.ID, Verdict: string(r.Measurement.Verdict), Values: r.Values, ended: r.Ended})
+		want = append(want, Point{Number: r.Number, ArchID: r.Arch.ID(), Arch: r.Arch.String(), DeviceID: r.Measurement.Device.ID, Verdict: string(r.Measurement.Verdict), Values: r.Values, ended: r.Ended})
 	}
 	got, err := s.Frontier(ctx, id, class)
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -156,7 +156,7 @@ func sameFrontier(t fataler, s *Store, id int64, class string, running *study.St
 	}
 	want = nil
 	for _, p := range view.Frontier {
-		want = append(want, Point{Number: p.Number, ArchID: p.Arch.ID(), DeviceID: p.Measurement.Device.ID, Verdict: string(p.Measurement.Verdict), Values: p.Judged, ended: p.Ended})
+		want = append(want, Point{Number: p.Number, ArchID: p.Arch.ID(), Arch: p.Arch.String(), DeviceID: p.Measurement.Device.ID, Verdict: string(p.Measurement.Verdict), Values: p.Judged, ended: p.Ended})
 	}
 	got, err = s.Frontier(ctx, id, class, cut...)
 	if err != nil || !reflect.DeepEqual(got, want) {

@@ -17,8 +17,8 @@ import (
 
 const (
 	insertEvent       = "INSERT INTO event (journal, seq, line) VALUES (?, ?, ?)"
-	insertMeasurement = `INSERT INTO measurement (journal, trial, ended, device, arch, verdict, overlay, violates, vals)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertMeasurement = `INSERT INTO measurement (journal, trial, ended, device, arch, name, verdict, overlay, violates, vals)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	updateViolates    = "UPDATE measurement SET violates = ? WHERE journal = ? AND trial = ? AND violates <> ?"
 	insertFrontier    = "INSERT INTO frontier (journal, trial) VALUES (?, ?)"
 	deleteFrontier    = "DELETE FROM frontier WHERE journal = ? AND trial = ?"
@@ -173,7 +173,7 @@ func (m *mirror) insert(st *statements, number int) error {
 	if r.Overlay() {
 		overlay = 1
 	}
-	return st.exec(insertMeasurement, m.journal, r.Number, r.Ended, r.Measurement.Device.ID, r.Arch.ID(), string(r.Measurement.Verdict),
+	return st.exec(insertMeasurement, m.journal, r.Number, r.Ended, r.Measurement.Device.ID, r.Arch.ID(), r.Arch.String(), string(r.Measurement.Verdict),
 		overlay, r.Violates, encodeValues(valuesOf(m.study.Started(), r)))
 }
 

@@ -164,6 +164,28 @@ func TestMigrationsAreRead(t *testing.T) {
 	}
 }
 
+// What a store of the first version has gets what was added since.
+func TestFromFirstVersion(t *testing.T) {
+	s := fresh(t)
+	st, err := s.Import(ctx, "", "phone", measuredEvents(t, "tiny", 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, err := study.Replay(eventsOf(t, s, st.ID, "phone"), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := s.Path()
+	if _, err := s.write.Exec("ALTER TABLE measurement DROP COLUMN name; PRAGMA user_version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = opened(t, path)
+	sameFrontier(t, s, st.ID, "phone", running, []string{"flops", "decode_ms"})
+}
+
 // Damage is one line that says where it is, and is not read over.
 func TestDamage(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -287,7 +309,7 @@ func TestRebuild(t *testing.T) {
 	}
 	for _, statement := range []string{
 		"DELETE FROM frontier", "DELETE FROM measurement", "UPDATE measurement SET violates = 'x'",
-		"UPDATE journal SET own = '[]', measured = 0", "UPDATE measurement SET vals = x'00'", "INSERT INTO frontier SELECT 1, trial FROM measurement WHERE true ON CONFLICT DO NOTHING",
+		"UPDATE journal SET own = '[]', measured = 0", "UPDATE measurement SET vals = x'00', name = ''", "INSERT INTO frontier SELECT 1, trial FROM measurement WHERE true ON CONFLICT DO NOTHING",
 	} {
 		if _, err := s.write.Exec(statement); err != nil {
 			t.Fatal(err)

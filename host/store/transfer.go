@@ -20,8 +20,7 @@ import (
 )
 
 // Backup copies the store as it is now to a file that is there whole or not at all, and
-// for its owner alone. Others may go on changing the store. What was at path is
-// replaced, unless somebody uses it as a store.
+// for its owner alone. Others may go on changing the store. No file is replaced.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.backup(ctx, path); err != nil {
 		return fmt.Errorf("backup %s: %w", path, s.failure(err))
@@ -30,13 +29,8 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 }
 
 func (s *Store) backup(ctx context.Context, path string) error {
-	if here, err := os.Stat(path); err == nil {
-		if own, err := os.Stat(s.path); err == nil && os.SameFile(here, own) {
-			return errors.New("it cannot be its own backup")
-		}
-		if !here.Mode().IsRegular() {
-			return errors.New("what is there is not a regular file")
-		}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return errors.New("it exists already; name another file")
 	}
 	// A log would be taken for the new file's.
 	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {

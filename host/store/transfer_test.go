@@ -24,7 +24,8 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	events := measuredEvents(t, "tiny", 30)
-	path := filepath.Join(t.TempDir(), "backup.db")
+	folder := t.TempDir()
+	var path string
 	done := make(chan error)
 	go func() {
 		for _, e := range events {
@@ -35,10 +36,14 @@ func TestBackup(t *testing.T) {
 		}
 		done <- nil
 	}()
-	for range 3 { // the later ones replace the first
+	for i := range 3 {
+		path = filepath.Join(folder, fmt.Sprint("backup", i, ".db"))
 		if err := s.Backup(ctx, path); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := s.Backup(ctx, path); err == nil || !strings.Contains(err.Error(), "exists already") {
+		t.Errorf("a backup was replaced: %v", err)
 	}
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -51,26 +56,29 @@ func TestBackup(t *testing.T) {
 	if list, err := copied.Devices(ctx); err != nil || len(list) != 1 {
 		t.Errorf("%d devices, %v", len(list), err)
 	}
-	if got := eventsOf(t, copied, st.ID, "phone"); !reflect.DeepEqual(got, events[:len(got)]) {
+	if got := eventsOf(t, copied, st.ID, "phone"); len(got) > 0 && !reflect.DeepEqual(got, events[:len(got)]) {
 		t.Errorf("its %d events are others", len(got))
 	}
 	if _, _, err := copied.Journal(ctx, st.ID, "phone"); err != nil {
 		t.Error(err)
 	}
-	if err := s.Backup(ctx, path); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("a store in use was overwritten: %v", err)
+	lost := filepath.Join(t.TempDir(), "lost.db")
+	if err := os.WriteFile(lost+"-wal", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Backup(ctx, lost); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a log of another store is taken for the backup's: %v", err)
 	}
 	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(s.path, link); err == nil {
-		if err := s.Backup(ctx, link); err == nil || !strings.Contains(err.Error(), "its own backup") {
+	if err := os.Symlink(filepath.Join(t.TempDir(), "absent"), link); err == nil {
+		if err := s.Backup(ctx, link); err == nil || !strings.Contains(err.Error(), "exists already") {
 			t.Error(err)
 		}
 	}
-	dir := t.TempDir()
-	if err := s.Backup(ctx, dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if err := s.Backup(ctx, t.TempDir()); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Error(err)
 	}
-	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) > 4 { // the copy with its log, memory and lock
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) > 6 { // the copies, one with its log, memory and lock
 		t.Errorf("left behind %v, %v", entries, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,10 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	return Answer(ctx, l, nil, handler)
 }
 
+// maxConnections bounds those that a server has open, WebSockets aside: every one takes
+// a file, and the process needs some for itself.
+const maxConnections = 512
+
 // Answer has h answer the requests on l, which it closes, until ctx ends; those under
 // way may then finish for a moment. With a configuration of TLS that is by HTTPS.
 func Answer(ctx context.Context, l net.Listener, secure *tls.Config, h http.Handler) error {
@@ -35,6 +40,17 @@ func Answer(ctx context.Context, l net.Listener, secure *tls.Config, h http.Hand
 		WriteTimeout:      5 * time.Minute, // a phone far from its access point
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
+	}
+	var open atomic.Int64
+	server.ConnState = func(c net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			if open.Add(1) > maxConnections {
+				_ = c.Close() // its end is told as any other's
+			}
+		case http.StateHijacked, http.StateClosed:
+			open.Add(-1)
+		}
 	}
 	serve := server.Serve
 	if secure != nil {

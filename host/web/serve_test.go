@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLocal(t *testing.T) {
@@ -81,6 +82,52 @@ func TestServe(t *testing.T) {
 			c.Close()
 			t.Error("the listener is still open")
 		}
+	}
+}
+
+// Connections beyond the limit are closed, and room that others leave is given again.
+func TestConnections(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Answer(ctx, l, nil, http.NotFoundHandler()) }()
+	var open []net.Conn
+	// answered dials, and reports whether a request is answered.
+	answered := func() bool {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, c)
+		_, wrote := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		_, read := c.Read(make([]byte, 1))
+		return wrote == nil && read == nil
+	}
+	for i := range maxConnections {
+		if !answered() {
+			t.Fatalf("connection %d was closed", i+1)
+		}
+	}
+	if answered() {
+		t.Errorf("%d connections are open", maxConnections+1)
+	}
+	for _, c := range open[:2] {
+		c.Close()
+	}
+	for end := time.Now().Add(5 * time.Minute); !answered(); {
+		if time.Now().After(end) {
+			t.Fatal("the room that connections left is not given again")
+		}
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -264,8 +264,8 @@ func DeviceID(key string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Class names the class of a device: its label, if it has one, and a hash of what
-// makes its times comparable with those of others. Equal boards that run the same
+// Class names the class of a device: its label or its system, -gpu if a GPU measures,
+// and a hash of what makes its times comparable with those of others. Equal boards that run the same
 // version share a class.
 func (h Hello) Class() string {
 	d := h.Device
@@ -288,7 +288,11 @@ func (h Hello) Class() string {
 		}
 		return '-'
 	}, strings.ToLower(name))
-	return fmt.Sprintf("%.40s-%s", name, hex.EncodeToString(sum[:4]))
+	name = fmt.Sprintf("%.40s", name)
+	if h.Features.GPU != nil {
+		name += "-gpu"
+	}
+	return name + "-" + hex.EncodeToString(sum[:4])
 }
 
 // Welcome is what the host answers to a Hello.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"litefront/kernels"
 	"litefront/searchcore/arch"
 	"litefront/searchcore/trial"
 )
@@ -85,6 +86,7 @@ func TestClass(t *testing.T) {
 		{"label", func(h *Hello) { h.Label = "kitchen" }, false},
 		{"cpu", func(h *Hello) { h.Device.CPU = "x" }, false},
 		{"code", func(h *Hello) { h.Code = "v1" }, false},
+		{"gpu", func(h *Hello) { h.Features.GPU = &kernels.GPU{} }, false},
 	} {
 		b := hello()
 		test.change(&b)
@@ -103,8 +105,11 @@ func TestClass(t *testing.T) {
 	}
 	odd := hello()
 	odd.Device.OS = "Plan 9/../" + strings.Repeat("x", 100)
-	if !IsName(odd.Class()) {
-		t.Errorf("class %q is no name", odd.Class())
+	for _, gpu := range []*kernels.GPU{nil, {}} {
+		odd.Features.GPU = gpu
+		if class := odd.Class(); !IsName(class) || strings.Contains(class, "-gpu-") != (gpu != nil) {
+			t.Errorf("class %q with %v", class, gpu)
+		}
 	}
 }
 

@@ -19,7 +19,8 @@ func (o Objective) Format(value float64) string {
 	return strconv.FormatFloat(value, 'f', 0, 64)
 }
 
-// digits writes v with three digits, more if it has more before the point.
+// digits writes v with three digits: more if it has more before the point, fewer below
+// a hundredth.
 func digits(v float64) string {
 	decimals := 2
 	switch {
@@ -27,6 +28,10 @@ func digits(v float64) string {
 		decimals = 0
 	case v >= 9.995:
 		decimals = 1
+	case v > 0 && v < 0.09995:
+		decimals = 4
+	case v > 0 && v < 0.9995:
+		decimals = 3
 	}
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }

@@ -27,7 +27,7 @@ func Differences(a, b trial.Setup) (list []Difference) {
 	}{
 		{FieldObjectives, a.Objectives, b.Objectives},
 		{FieldConstraints, a.Constraints, b.Constraints},
-		{FieldWorkload, a.Workload, b.Workload},
+		{FieldWorkload, flags(a.Workload), flags(b.Workload)},
 		{FieldProtocol, a.Protocol, b.Protocol},
 	} {
 		if x, y := fmt.Sprint(field.a), fmt.Sprint(field.b); x != y {
@@ -35,4 +35,9 @@ func Differences(a, b trial.Setup) (list []Difference) {
 		}
 	}
 	return list
+}
+
+// flags is a workload as it is asked for.
+func flags(w trial.Workload) string {
+	return fmt.Sprintf("--prompt %d --context %d --precision %s --threads %d", w.PromptLen, w.Context, w.Precision, w.Threads)
 }

@@ -211,8 +211,10 @@ func ms(v float64) string {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case v >= 10:
 		return strconv.FormatFloat(v, 'f', 1, 64)
+	case v >= 0.9995 || v <= 0:
+		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
+	return fine(v)
 }
 
 // grouped writes n with its digits in groups of three.
