@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"litefront/internal/browsertest"
 	"litefront/kernels"
@@ -38,7 +37,7 @@ const runModule = `(() => {
 // ones give the very bits that wazero gives, those with relaxed SIMD stay within the
 // tolerance of the reference.
 func TestChromium(t *testing.T) {
-	tab := browsertest.New(t, 3*time.Minute)
+	tab := browsertest.New(t)
 	r := rand.New(rand.NewPCG(40, 40))
 	relaxedDiffers := false
 	for i := range 80 {

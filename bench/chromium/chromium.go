@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"os"
 
 	"github.com/chromedp/chromedp"
 
@@ -25,13 +24,8 @@ func Open(url string) (tab context.Context, end context.CancelFunc, err error) {
 
 // OpenWith is Open for a browser with more flags, by their names without dashes.
 func OpenWith(url string, flags map[string]string) (tab context.Context, end context.CancelFunc, err error) {
-	profile, err := os.MkdirTemp("", "litefront-bench")
+	options, err := browser.Options()
 	if err != nil {
-		return nil, nil, err
-	}
-	options, err := browser.Options(profile)
-	if err != nil {
-		_ = os.RemoveAll(profile) // a temporary directory
 		return nil, nil, err
 	}
 	for name, value := range flags {
@@ -42,7 +36,6 @@ func OpenWith(url string, flags map[string]string) (tab context.Context, end con
 	end = func() {
 		closeTab()
 		stop()
-		_ = os.RemoveAll(profile) // a temporary directory
 	}
 	// A blank page first, so that the browser's start is no part of the visit.
 	for _, page := range []string{"about:blank", url} {

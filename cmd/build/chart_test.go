@@ -17,7 +17,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -79,7 +78,7 @@ func TestChart(t *testing.T) {
 	}
 	server := httptest.NewServer(h)
 	defer server.Close()
-	tab := browsertest.New(t, time.Minute)
+	tab := browsertest.New(t)
 	if err := chromedp.Do(tab, chromedp.EmulateViewport(800, 500), chromedp.Navigate(server.URL)); err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (e emulated) command(ctx context.Context, binary string, args ...string) *e
 // that is when it opens the configuration, a pipe.
 func (e emulated) measure(t *testing.T, config string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	own, script, pipe := filepath.Join(dir, "litefront"), filepath.Join(dir, "script"), filepath.Join(dir, "config.json")
@@ -192,7 +192,7 @@ func TestBoardComputes(t *testing.T) {
 		if one := slices.Compact(slices.Clone(want)); len(want) != q.Tokens || len(one) < 3 {
 			t.Fatalf("%s: generated %v here", precision, want)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 		defer cancel()
 		out, err := e.command(ctx, e.binary, "generate", config, "--prompt-ids", "1,2,3", "--tokens", "24", "--temperature", "1",
 			"--seed", "7", "--precision", string(precision), "--json").Output()

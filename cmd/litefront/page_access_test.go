@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -40,7 +39,8 @@ func (p tab) judged(view string) (rules int) {
 		for _, scheme := range []string{"light", "dark"} {
 			p.do(chromedp.EmulateViewport(size[0], size[1]))
 			p.prefer("prefers-color-scheme", scheme)
-			p.do(chromedp.Sleep(300 * time.Millisecond)) // the page draws itself anew
+			// The page draws itself anew, and so does the chart once it has seen that.
+			eval[bool](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(true), 300))))`)
 			if width := eval[int64](p, `document.documentElement.scrollWidth`); width > size[0] {
 				p.t.Errorf("%s, %s: %d wide, it scrolls sideways over %d", view, scheme, size[0], width)
 			}
@@ -220,7 +220,7 @@ func TestPageOffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := browsertest.New(t, patience)
+	ctx := browsertest.New(t)
 	for _, tt := range []struct {
 		name        string
 		notIsolated bool

@@ -120,7 +120,7 @@ func TestPageFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := browsertest.New(t, 3*patience)
+	ctx := browsertest.New(t)
 	for _, tt := range []struct {
 		name, script string
 		notIsolated  bool
@@ -375,8 +375,11 @@ const setClock = `
 // recorded, and the budget is neither shorter nor longer for it.
 func clockSet(how string) func(faultyPage) {
 	return func(p faultyPage) {
-		const budget = 30 * time.Second // for two candidates, also where one takes ten seconds
+		const budget = 30 * time.Second // for two candidates on any machine
 		p.state("idle")
+		p.fill("preset", "own")
+		p.fill("space", tinySpace)
+		p.fill("context", "48")
 		begin := time.Now()
 		p.start(budget.String())
 		p.measured(2)
@@ -446,6 +449,7 @@ func twoTabs(p faultyPage) {
 	p.wantMessages("another tab is searching")
 	p.state("idle")
 	eval[bool](p.tab, `release(), true`)
+	p.until(`navigator.locks.query().then(({held}) => globalThis.free = !held.some(({name}) => name === "litefront-search")) && globalThis.free`)
 	p.search(1)
 }
 
@@ -459,14 +463,15 @@ func inBackground(p faultyPage) {
 			document.dispatchEvent(new Event("visibilitychange"))`, hidden))
 	}
 	eval[bool](p.tab, `navigator.storage.persist = async () => { globalThis.asked = (globalThis.asked ?? 0) + 1; return false; }, true`)
+	hide(true)
 	p.start("1000")
 	p.state("searching")
-	hide(true)
 	p.until(`document.getElementById("status").innerText.includes("This tab is in the background: what is measured meanwhile is marked, or measured again.")`)
 	p.measured(1) // all of it in the background, also when repeated
 	hide(false)
 	p.until(`document.getElementById("status").innerText.includes("This tab was in the background")`)
-	p.until(`Number(document.documentElement.dataset.measured) >= 3`)
+	inFront := 2 + eval[int](p.tab, `Number(document.documentElement.dataset.measured)`) // it began after that
+	p.measured(inFront)
 	p.click("pause")
 	p.state("paused")
 	p.click("pause") // continues
@@ -483,8 +488,8 @@ func inBackground(p faultyPage) {
 			}
 		}
 	}
-	if !background[0] || background[2] {
-		p.t.Errorf("in the background were %v; want the first, and not the third", background)
+	if !background[0] || background[inFront-1] {
+		p.t.Errorf("in the background were %v; want the first, and not the one at %d", background, inFront)
 	}
 	if n := eval[int](p.tab, `globalThis.asked`); n != 1 {
 		p.t.Errorf("the browser was asked %d times to keep the study", n)

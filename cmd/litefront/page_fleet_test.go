@@ -165,7 +165,7 @@ func TestPageFleet(t *testing.T) {
 	if n := eval[int](watch, `document.querySelector(".code path").getAttribute("d").split("M").length`); n < 100 {
 		t.Errorf("the code has %d pieces", n)
 	}
-	p := tab{t, browsertest.New(t, patience)}
+	p := tab{t, browsertest.New(t)}
 	p.open(address)
 	p.state("idle")
 	if hash := eval[string](p, `location.href`); hash != h.page {
@@ -241,7 +241,7 @@ func TestPageFleetRefuses(t *testing.T) {
 	pageDist(t)
 	h := newSandbox(t).pageFleet(1)
 	for i := range 2 {
-		p := tab{t, browsertest.New(t, patience, "401 (Unauthorized)")}
+		p := tab{t, browsertest.New(t, "401 (Unauthorized)")}
 		p.open(h.invitation)
 		p.state("idle")
 		p.until(`!document.getElementById("join").disabled`)
@@ -328,7 +328,7 @@ func TestPageFleetMixed(t *testing.T) {
 		})
 	}
 	// The host is gone once all is measured, which the page complains of.
-	p := tab{t, browsertest.New(t, patience, "WebSocket", "ERR_CONNECTION_REFUSED")}
+	p := tab{t, browsertest.New(t, "WebSocket", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "503 (Service Unavailable)")}
 	p.open(invite())
 	p.state("idle")
 	p.until(`!document.getElementById("join").disabled`)

@@ -15,7 +15,7 @@ import (
 func TestPageGPU(t *testing.T) {
 	pageDist(t)
 	s := newSandbox(t)
-	p := tab{t, browsertest.NewWith(t, patience, map[string]string{"enable-unsafe-webgpu": "true"})}
+	p := tab{t, browsertest.NewWith(t, map[string]string{"enable-unsafe-webgpu": "true"})}
 	p.open(s.serving())
 	downloads := p.keepDownloads()
 	p.until(`document.getElementById("target") !== null && !document.getElementById("target").closest(".field").hidden`)

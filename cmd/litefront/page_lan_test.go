@@ -32,7 +32,7 @@ func trustingTab(t *testing.T, name, page, trust string) tab {
 	}
 	key := sha256.Sum256(c.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
 	c.Close()
-	return tab{t, browsertest.NewWith(t, patience, map[string]string{
+	return tab{t, browsertest.NewWith(t, map[string]string{
 		"host-resolver-rules":                 "MAP " + name + " 127.0.0.1",
 		"ignore-certificate-errors-spki-list": base64.StdEncoding.EncodeToString(key[:]),
 	})}

@@ -49,7 +49,7 @@ func TestPageTakeHome(t *testing.T) {
 	p.checkMalformed(s)
 
 	// While a search runs it has the device for itself.
-	p.fill("budget", "60s")
+	p.fill("budget", "1000")
 	p.click("start")
 	p.state("searching")
 	p.until(`document.getElementById("take-note").innerText.includes("Pause the search") && document.getElementById("save-csv").disabled`)

@@ -63,6 +63,7 @@ func TestPage(t *testing.T) {
 	last := eval[int](p, `Number([...document.querySelectorAll("#frontier [data-trial]")].at(-1).dataset.trial)`)
 	eval[bool](p, `document.getElementById("chart").scrollIntoView({block: "center"}), true`)
 	p.do(chromedp.Sleep(300 * time.Millisecond))
+	p.until(fmt.Sprintf(`litefrontChart.locate(1, %d) !== null`, last))
 	at := eval[[]float64](p, fmt.Sprintf(`litefrontChart.locate(1, %d)`, last))
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
 	const hovered = `document.querySelector("#chart .drawing .bars")?.getAttribute("d")`

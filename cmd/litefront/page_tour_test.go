@@ -47,6 +47,7 @@ func TestPageTour(t *testing.T) {
 		{"press **Start**", func() {
 			p.until(`document.getElementById("start").innerText === "Start"`)
 			p.fill("prompt", "16")
+			p.fill("budget", "1000") // on any machine more than the tour needs
 			p.click("start")
 			p.state("searching")
 		}},

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"strconv"
@@ -80,7 +81,7 @@ func TestSustainedInterrupted(t *testing.T) {
 		}
 		interrupt := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 		if asJSON {
-			time.AfterFunc(after, interrupt)
+			time.AfterFunc(min(2*after+5*time.Second, 28*time.Second), interrupt)
 		}
 		var said []string
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
@@ -127,10 +128,12 @@ func TestEngineDies(t *testing.T) {
 			cmd := s.command(append(quick("--budget", "4", "--json", "--trial-time", "500ms", "--protocol", "litefront"), test.args...)...)
 			failed, measured := 0, 0
 			var reason string
+			sent := make(chan struct{})
 			s.follow(cmd, func(e trial.Event) bool {
 				switch {
 				case e.Kind == trial.KindAsked && e.Asked.Number == 2:
 					time.AfterFunc(100*time.Millisecond, func() {
+						defer close(sent)
 						for _, pid := range childrenOf(t, cmd.Process.Pid) {
 							_ = syscall.Kill(pid, test.signal)
 						}
@@ -146,6 +149,7 @@ func TestEngineDies(t *testing.T) {
 			if err := cmd.Wait(); err != nil {
 				t.Error(err)
 			}
+			<-sent
 			// The signal may also meet a sentinel, which is then started again.
 			if failed > 1 || measured+failed != 4 || failed == 1 && !strings.Contains(reason, "killed") {
 				t.Errorf("%d measured and %d failed with %q, want 4 in all and at most one failure", measured, failed, reason)
@@ -157,13 +161,15 @@ func TestEngineDies(t *testing.T) {
 func childrenOf(t *testing.T, pid int) (children []int) {
 	t.Helper()
 	out, err := exec.Command("ps", "-o", "pid=", "--ppid", strconv.Itoa(pid)).Output()
-	if err != nil {
-		t.Fatal(err)
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && len(out) == 0) { // there are none
+		t.Error(err)
 	}
 	for _, field := range strings.Fields(string(out)) {
 		n, err := strconv.Atoi(field)
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			continue
 		}
 		children = append(children, n)
 	}
@@ -229,7 +235,7 @@ func TestTerminal(t *testing.T) {
 	}
 	s := newSandbox(t)
 	exe := s.command().Path
-	line := "stty cols 120 rows 30; " + exe + " " + strings.Join(quick("--budget", "10s"), " ")
+	line := "stty cols 120 rows 30; " + exe + " " + strings.Join(quick("--budget", "30s"), " ")
 	cmd := exec.Command("script", "-qec", line, s.path("typescript"))
 	cmd.Dir, cmd.Env = s.dir, s.command().Env
 	out, err := cmd.Output()

@@ -159,10 +159,12 @@ func (c *chaos) token() (string, error) {
 // device starts a device that reaches the host at an address.
 func (c *chaos) device(name, address string, factor float64, argv ...string) {
 	c.t.Helper()
-	token, err := c.token()
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	var token string
+	until(c.t, "an invitation", func() bool {
+		var err error
+		token, err = c.token()
+		return err == nil
+	})
 	p := newProcess(c.t, c.dir, name, deviceEnv, deviceProcess{
 		Join: "http://" + address + "/#join=" + token, Dir: filepath.Join(c.dir, name), Name: name, Factor: factor, Takes: takes,
 	}, argv...)
@@ -217,6 +219,8 @@ func (c *chaos) run(budget int, events []event) {
 		})
 	}
 
+	// Those that lie are found out while the study goes on.
+	until(t, "all devices", func() bool { return len(c.fleet().Devices) >= 9 })
 	for _, e := range events {
 		until(t, fmt.Sprintf("%d measured before: %s", e.measured, e.what), func() bool {
 			s := c.study()

@@ -89,7 +89,8 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// testLease is for how long a job is a device's in these tests.
+// testLease is for how long a job is a device's in these tests, where they ask for no
+// other.
 const testLease = 2 * time.Second
 
 // build makes a host with its files in dir. Invite is for its Options.
@@ -103,14 +104,17 @@ func build(ctx context.Context, dir string, q search.Request, o queue.Options, l
 			return nil, err
 		}
 	}
-	if o.Lease, o.Log = testLease, log; o.URL == "" {
+	if o.Log = log; o.Lease == 0 {
+		o.Lease = testLease
+	}
+	if o.URL == "" {
 		o.Dir = filepath.Join(dir, "queue")
 	}
 	if r.queue, err = queue.Open(ctx, o); err != nil {
 		return nil, err
 	}
 	r.Host = New(Options{
-		Request: q, Study: r.study, Store: r.store, Queue: r.queue, Lease: testLease, Code: testCode, Log: log, Invite: invite,
+		Request: q, Study: r.study, Store: r.store, Queue: r.queue, Lease: o.Lease, Code: testCode, Log: log, Invite: invite,
 	})
 	return r, nil
 }

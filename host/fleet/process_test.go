@@ -177,7 +177,7 @@ func (p *process) wait() error {
 		p.cmd = nil
 		p.in.Close()
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(5 * time.Minute):
 		return fmt.Errorf("%s has not ended", p.name)
 	}
 }

@@ -236,7 +236,7 @@ func TestGate(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ws.CloseNow()
-		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer stop()
 		if _, info, err := ws.Read(ctx); err != nil || !strings.HasPrefix(string(info), "INFO {") {
 			t.Fatalf("first is %.40q, %v; want INFO", info, err)
@@ -342,7 +342,7 @@ func expectRefusal(t *testing.T, refused <-chan string, what, subject string) {
 		if !strings.Contains(strings.ToLower(text), "permissions violation") || !strings.Contains(strings.ToLower(text), what) {
 			t.Errorf("%s: %s; want a violation of the permissions", subject, text)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(5 * time.Minute):
 		t.Errorf("%s to %s was not refused", what, subject)
 	}
 }
@@ -378,7 +378,7 @@ func TestMessages(t *testing.T) {
 // a message of so many bytes, and waits for the server to end the connection.
 func (s *client) shout(t *testing.T, server string, size int) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(server, "http")+jobs.QueuePath, nil)
 	if err != nil {
@@ -433,7 +433,7 @@ func TestRevoke(t *testing.T) {
 	if err := r.store.SetDeviceState(t.Context(), s.welcome.Device, store.Revoked, ""); err != nil {
 		t.Fatal(err)
 	}
-	m, err := orders.NextMsg(20 * time.Second)
+	m, err := orders.NextMsg(5 * time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

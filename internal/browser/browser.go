@@ -16,10 +16,11 @@ import (
 // for the same.
 var names = []string{"chromium", "chromium-browser", "google-chrome"}
 
-// Options starts the browser that is installed here with profile as its folder.
-// Nothing in it speaks to the network of its own accord. The error says that
+// Options starts the browser that is installed here with a fresh profile, whose folder
+// chromedp removes once none of the browser's processes writes there any more. Nothing
+// in it speaks to the network of its own accord. The error says that
 // there is no browser.
-func Options(profile string) ([]chromedp.ExecAllocatorOption, error) {
+func Options() ([]chromedp.ExecAllocatorOption, error) {
 	for _, name := range names {
 		path, err := exec.LookPath(name)
 		if err != nil {
@@ -28,7 +29,6 @@ func Options(profile string) ([]chromedp.ExecAllocatorOption, error) {
 		return append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 			chromedp.ExecPath(path),
 			chromedp.NoSandbox,
-			chromedp.UserDataDir(profile),
 			chromedp.Flag("disable-gpu", true),
 			chromedp.Flag("disable-quic", true),
 			chromedp.Flag("no-first-run", true),

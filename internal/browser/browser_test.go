@@ -12,7 +12,7 @@ import (
 func TestOptions(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
-	if _, err := Options(t.TempDir()); err == nil || !strings.Contains(err.Error(), "make tools") || strings.Contains(err.Error(), "\n") {
+	if _, err := Options(); err == nil || !strings.Contains(err.Error(), "make tools") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("without a browser: %v; want one line that says how to get one", err)
 	}
 	for _, name := range names {
@@ -20,7 +20,7 @@ func TestOptions(t *testing.T) {
 		if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if options, err := Options(t.TempDir()); err != nil || len(options) == 0 {
+		if options, err := Options(); err != nil || len(options) == 0 {
 			t.Errorf("with %s: %d options, %v", name, len(options), err)
 		}
 		if err := os.Remove(file); err != nil {

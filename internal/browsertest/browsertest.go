@@ -22,19 +22,22 @@ import (
 // instead of skipping them. `make test` sets it.
 const Required = "LITEFRONT_REQUIRE_CHROMIUM"
 
+// Patience ends a test whose browser hangs; it is for a machine with much to do.
+const Patience = 30 * time.Minute
+
 // New starts a browser with a fresh profile and returns the context of a tab,
-// which ends with the test or after limit. Whatever the tab's pages write to the
+// which ends with the test, or after its patience. Whatever the tab's pages write to the
 // console as an error, or throw without catching, fails the test, but for errors of the
 // browser with a text that the test expects.
-func New(t testing.TB, limit time.Duration, expected ...string) context.Context {
+func New(t testing.TB, expected ...string) context.Context {
 	t.Helper()
-	return NewWith(t, limit, nil, expected...)
+	return NewWith(t, nil, expected...)
 }
 
 // NewWith is New for a browser with more flags, by their names without dashes.
-func NewWith(t testing.TB, limit time.Duration, flags map[string]string, expected ...string) context.Context {
+func NewWith(t testing.TB, flags map[string]string, expected ...string) context.Context {
 	t.Helper()
-	options, err := browser.Options(t.TempDir())
+	options, err := browser.Options()
 	for name, value := range flags {
 		options = append(options, chromedp.Flag(name, value))
 	}
@@ -43,7 +46,7 @@ func NewWith(t testing.TB, limit time.Duration, flags map[string]string, expecte
 	} else if err != nil {
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)

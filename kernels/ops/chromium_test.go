@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"litefront/internal/browsertest"
 	"litefront/kernels/wasmasm"
@@ -31,7 +30,7 @@ const runLinear = `(() => {
 // does not have, in V8. Sums are exact, so results are the loops' to the last bit;
 // sums at their bound are among them.
 func TestRelaxedDot(t *testing.T) {
-	tab := browsertest.New(t, time.Minute)
+	tab := browsertest.New(t)
 	module := wasmasm.NewModule()
 	module.Memory(8, 8)
 	l := New(module, Features{RelaxedDot: true})

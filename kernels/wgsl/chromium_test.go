@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -33,7 +32,7 @@ const seed = 12345
 // the machine has no other. It returns what the GPU is.
 func gpuTab(t *testing.T) (context.Context, kernels.GPU) {
 	t.Helper()
-	tab := browsertest.NewWith(t, 10*time.Minute, map[string]string{"enable-unsafe-webgpu": "true"})
+	tab := browsertest.NewWith(t, map[string]string{"enable-unsafe-webgpu": "true"})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/gpu.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, filepath.Join("..", "..", "ui", "static", "gpu.js"))

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -17,7 +16,7 @@ import (
 
 // TestWorkerOnGPU runs a search on the browser's GPU, and continues it there.
 func TestWorkerOnGPU(t *testing.T) {
-	tab := browsertest.NewWith(t, 5*time.Minute, map[string]string{"enable-unsafe-webgpu": "true"})
+	tab := browsertest.NewWith(t, map[string]string{"enable-unsafe-webgpu": "true"})
 	if err := chromedp.Do(tab); err != nil { // starts the browser
 		t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -24,8 +23,7 @@ import (
 
 // TestWorker runs the worker alone in Chromium.
 func TestWorker(t *testing.T) {
-	const patience = 15 * time.Minute // a guard, on any machine
-	tab := browsertest.New(t, patience)
+	tab := browsertest.New(t)
 	if err := chromedp.Do(tab); err != nil { // starts the browser
 		t.Fatal(err)
 	}

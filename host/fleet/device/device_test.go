@@ -257,7 +257,7 @@ func TestDeliveredTwice(t *testing.T) {
 // A device is out of reach for longer than its lease: another one does the job, and
 // when it is back it answers, too, and goes on.
 func TestPausedPastLease(t *testing.T) {
-	h := newHost(t, 2*time.Second)
+	h := newHost(t, 5*time.Second)
 	w := newWire(t, h.url)
 	s, reached, on := gate()
 	h.device(w.url(), t.TempDir(), s)
@@ -324,7 +324,7 @@ func TestEnd(t *testing.T) {
 
 // A result is offered until the host has stored it; the job is the device's meanwhile.
 func TestStoredLate(t *testing.T) {
-	h := newHost(t, 2*time.Second)
+	h := newHost(t, 5*time.Second)
 	if err := h.js.DeleteStream(t.Context(), jobs.ResultsStream); err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +332,7 @@ func TestStoredLate(t *testing.T) {
 	r := h.device(h.url, t.TempDir(), s)
 	h.putJob(h.job(1))
 	h.until("third attempt", func() bool { return strings.Count(r.log.String(), "has not stored") >= 3 })
-	time.Sleep(2 * h.lease)
+	time.Sleep(3 * h.lease / 2)
 	other := &script{}
 	h.device(h.url, t.TempDir(), other)
 	h.putJob(h.job(2))

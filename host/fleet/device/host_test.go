@@ -82,7 +82,7 @@ func newHost(t testing.TB, lease time.Duration) *host {
 	h.server = must[*server.Server](t)(server.NewServer(opts))
 	h.server.Start()
 	t.Cleanup(func() { h.server.Shutdown(); h.server.WaitForShutdown() })
-	if !h.server.ReadyForConnections(10 * time.Second) {
+	if !h.server.ReadyForConnections(5 * time.Minute) {
 		t.Fatal("the queue does not start")
 	}
 	self := must[nkeys.KeyPair](t)(nkeys.CreateUser())
@@ -255,7 +255,7 @@ func (h *host) state(what string, is func(jobs.State) bool) {
 // until waits for what must come.
 func (h *host) until(what string, is func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.t.Fatalf("there is still no %s", what)
 		}
@@ -368,7 +368,7 @@ func (r *running) wait(t testing.TB) error {
 	select {
 	case err := <-r.over:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(5 * time.Minute):
 		t.Fatalf("the device does not end:\n%s", r.log)
 		return nil
 	}
