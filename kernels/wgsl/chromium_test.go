@@ -88,13 +88,21 @@ const logitsText = `litefrontGPU.logits(%d).then((bytes) => {
 
 // TestChromium has the browser compile every shader of random architectures of both
 // backbones, in both precisions, and run them, for short prompts, whose tiles are others,
-// and longer ones, and also as a GPU that is one would have them: its validation has
-// nothing to say, and logits are those of the reference.
+// and longer ones, with and without subgroups, and also as a GPU that is one would have
+// them: its validation has nothing to say, and logits are those of the reference. What
+// larger subgroups would run is compiled.
 func TestChromium(t *testing.T) {
 	tab, gpu := gpuTab(t)
 	r := rand.New(rand.NewPCG(54, 54))
+	if gpu.Subgroup < 4 {
+		t.Errorf("the browser's GPU has subgroups of %d", gpu.Subgroup)
+	}
 	hardware := gpu
 	hardware.Software = false
+	alone, hardwareAlone := gpu, hardware
+	alone.Subgroup, hardwareAlone.Subgroup = 0, 0
+	pairs := gpu // fewer than there are
+	pairs.Subgroup = 2
 	type one struct {
 		arch   arch.Architecture
 		as     kernels.GPU
@@ -102,7 +110,7 @@ func TestChromium(t *testing.T) {
 	}
 	var all []one
 	for i := range 40 {
-		all = append(all, one{draw(r, i), []kernels.GPU{gpu, hardware}[i/2%2], []int{33, 33, 9}[i%3]})
+		all = append(all, one{draw(r, i), []kernels.GPU{gpu, hardware, alone, hardwareAlone, pairs}[i/2%5], []int{33, 33, 9}[i%3]})
 	}
 	for _, a := range archtest.Wide(80) {
 		all = append(all, one{a, hardware, 9}, one{a, hardware, 70})
@@ -120,8 +128,14 @@ func TestChromium(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				m, err := wgsl.Compile(g, as)
+				larger := hardware
+				larger.Subgroup = []uint32{8, 16, 32, 64}[i%4]
+				m, err := wgsl.Compile(g, larger)
 				if err != nil {
+					t.Fatal(err)
+				}
+				browsertest.Eval[any](t, tab, fmt.Sprintf("litefrontGPU.close(%d)", prepared(t, tab, m)))
+				if m, err = wgsl.Compile(g, as); err != nil {
 					t.Fatal(err)
 				}
 				number := prepared(t, tab, m)

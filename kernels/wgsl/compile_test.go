@@ -5,7 +5,9 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,6 +103,32 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// Subgroups are asked for where the adapter has them, and never more of their invocations
+// than there are, or than share a result.
+func TestSubgroups(t *testing.T) {
+	g := build(t, arch.Architecture{Backbone: arch.GPT2, Vocab: 100, DModel: 64, MaxLen: 40, Layers: []arch.Layer{{Heads: 4, DInner: 96}}}, trial.F32)
+	gathers := regexp.MustCompile(`const GATHER = (\d+)u;`)
+	for _, subgroup := range []uint32{0, 1, 2, 3, 4, 32, 64, 128, math.MaxUint32} {
+		a := adapter
+		a.Subgroup = subgroup
+		_, p := compile(t, g, a)
+		most := 0
+		for _, pipeline := range p.Pipelines {
+			m := gathers.FindStringSubmatch(pipeline.Source)
+			n := 1
+			if m != nil {
+				n, _ = strconv.Atoi(m[1])
+			}
+			if most = max(most, n); strings.HasPrefix(pipeline.Source, "enable subgroups;") != (n > 1) || strings.Count(pipeline.Source, "subgroup") > 0 != (n > 1) {
+				t.Errorf("subgroups of %d: %d gather by\n%s", subgroup, n, pipeline.Source)
+			}
+		}
+		if want := map[uint32]int{0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 32: 32}[subgroup]; want != 0 && most != want || most > 64 {
+			t.Errorf("subgroups of %d: %d gather", subgroup, most)
+		}
+	}
+}
+
 // A deep model has no more pipelines than a flat one of the same shapes.
 func TestLayersSharePipelines(t *testing.T) {
 	of := func(layers int) int {
@@ -169,7 +197,7 @@ func TestAnyLimits(t *testing.T) {
 	for range 2000 {
 		a := kernels.GPU{
 			MaxBufferSize: some(), MaxStorageBufferBindingSize: some(), MaxComputeWorkgroupStorageSize: uint32(some()),
-			MaxComputeInvocationsPerWorkgroup: uint32(some()), MaxComputeWorkgroupsPerDimension: uint32(some()), Software: r.IntN(2) == 0,
+			MaxComputeInvocationsPerWorkgroup: uint32(some()), MaxComputeWorkgroupsPerDimension: uint32(some()), Subgroup: uint32(some()), Software: r.IntN(2) == 0,
 		}
 		if _, err := wgsl.Compile(g, a); err == nil {
 			programs++

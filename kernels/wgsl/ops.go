@@ -47,7 +47,7 @@ func (e *emitter) op(o graph.Op, one bool) {
 			d = Dispatch{X: 1, Y: 1, Z: 1}
 		}
 		p.n, p.extra = uint32(c4), uint32(o.X.Cols.Len)
-		e.add(e.shader("norm", nil), p.words(), d)
+		e.add(e.shader("norm", constants{"GATHER": e.gather(64)}), p.words(), d)
 	case graph.Linear:
 		e.linear([]graph.Op{o}, one)
 	case graph.Transpose:
@@ -65,7 +65,7 @@ func (e *emitter) op(o graph.Op, one bool) {
 		e.attention(o, one)
 	case graph.LogSoftmax:
 		p.x, p.at[0], p.n = e.at(o.X), [4]uint32{0, 0, e.at(o.Y)}, uint32(o.Y.Cols.Len)
-		e.add(e.shader("logsoftmax", constants{"SHIFTED": o.X != nil}), p.words(), Dispatch{X: 1, Y: 1, Z: 1})
+		e.add(e.shader("logsoftmax", constants{"SHIFTED": o.X != nil, "GATHER": e.gather(256)}), p.words(), Dispatch{X: 1, Y: 1, Z: 1})
 	case graph.Sinusoid:
 		p.at[0] = [4]uint32{0, 0, e.at(o.Y)}
 		d := o.Y.Cols.Len
@@ -95,9 +95,12 @@ func (e *emitter) linear(ops []graph.Op, one bool) {
 			lanes *= 2
 		}
 		if e.adapter.Software {
-			lanes = 8 // they wait long for one another
+			// They wait long for one another, unless a subgroup is all of them.
+			if lanes = 8; e.gather(lanes) == 4 {
+				lanes = 4
+			}
 		}
-		c["LANES"] = lanes
+		c["LANES"], c["GATHER"] = lanes, e.gather(lanes)
 		d.X, d.Y = ceil(n/4+2, 64/lanes), 1 // results may begin within a vector
 		e.add(e.shader("matvec", c), p.words(), d)
 		return
@@ -139,7 +142,7 @@ func (e *emitter) attention(o graph.Op, one bool) {
 	for mine*128 < rows*d4 {
 		mine *= 2
 	}
-	e.add(e.shader("attention", constants{"R": rows, "MINE": mine, "RELATIVE": o.Kind == graph.RelativeAttention}),
+	e.add(e.shader("attention", constants{"R": rows, "MINE": mine, "GATHER": e.gather(128 / rows), "RELATIVE": o.Kind == graph.RelativeAttention}),
 		p.words(), Dispatch{X: uint32(o.Heads), Z: 1, Rows: uint32(rows)})
 }
 

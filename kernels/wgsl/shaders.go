@@ -67,6 +67,19 @@ func literal(value any) string {
 // weighted are the shaders that read matrices, in the graph's precision.
 var weighted = []string{"embed", "matmul", "matvec", "unproject"}
 
+// reducing are the shaders in which invocations reduce what each has to one value: GATHER
+// of them at once, and the rest through their workgroup's memory.
+var reducing = []string{"attention", "logsoftmax", "matvec", "norm"}
+
+// gather is how many of so many invocations the adapter reduces at once.
+func (e *emitter) gather(invocations int) int {
+	n := 1
+	for 2*n <= invocations && 2*n <= int(min(e.adapter.Subgroup, 64)) {
+		n *= 2
+	}
+	return n
+}
+
 // shader is the pipeline of a file with its constants.
 func (e *emitter) shader(name string, c constants) Pipeline {
 	format := "f32"
@@ -74,6 +87,13 @@ func (e *emitter) shader(name string, c constants) Pipeline {
 		format = "f16"
 	}
 	source := c.text() + text(format) + text("common")
+	if slices.Contains(reducing, name) {
+		if n, ok := c["GATHER"].(int); ok && n > 1 {
+			source = "enable subgroups;\n" + source + text("together")
+		} else {
+			source += text("alone")
+		}
+	}
 	if name == "matmul" || name == "matvec" {
 		source += text("finish")
 	}

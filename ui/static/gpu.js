@@ -87,10 +87,13 @@ globalThis.litefrontGPU = (() => {
       'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupsPerDimension'];
     const limits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
     const timestamps = adapter.features.has('timestamp-query');
-    const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+    const { vendor, architecture, device, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
+    // Kernels count along subgroups, and those of the smallest workgroup must be full.
+    const whole = adapter.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures.has('subgroup_id') && subgroupMaxSize <= 64;
+    const subgroup = whole ? subgroupMinSize : 0;
     const name = description || [vendor, architecture, device].filter(Boolean).join(' ');
     const software = Boolean(isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${name}`);
-    return { adapter, limits, timestamps, told: JSON.stringify({ name, gpu: { ...limits, timestamps, software } }) };
+    return { adapter, limits, timestamps, subgroup, told: JSON.stringify({ name, gpu: { ...limits, timestamps, subgroup, software } }) };
   };
 
   return {
@@ -100,10 +103,10 @@ globalThis.litefrontGPU = (() => {
     // open opens an adapter, unless one is open and well, and says in JSON what it is.
     async open() {
       if (opened && !opened.lost) return opened.told;
-      const { adapter, limits, timestamps, told } = await find();
+      const { adapter, limits, timestamps, subgroup, told } = await find();
       const device = await adapter.requestDevice({
         requiredLimits: limits,
-        requiredFeatures: timestamps ? ['timestamp-query'] : [],
+        requiredFeatures: [...(timestamps ? ['timestamp-query'] : []), ...(subgroup ? ['subgroups'] : [])],
       });
       const runGroup = layout(device, ['uniform', 'uniform', 'read-only-storage', 'read-only-storage', 'storage', 'read-only-storage']);
       const fillGroup = layout(device, ['uniform', 'uniform', 'storage']);

@@ -13,9 +13,18 @@ var<workgroup> parts: array<vec4<f32>, 128>;
 
 // over reduces x over the invocations of a row of scores.
 fn over(index: u32, x: f32, largest: bool) -> f32 {
+  var part = x;
+  if (largest) {
+    part = gather_max(x);
+  } else {
+    part = gather_sum(x);
+  }
+  if (GATHER == S) {
+    return part;
+  }
   workgroupBarrier(); // what was reduced before has been read
-  shared_sums[index] = x;
-  for (var half = S / 2u; half > 0u; half /= 2u) {
+  shared_sums[index] = part;
+  for (var half = S / 2u; half >= GATHER; half /= 2u) {
     workgroupBarrier();
     if (index % S < half) {
       let a = shared_sums[index];
@@ -28,7 +37,8 @@ fn over(index: u32, x: f32, largest: bool) -> f32 {
 }
 
 @compute @workgroup_size(128)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, place: Place) {
+  let index = index_of(place);
   let d4 = op.at[2].x;
   let span4 = op.at[1].z;
   let out_size = R * d4;                   // vectors of results

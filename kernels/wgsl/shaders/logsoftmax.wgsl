@@ -3,9 +3,15 @@
 var<workgroup> shared_sums: array<f32, 256>;
 
 fn over(index: u32, x: f32, largest: bool) -> f32 {
+  var part = x;
+  if (largest) {
+    part = gather_max(x);
+  } else {
+    part = gather_sum(x);
+  }
   workgroupBarrier(); // what was reduced before has been read
-  shared_sums[index] = x;
-  for (var half = 128u; half > 0u; half /= 2u) {
+  shared_sums[index] = part;
+  for (var half = 128u; half >= GATHER; half /= 2u) {
     workgroupBarrier();
     if (index < half) {
       let a = shared_sums[index];
@@ -18,7 +24,8 @@ fn over(index: u32, x: f32, largest: bool) -> f32 {
 }
 
 @compute @workgroup_size(256)
-fn main(@builtin(local_invocation_index) index: u32) {
+fn main(place: Place) {
+  let index = index_of(place);
   let y = op.at[0].z;
   var top = -3.0e38;
   for (var i = y + index; i < y + op.n; i += 256u) {

@@ -1,10 +1,11 @@
 // Y = X Wt + B for one row: LANES invocations share four results that lie in one
-// vector of memory. op is as in matmul; Y may begin anywhere in a vector. X is
-// the row run.rows - 1 where op.last says how long rows are.
+// vector of memory, GATHER of them at once. op is as in matmul; Y may begin anywhere in a
+// vector. X is the row run.rows - 1 where op.last says how long rows are.
 var<workgroup> sums: array<vec4<f32>, 64>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, place: Place) {
+  let index = index_of(place);
   let at = op.at[group.z];
   let lane = index % LANES;
   let y = at.z + run.pos * at.w;
@@ -22,17 +23,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     sum = vec4<f32>(mac(sum.x, v, weight(r0 + k)), mac(sum.y, v, weight(r1 + k)),
         mac(sum.z, v, weight(r2 + k)), mac(sum.w, v, weight(r3 + k)));
   }
-  sums[index] = sum;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) {
-      sums[index] += sums[index + half];
+  sum = gather_sums(sum);
+  if (LANES > GATHER) {
+    sums[index] = sum;
+    for (var half = LANES / 2u; half >= GATHER; half /= 2u) {
+      workgroupBarrier();
+      if (lane < half) {
+        sums[index] += sums[index + half];
+      }
     }
+    sum = sums[index];
   }
   if (lane != 0u || begin >= op.n) {
     return;
   }
-  sum = sums[index];
   let i = first / 4u;
   var before = vec4<f32>();
   if (RESIDUAL) {

@@ -4,9 +4,13 @@
 var<workgroup> sums: array<f32, 64>;
 
 fn total(index: u32, x: f32) -> f32 {
+  let part = gather_sum(x);
+  if (GATHER == 64u) {
+    return part;
+  }
   workgroupBarrier(); // the sum before has been read
-  sums[index] = x;
-  for (var half = 32u; half > 0u; half /= 2u) {
+  sums[index] = part;
+  for (var half = 32u; half >= GATHER; half /= 2u) {
     workgroupBarrier();
     if (index < half) {
       sums[index] += sums[index + half];
@@ -17,7 +21,8 @@ fn total(index: u32, x: f32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, place: Place) {
+  let index = index_of(place);
   let x = (op.x + group.y * 4u * op.n + (run.rows - 1u) * op.last) / 4u;
   let width = f32(op.extra);
   var sum = vec4<f32>();

@@ -27,6 +27,9 @@ func DescribeGPU(d trial.Device, name string, g kernels.GPU) trial.Device {
 		d.Features = append(d.Features, "timestamp-query")
 		d.TimerStepNs = gpuTimerStepNs
 	}
+	if g.Subgroup > 0 {
+		d.Features = append(d.Features, fmt.Sprintf("subgroup=%d", g.Subgroup))
+	}
 	if g.Software {
 		d.Features = append(d.Features, measure.SoftwareAdapter)
 	}
