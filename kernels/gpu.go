@@ -10,9 +10,8 @@ type GPU struct {
 	MaxComputeWorkgroupsPerDimension  uint32 `json:"maxComputeWorkgroupsPerDimension"`
 
 	Timestamps bool `json:"timestamps,omitempty"` // kernels' times, apart from those of submissions
-	// Subgroup is how many invocations at least exchange values without their
-	// workgroup's memory: a power of two, at most 64; 0 where none do, or not in a way
-	// that the kernels can use.
+	// Subgroup is how many invocations exchange values without their workgroup's memory:
+	// a power of two, at most 64; 0 where none do, or not always so many.
 	Subgroup uint32 `json:"subgroup,omitempty"`
 	// Software says that the adapter computes on the CPU: its programs are right, and
 	// its times tell nothing of GPUs.

@@ -107,9 +107,14 @@ func TestDevice(t *testing.T) {
 	}
 
 	// Another host of the study has nothing to do, and says so.
+	_, table, _ := strings.Cut(frontier.String(), "study ")
 	stdout, stderr, code := s.run(s.fleetArgs("--listen", "127.0.0.1:0", "--budget", "6", "--end-after", "1")...)
-	if code != 0 || stdout != frontier.String()[strings.Index(frontier.String(), "study "):] || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "the budget of 6 is spent on class ") {
+	if code != 0 || stdout != "study "+table || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "the budget of 6 is spent on class ") {
 		t.Errorf("a fleet whose budget is spent exited with %d:\n%s\n%s\nwant the frontier of the first:\n%s", code, stdout, stderr, frontier)
+	}
+	// What it found can be judged anew all the same.
+	if out := s.must(s.fleetArgs("--listen", "127.0.0.1:0", "--budget", "6", "--end-after", "1", "--constraint", "peak_mb<=0.001")...); !strings.Contains(out, ": 0 on the frontier") {
+		t.Errorf("under a constraint that nothing keeps the fleet prints\n%s", out)
 	}
 }
 

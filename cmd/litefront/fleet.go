@@ -59,7 +59,7 @@ func fleetCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.study, "study", "fleet", "name of the study in the store; one that is there is resumed")
 	flags.DurationVar(&f.lease, "lease", fleet.DefaultLease, "time without a sign of life after which a device's job goes to another")
-	flags.IntVar(&f.classes, "end-after", 0, "end once the study has ended on so many classes of devices, in earlier runs too; 0 serves until Ctrl-C")
+	flags.IntVar(&f.classes, "end-after", 0, "end once the study has ended on so many classes of devices, those included whose --budget of candidates was spent in earlier runs; 0 serves until Ctrl-C")
 	flags.BoolVar(&f.json, "json", false, `print one Event a line on standard output, as {"class":…,"event":…}`)
 	flags.StringVar(&f.nats, "nats", "", "URL of a NATS cluster with JetStream, whose account serves one host at a time, instead of the server in this program; with --nats-creds and --nats-account-key")
 	flags.StringVar(&f.natsUser, "nats-creds", "", "with --nats, file of this host's credentials in the cluster")
@@ -100,7 +100,7 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	q.Name = f.study
-	// A fleet that cannot start leaves no store behind.
+	// Before there is a store: what is wrong with the address or the setup leaves none.
 	s, err := f.serve.open(cmd)
 	if err != nil {
 		return err
@@ -127,16 +127,16 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer jobQueue.Close()
-	// Only now: nor a study.
+	// Last: a fleet that cannot start leaves no study behind.
 	st, err := f.open(cmd.Context(), kept, &q)
 	if err != nil {
 		return err
 	}
-	ended, err := tellEnded(cmd.Context(), cmd.ErrOrStderr(), kept, st, q)
+	spent, err := tellSpent(ctx, cmd.ErrOrStderr(), kept, st, q)
 	if err != nil {
 		return err
 	}
-	if f.classes > 0 && len(ended) >= f.classes {
+	if f.classes > 0 && len(spent) >= f.classes {
 		return f.conclude(cmd.Context(), cmd.OutOrStdout(), kept)
 	}
 	truth := &checksums{start: f.device.start}
@@ -144,7 +144,7 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 	out := &lines{out: json.NewEncoder(cmd.OutOrStdout())}
 	var host *fleet.Host
 	o := fleet.Options{
-		Request: q, Study: st, Store: kept, Queue: jobQueue, Lease: f.lease, Code: q.Code, Ended: ended, Checksum: truth.of, Log: log,
+		Request: q, Study: st, Store: kept, Queue: jobQueue, Lease: f.lease, Code: q.Code, Ended: spent, Checksum: truth.of, Log: log,
 		Invite: func(token string) string {
 			url := s.base + "#join=" + token
 			if s.fingerprint != "" {
@@ -235,40 +235,43 @@ func (f *fleetFlags) open(ctx context.Context, kept *store.Store, q *search.Requ
 	return st, kept.SetRequest(ctx, f.study, text)
 }
 
-// tellEnded lists the classes on which the study has ended already, and says so: their
-// devices would wait for work in vain.
-func tellEnded(ctx context.Context, w io.Writer, kept *store.Store, st store.Study, q search.Request) (ended []string, err error) {
+// tellSpent lists the classes on which a budget of candidates is spent already, and says
+// so: their devices would wait for work in vain. What changed about the study is recorded
+// there, as it is elsewhere when a device comes.
+func tellSpent(ctx context.Context, w io.Writer, kept *store.Store, st store.Study, q search.Request) (spent []string, err error) {
 	b, err := search.ParseBudget(q.Budget)
-	if err != nil {
+	if err != nil || b.Trials == 0 {
 		return nil, err
 	}
 	for _, j := range st.Journals {
-		q.Journal = nil
-		for e, err := range kept.Events(ctx, st.ID, j.Class) {
-			if err != nil {
-				return nil, err
-			}
-			q.Journal = append(q.Journal, e)
-		}
-		if len(q.Journal) == 0 {
+		if j.Measured+j.Failed < b.Trials {
 			continue
 		}
-		var reason string
-		s, err := q.Open(nil, nil)
-		if err == nil {
-			_, reason, err = search.NewDriver(s, b, func() int64 { return 0 }, nil).Next(ctx)
+		is, err := isSpent(ctx, kept, st.ID, j.Class, q, b)
+		if err != nil {
+			return nil, fmt.Errorf("class %s: %w", j.Class, err)
 		}
-		switch {
-		case reason == "" || err != nil: // what is wrong is said when a device comes
-			continue
-		case reason == search.DoneBudget:
+		if is {
 			fmt.Fprintf(w, "litefront: the budget of %s is spent on class %s; a larger --budget continues it\n", b, j.Class)
-		default:
-			fmt.Fprintf(w, "litefront: the study has ended on class %s: %s\n", j.Class, reason)
+			spent = append(spent, j.Class)
 		}
-		ended = append(ended, j.Class)
 	}
-	return ended, nil
+	return spent, nil
+}
+
+func isSpent(ctx context.Context, kept *store.Store, study int64, class string, q search.Request, b search.Budget) (spent bool, err error) {
+	journal, events, err := kept.Journal(ctx, study, class)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	q.Journal = events
+	s, err := q.Open(journal, nil)
+	if err != nil {
+		return false, err
+	}
+	_, reason, err := search.NewDriver(s, b, func() int64 { return 0 }, nil).Next(ctx)
+	return reason == search.DoneBudget, err
 }
 
 // invite prints an invitation, as a QR code too where somebody sees it.

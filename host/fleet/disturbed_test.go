@@ -303,6 +303,25 @@ func TestFirst(t *testing.T) {
 	}
 }
 
+// Classes on which the study ended in an earlier run count once, also when a device comes
+// back that has more to do there.
+func TestEnded(t *testing.T) {
+	h := New(Options{Ended: []string{"a", "b"}})
+	for i, tt := range []struct {
+		class, done string
+		want        int
+	}{{"", "", 2}, {"c", "", 2}, {"c", search.DoneBudget, 3}, {"a", "", 2}, {"a", search.DoneBudget, 3}} {
+		if tt.class != "" {
+			c := &class{}
+			c.snapshot.Store(&snapshot{state: jobs.ClassState{Done: tt.done}})
+			h.classes[tt.class] = c
+		}
+		if n, err := h.ended(); n != tt.want || err != nil {
+			t.Errorf("step %d: %d classes have ended (%v); want %d", i, n, err, tt.want)
+		}
+	}
+}
+
 // TestSplit has two devices of a class that never agree: the study ends all the same.
 func TestSplit(t *testing.T) {
 	q := testRequest(t, "3")

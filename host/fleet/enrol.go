@@ -81,16 +81,20 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	// the store and the queue.
 	h.enrolling.Lock()
 	defer h.enrolling.Unlock()
-	known, err := h.admit(hello)
+	known, invited, err := h.admit(hello)
 	if err != nil {
 		return jobs.Welcome{}, err
 	}
 	id, class := jobs.DeviceID(hello.Key), hello.Class()
 	c := h.classOf(class)
-	isNew := c == nil
-	if isNew {
+	if c == nil {
 		if c, err = h.open(class, hello); err != nil {
 			return jobs.Welcome{}, err
+		}
+		if !invited { // counted at once: what follows may fail again and again
+			h.mu.Lock()
+			h.opened[id]++
+			h.mu.Unlock()
 		}
 	}
 	welcome := jobs.Welcome{V: jobs.Version, Device: id, Class: class, LeaseMs: h.o.Lease.Milliseconds()}
@@ -115,22 +119,14 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 		return jobs.Welcome{}, errors.Join(err, refuse(http.StatusForbidden, "this device is %s: %s", now.State, now.Reason))
 	}
 	h.mu.Lock()
-	token := sha256.Sum256([]byte(hello.Token))
-	_, used := h.invitations[token]
-	delete(h.invitations, token) // only now: a fault on this side uses none up
+	delete(h.invitations, sha256.Sum256([]byte(hello.Token))) // only now: a fault on this side uses none up
 	old := h.members[id]
 	h.members[id] = &member{hello: hello, class: class, seen: time.Now()}
-	if old != nil {
-		h.members[id].opened = old.opened
-	}
-	if isNew && !used {
-		h.members[id].opened++
-	}
 	if old != nil && old.class == class {
 		h.members[id].state, h.members[id].failures = old.state, old.failures
 	}
 	h.mu.Unlock()
-	if used && h.o.Enrolled != nil {
+	if invited && h.o.Enrolled != nil {
 		h.o.Enrolled()
 	}
 	// Not while this holds what the class's goroutine may wait for.
@@ -154,41 +150,43 @@ func (h *Host) ending() bool {
 	return h.ctx != nil && h.ctx.Err() != nil
 }
 
-// admit says who a device is that may enrol; the zero device if it is new.
-func (h *Host) admit(hello jobs.Hello) (store.Device, error) {
+// admit says who a device is that may enrol, the zero device if it is new, and whether it
+// has an invitation.
+func (h *Host) admit(hello jobs.Hello) (known store.Device, invited bool, err error) {
 	id := jobs.DeviceID(hello.Key)
-	known, err := h.o.Store.Device(context.Background(), id)
+	known, err = h.o.Store.Device(context.Background(), id)
 	switch {
 	case errors.Is(err, store.ErrUnknown):
 		if hello.Token == "" {
-			return known, refuse(http.StatusUnauthorized, "this device needs an invitation: the host prints one, and its page shows one")
+			return known, false, refuse(http.StatusUnauthorized, "this device needs an invitation: the host prints one, and its page shows one")
 		}
 	case err != nil:
-		return known, err
+		return known, false, err
 	case known.State != store.Active:
-		return known, refuse(http.StatusForbidden, "%s", strings.TrimSuffix(fmt.Sprintf("this device is %s: %s", known.State, known.Reason), ": "))
+		return known, false, refuse(http.StatusForbidden, "%s", strings.TrimSuffix(fmt.Sprintf("this device is %s: %s", known.State, known.Reason), ": "))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.expire()
-	m, opens := h.members[id], h.classes[hello.Class()] == nil
-	switch _, invited := h.invitations[sha256.Sum256([]byte(hello.Token))]; {
+	_, invited = h.invitations[sha256.Sum256([]byte(hello.Token))]
+	opens := h.classes[hello.Class()] == nil
+	switch {
 	case !invited && known.ID == "":
-		return known, refuse(http.StatusUnauthorized, "this invitation was used already, or has expired")
+		return known, invited, refuse(http.StatusUnauthorized, "this invitation was used already, or has expired")
 	case h.ctx == nil:
-		return known, refuse(http.StatusServiceUnavailable, "the host is not ready yet")
+		return known, invited, refuse(http.StatusServiceUnavailable, "the host is not ready yet")
 	case !slices.Contains(measure.Precisions(hello.Features), h.o.Request.Setup.Workload.Precision):
-		return known, refuse(http.StatusConflict, "the study is in precision %q, and this device has %q", h.o.Request.Setup.Workload.Precision, measure.Precisions(hello.Features))
+		return known, invited, refuse(http.StatusConflict, "the study is in precision %q, and this device has %q", h.o.Request.Setup.Workload.Precision, measure.Precisions(hello.Features))
 	case h.o.Request.Setup.Workload.Threads > max(hello.Features.Threads, 1):
-		return known, refuse(http.StatusConflict, "the study is about %d threads, and this device has %d: a page needs HTTPS for more than one", h.o.Request.Setup.Workload.Threads, max(hello.Features.Threads, 1))
-	case m == nil && len(h.members) >= maxDevices:
-		return known, refuse(http.StatusServiceUnavailable, "%d devices are enrolled already, the most that are allowed", maxDevices)
-	case opens && !invited && m != nil && m.opened >= maxOpened:
-		return known, refuse(http.StatusTooManyRequests, "this device was of %d new classes already, the most that are allowed without another invitation", maxOpened)
+		return known, invited, refuse(http.StatusConflict, "the study is about %d threads, and this device has %d: a page needs HTTPS for more than one", h.o.Request.Setup.Workload.Threads, max(hello.Features.Threads, 1))
+	case h.members[id] == nil && len(h.members) >= maxDevices:
+		return known, invited, refuse(http.StatusServiceUnavailable, "%d devices are enrolled already, the most that are allowed", maxDevices)
+	case opens && !invited && h.opened[id] >= maxOpened:
+		return known, invited, refuse(http.StatusTooManyRequests, "this device was of %d new classes already, the most that are allowed without another invitation", maxOpened)
 	case opens && len(h.classes) >= maxClasses:
-		return known, refuse(http.StatusServiceUnavailable, "%d classes of devices measure already, the most that are allowed", maxClasses)
+		return known, invited, refuse(http.StatusServiceUnavailable, "%d classes of devices measure already, the most that are allowed", maxClasses)
 	}
-	return known, nil
+	return known, invited, nil
 }
 
 // Admitted reports why a device is not let through the gate.

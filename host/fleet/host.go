@@ -42,8 +42,8 @@ const (
 	maxDevices = 1000
 	// maxClasses bounds the studies of one host.
 	maxClasses = 64
-	// maxOpened is how many classes a device may open that was not invited to: each has a
-	// journal. One that is updated opens another.
+	// maxOpened is how many new classes a known device may open without another
+	// invitation while a host runs: each has a journal. One that is updated opens one.
 	maxOpened = 4
 	// maxDead is how many jobs that were given up are shown.
 	maxDead = 50
@@ -62,7 +62,7 @@ type Options struct {
 	Lease   time.Duration
 	// Code is the version of this program.
 	Code string
-	// Ended are the classes on which the study ended in earlier runs.
+	// Ended are the classes on which the study ended in earlier runs: for Run they count.
 	Ended []string
 	// Checksum computes what jobs.Checksum does, to compare what devices computed with;
 	// nil if nothing is compared.
@@ -94,6 +94,7 @@ type Host struct {
 	mu          sync.Mutex
 	invitations map[[32]byte]time.Time // when they expire, by the hash of the token
 	members     map[string]*member     // by ID
+	opened      map[string]int         // how many classes devices opened without an invitation, by ID
 	classes     map[string]*class
 	dead        []jobs.DeadJob // the last ones first
 	running     sync.WaitGroup
@@ -107,7 +108,6 @@ type member struct {
 	seen       time.Time
 	quarantine string // why; empty if it is not
 	failures   int    // in a row
-	opened     int    // classes, without an invitation
 }
 
 // New returns a host that does nothing before it runs.
@@ -118,6 +118,7 @@ func New(o Options) *Host {
 		changed:     make(chan struct{}, 1),
 		invitations: map[[32]byte]time.Time{},
 		members:     map[string]*member{},
+		opened:      map[string]int{},
 		classes:     map[string]*class{},
 	}
 	h.metrics = newMetrics(h)

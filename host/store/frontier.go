@@ -111,6 +111,9 @@ func frontier(ctx context.Context, tx *sql.Tx, studyID int64, class string, set 
 		if err := whose.QueryRowContext(ctx, journal, p.Number).Scan(&p.ArchID, &p.Arch, &p.DeviceID, &p.Verdict); err != nil {
 			return nil, false, err
 		}
+		if p.Arch == "" { // an older program, which had the store open, goes on without
+			return nil, true, nil
+		}
 		front = append(front, p)
 	}
 	slices.SortFunc(front, func(a, b Point) int {

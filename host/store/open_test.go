@@ -184,6 +184,11 @@ func TestFromFirstVersion(t *testing.T) {
 	}
 	s = opened(t, path)
 	sameFrontier(t, s, st.ID, "phone", running, []string{"flops", "decode_ms"})
+	// Nor does it stay without where a program of that version wrote on.
+	if _, err := s.write.Exec("UPDATE measurement SET name = '' WHERE trial % 2 = 0"); err != nil {
+		t.Fatal(err)
+	}
+	sameFrontier(t, s, st.ID, "phone", running, []string{"flops", "decode_ms"})
 }
 
 // Damage is one line that says where it is, and is not read over.

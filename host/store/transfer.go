@@ -29,12 +29,13 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 }
 
 func (s *Store) backup(ctx context.Context, path string) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return errors.New("it exists already; name another file")
-	}
-	// A log would be taken for the new file's.
-	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("what is there is in use: it has %s", path+"-wal")
+	for _, name := range []string{path, path + "-wal"} { // a log would be taken for the new file's
+		switch _, err := os.Lstat(name); {
+		case err == nil:
+			return fmt.Errorf("%s exists already; name another file", name)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
 	}
 	whole, err := filepath.Abs(s.path)
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *Store) backup(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return wholefile.WriteSecretByName(target, func(name string) error {
+	return wholefile.NewSecretByName(target, func(name string) error {
 		_, err := db.ExecContext(ctx, "VACUUM INTO ?", name)
 		return err
 	})

@@ -25,9 +25,9 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	return Answer(ctx, l, nil, handler)
 }
 
-// maxConnections bounds those that a server has open, WebSockets aside: every one takes
-// a file, and the process needs some for itself.
-const maxConnections = 512
+// maxConnections bounds those that other machines have open, WebSockets aside: every one
+// takes a file, and the process needs some for itself.
+const maxConnections = 1024
 
 // Answer has h answer the requests on l, which it closes, until ctx ends; those under
 // way may then finish for a moment. With a configuration of TLS that is by HTTPS.
@@ -38,11 +38,14 @@ func Answer(ctx context.Context, l net.Listener, secure *tls.Config, h http.Hand
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      5 * time.Minute, // a phone far from its access point
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 	}
 	var open atomic.Int64
 	server.ConnState = func(c net.Conn, s http.ConnState) {
+		if Loopback(c.RemoteAddr()) { // whoever owns the server gets in
+			return
+		}
 		switch s {
 		case http.StateNew:
 			if open.Add(1) > maxConnections {
@@ -74,12 +77,12 @@ func Answer(ctx context.Context, l net.Listener, secure *tls.Config, h http.Hand
 	return nil
 }
 
-// handshakes leaves out of a log what devices say that do not trust the server yet, or
-// that are gone: that is no fault of the server's.
+// handshakes leaves out of a log what devices say that do not trust the server yet, that
+// are gone, or that are too many: that is no fault of the server's.
 type handshakes struct{ log io.Writer }
 
 func (h handshakes) Write(line []byte) (int, error) {
-	for _, theirs := range []string{"remote error", "EOF", "timeout", "reset by peer", "broken pipe", "first record does not look like", "unsupported versions", "client sent"} {
+	for _, theirs := range []string{"remote error", "EOF", "timeout", "reset by peer", "broken pipe", "use of closed network connection", "first record does not look like", "unsupported versions", "client sent"} {
 		if bytes.Contains(line, []byte("TLS handshake error")) && bytes.Contains(line, []byte(theirs)) {
 			return len(line), nil
 		}

@@ -85,49 +85,80 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// Connections beyond the limit are closed, and room that others leave is given again.
+// away has connections come from another machine.
+type away struct{ net.Listener }
+
+func (l away) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return remote{c}, err
+}
+
+type remote struct{ net.Conn }
+
+func (remote) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
+
+// Connections of other machines beyond the limit are closed, and room that others leave
+// is given again.
 func TestConnections(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	near, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- Answer(ctx, l, nil, http.NotFoundHandler()) }()
-	var open []net.Conn
-	// answered dials, and reports whether a request is answered.
-	answered := func() bool {
+	ended := make(chan error, 2)
+	for _, l := range []net.Listener{away{l}, near} {
+		go func() { ended <- Answer(ctx, l, nil, http.NotFoundHandler()) }()
+	}
+	// answered reports whether a request is answered on a new connection.
+	answered := func(l net.Listener) (c net.Conn, ok bool) {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		open = append(open, c)
+		t.Cleanup(func() { c.Close() })
 		_, wrote := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		_, read := c.Read(make([]byte, 1))
-		return wrote == nil && read == nil
+		return c, wrote == nil && read == nil
 	}
+	var first net.Conn
 	for i := range maxConnections {
-		if !answered() {
+		c, ok := answered(l)
+		if !ok {
 			t.Fatalf("connection %d was closed", i+1)
 		}
-	}
-	if answered() {
-		t.Errorf("%d connections are open", maxConnections+1)
-	}
-	for _, c := range open[:2] {
-		c.Close()
-	}
-	for end := time.Now().Add(5 * time.Minute); !answered(); {
-		if time.Now().After(end) {
-			t.Fatal("the room that connections left is not given again")
+		if first == nil {
+			first = c
 		}
 	}
-	for _, c := range open {
+	if c, ok := answered(l); ok {
+		t.Errorf("%d connections are open", maxConnections+1)
+	} else {
 		c.Close()
 	}
+	for range 5 {
+		if _, ok := answered(near); !ok {
+			t.Error("this machine's own are counted, too")
+		}
+	}
+	first.Close()
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		c, ok := answered(l)
+		if ok {
+			break
+		}
+		if c.Close(); time.Now().After(end) {
+			t.Fatal("the room that a connection left is not given again")
+		}
+	}
 	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -23,13 +23,29 @@ func WriteSecret(path string, render func(io.Writer) error) error {
 	return write(path, 0o600, func(f *os.File) error { return render(f) })
 }
 
-// WriteSecretByName is WriteSecret for those who cannot write to an open file: fill
-// gets the name of an empty one.
-func WriteSecretByName(path string, fill func(name string) error) error {
-	return write(path, 0o600, func(f *os.File) error { return fill(f.Name()) })
+// NewSecretByName is WriteSecret for those who cannot write to an open file: fill gets the
+// name of an empty one. It replaces no file.
+func NewSecretByName(path string, fill func(name string) error) error {
+	return writeTo(path, 0o600, func(f *os.File) error { return fill(f.Name()) }, rename)
+}
+
+// rename gives a file its name unless another has it.
+func rename(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil {
+		return os.Remove(from)
+	}
+	if _, there := os.Lstat(to); there == nil {
+		return fs.ErrExist
+	}
+	return os.Rename(from, to) // where there are no links
 }
 
 func write(path string, mode fs.FileMode, render func(*os.File) error) error {
+	return writeTo(path, mode, render, os.Rename)
+}
+
+func writeTo(path string, mode fs.FileMode, render func(*os.File) error, name func(from, to string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return cause(err)
@@ -45,7 +61,7 @@ func write(path string, mode fs.FileMode, render func(*os.File) error) error {
 		err = closed
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = name(f.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(f.Name()) // the error that counts is the first

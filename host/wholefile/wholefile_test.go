@@ -3,6 +3,7 @@ package wholefile
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,7 +19,7 @@ func TestWrite(t *testing.T) {
 		write func(string, func(io.Writer) error) error
 		mode  os.FileMode
 		text  string
-	}{{Write, 0o644, "open"}, {WriteSecret, 0o600, "secret"}, {Write, 0o644, "open again"}, {byName, 0o600, "by name"}} {
+	}{{Write, 0o644, "open"}, {WriteSecret, 0o600, "secret"}, {Write, 0o644, "open again"}, {WriteSecret, 0o600, "secret again"}} {
 		failed := errors.New("failed")
 		err := tt.write(path, func(w io.Writer) error {
 			if _, err := io.WriteString(w, "half"); err != nil {
@@ -48,14 +49,36 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// byName writes as WriteSecretByName has it.
-func byName(path string, render func(io.Writer) error) error {
-	return WriteSecretByName(path, func(name string) error {
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return err
+// A new file is whole and its owner's, or not there, and takes the place of no other, also
+// of one that came while it was written.
+func TestNewSecretByName(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	left := func(want int) {
+		t.Helper()
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != want {
+			t.Errorf("the folder holds %v, %v", entries, err)
 		}
-		defer f.Close()
-		return render(f)
-	})
+	}
+	failed := errors.New("failed")
+	if err := NewSecretByName(path, func(string) error { return failed }); err != failed {
+		t.Errorf("what was filled ended with %v", err)
+	}
+	left(0)
+	fill := func(text string) func(string) error {
+		return func(name string) error { return os.WriteFile(name, []byte(text), 0) }
+	}
+	if err := NewSecretByName(path, fill("first")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("the file is %v, %v", info, err)
+	}
+	if err := NewSecretByName(path, fill("second")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second file of the name: %v", err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "first" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+	left(1)
 }

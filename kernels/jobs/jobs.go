@@ -265,8 +265,8 @@ func DeviceID(key string) string {
 }
 
 // Class names the class of a device: its label or its system, -gpu if a GPU measures,
-// and a hash of what makes its times comparable with those of others. Equal boards that run the same
-// version share a class.
+// and a hash of what makes its times comparable with those of others. Equal boards that
+// run the same version share a class.
 func (h Hello) Class() string {
 	d := h.Device
 	kind := d.CPU

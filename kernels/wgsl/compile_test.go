@@ -107,6 +107,7 @@ func TestMemory(t *testing.T) {
 // than there are, or than share a result.
 func TestSubgroups(t *testing.T) {
 	g := build(t, arch.Architecture{Backbone: arch.GPT2, Vocab: 100, DModel: 64, MaxLen: 40, Layers: []arch.Layer{{Heads: 4, DInner: 96}}}, trial.F32)
+	sharing := regexp.MustCompile(`const (LANES|R) = (\d+)u;`)
 	gathers := regexp.MustCompile(`const GATHER = (\d+)u;`)
 	for _, subgroup := range []uint32{0, 1, 2, 3, 4, 32, 64, 128, math.MaxUint32} {
 		a := adapter
@@ -119,11 +120,16 @@ func TestSubgroups(t *testing.T) {
 			if m != nil {
 				n, _ = strconv.Atoi(m[1])
 			}
+			for _, of := range sharing.FindAllStringSubmatch(pipeline.Source, -1) {
+				if lanes, _ := strconv.Atoi(of[2]); of[1] == "LANES" && n > lanes || of[1] == "R" && n > 128/lanes {
+					t.Errorf("subgroups of %d: %d gather what %s shares", subgroup, n, of[0])
+				}
+			}
 			if most = max(most, n); strings.HasPrefix(pipeline.Source, "enable subgroups;") != (n > 1) || strings.Count(pipeline.Source, "subgroup") > 0 != (n > 1) {
 				t.Errorf("subgroups of %d: %d gather by\n%s", subgroup, n, pipeline.Source)
 			}
 		}
-		if want := map[uint32]int{0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 32: 32}[subgroup]; want != 0 && most != want || most > 64 {
+		if want := map[uint32]int{0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 32: 32, 64: 64, 128: 64, math.MaxUint32: 64}[subgroup]; most != want {
 			t.Errorf("subgroups of %d: %d gather", subgroup, most)
 		}
 	}

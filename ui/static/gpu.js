@@ -88,9 +88,10 @@ globalThis.litefrontGPU = (() => {
     const limits = Object.fromEntries(wanted.map((name) => [name, adapter.limits[name]]));
     const timestamps = adapter.features.has('timestamp-query');
     const { vendor, architecture, device, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
-    // Kernels count along subgroups, and those of the smallest workgroup must be full.
-    const whole = adapter.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures.has('subgroup_id') && subgroupMaxSize <= 64;
-    const subgroup = whole ? subgroupMinSize : 0;
+    // Kernels count along subgroups, which must be full in workgroups of 64 and more.
+    const full = subgroupMinSize === subgroupMaxSize && subgroupMaxSize <= 64;
+    const usable = adapter.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures.has('subgroup_id') && full;
+    const subgroup = usable ? subgroupMinSize : 0;
     const name = description || [vendor, architecture, device].filter(Boolean).join(' ');
     const software = Boolean(isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${name}`);
     return { adapter, limits, timestamps, subgroup, told: JSON.stringify({ name, gpu: { ...limits, timestamps, subgroup, software } }) };

@@ -1,6 +1,6 @@
 // As in alone, but each of GATHER neighbours learns their sum, or their maximum. They are
-// neighbours in a subgroup, whatever its size: WGSL does not say how subgroups lie in a
-// workgroup, so an invocation's index is counted along them.
+// neighbours in a subgroup: WGSL does not say how subgroups lie in a workgroup, so an
+// invocation's index is counted along them. All must be full.
 struct Place {
   @builtin(subgroup_id) subgroup: u32,
   @builtin(subgroup_size) size: u32,
