@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,9 +114,31 @@ func TestDevice(t *testing.T) {
 	if code != 0 || stdout != "study "+table || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "the budget of 6 is spent on class ") {
 		t.Errorf("a fleet whose budget is spent exited with %d:\n%s\n%s\nwant the frontier of the first:\n%s", code, stdout, stderr, frontier)
 	}
-	// What it found can be judged anew all the same.
+	if out := s.must(s.fleetArgs("--listen", "127.0.0.1:0", "--budget", "6", "--end-after", "1", "--json")...); strings.Count(out, `"kind":"done"`) != 1 {
+		t.Errorf("as JSON it says\n%s", out)
+	}
+	// A constraint that is none leaves the study as it was.
+	if _, stderr, code := s.run(s.fleetArgs("--listen", "127.0.0.1:0", "--budget", "6", "--end-after", "1", "--constraint", "peak<=1")...); code != 1 || !strings.Contains(stderr, `"peak" is unknown`) {
+		t.Errorf("a constraint that is none: %d, %s", code, stderr)
+	}
+	// What it found can be judged anew all the same, and once more.
 	if out := s.must(s.fleetArgs("--listen", "127.0.0.1:0", "--budget", "6", "--end-after", "1", "--constraint", "peak_mb<=0.001")...); !strings.Contains(out, ": 0 on the frontier") {
 		t.Errorf("under a constraint that nothing keeps the fleet prints\n%s", out)
+	}
+	if out := s.must(s.fleetArgs("--listen", "127.0.0.1:0", "--budget", "6", "--end-after", "1", "--constraint", "none")...); out != "study "+table {
+		t.Errorf("without constraints again the fleet prints\n%s", out)
+	}
+	// Its classes keep their names on the way to another store.
+	s.must("store", "export", "out", "--store", "store.db")
+	class, _, _ := strings.Cut(table[strings.Index(table, " on ")+4:], ":")
+	if out := s.must("store", "import", "out/"+regexp.MustCompile("[^a-z0-9.-]").ReplaceAllString("fleet-"+class, "_")+".jsonl", "--store", "other.db"); !strings.Contains(out, fmt.Sprintf("class %q", class)) {
+		t.Errorf("of class %s is imported\n%s", class, out)
+	}
+	if _, _, code := s.run("store", "import", "absent.jsonl", "--store", "none.db"); code != 1 {
+		t.Errorf("an import of nothing exits with %d", code)
+	}
+	if left, err := filepath.Glob(s.path("none.db*")); len(left) != 0 || err != nil {
+		t.Errorf("an import of nothing leaves %q, %v", left, err)
 	}
 }
 

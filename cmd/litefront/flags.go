@@ -58,20 +58,30 @@ func (w *workloadFlags) resolve() {
 // fitting is the workload, cut to what a has positions for where the user left
 // the choice to us.
 func (w *workloadFlags) fitting(a arch.Architecture) (trial.Workload, error) {
+	fit, err := w.within(a.Backbone, a.MaxLen)
+	if err != nil {
+		return fit, err
+	}
+	return fit, fit.ValidateFor(a)
+}
+
+// within is the workload, cut to so many positions, where the backbone has some, and where
+// the user left the choice to us.
+func (w *workloadFlags) within(b arch.Backbone, maxLen int) (trial.Workload, error) {
 	w.resolve()
 	fit := w.Workload
-	if a.Backbone == arch.GPT2 {
+	if b == arch.GPT2 {
 		if !w.flags.Changed("context") {
-			if w.flags.Changed("prompt") && fit.PromptLen > a.MaxLen { // the context is not what was given
-				return fit, fmt.Errorf("prompt %d must be at most %d, the architecture's max_sequence_length", fit.PromptLen, a.MaxLen)
+			if w.flags.Changed("prompt") && fit.PromptLen > maxLen { // the context is not what was given
+				return fit, fmt.Errorf("prompt %d must be at most %d, the max_sequence_length", fit.PromptLen, maxLen)
 			}
-			fit.Context = min(fit.Context, a.MaxLen)
+			fit.Context = min(fit.Context, maxLen)
 		}
 		if !w.flags.Changed("prompt") {
 			fit.PromptLen = min(fit.PromptLen, fit.Context)
 		}
 	}
-	return fit, fit.ValidateFor(a)
+	return fit, nil
 }
 
 // limitFlags say what a candidate may take.

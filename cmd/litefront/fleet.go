@@ -132,19 +132,23 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	spent, err := tellSpent(ctx, cmd.ErrOrStderr(), kept, st, q)
+	out := &lines{out: json.NewEncoder(cmd.OutOrStdout())}
+	var watch func(class string, e trial.Event)
+	if f.json {
+		watch = out.event
+	}
+	spent, err := tellSpent(ctx, cmd.ErrOrStderr(), kept, st, q, watch)
 	if err != nil {
 		return err
 	}
 	if f.classes > 0 && len(spent) >= f.classes {
-		return f.conclude(cmd.Context(), cmd.OutOrStdout(), kept)
+		return errors.Join(f.conclude(cmd.Context(), cmd.OutOrStdout(), kept), out.err)
 	}
 	truth := &checksums{start: f.device.start}
 	defer truth.close()
-	out := &lines{out: json.NewEncoder(cmd.OutOrStdout())}
 	var host *fleet.Host
 	o := fleet.Options{
-		Request: q, Study: st, Store: kept, Queue: jobQueue, Lease: f.lease, Code: q.Code, Ended: spent, Checksum: truth.of, Log: log,
+		Request: q, Study: st, Store: kept, Queue: jobQueue, Lease: f.lease, Code: q.Code, Ended: spent, Checksum: truth.of, Log: log, Watch: watch,
 		Invite: func(token string) string {
 			url := s.base + "#join=" + token
 			if s.fingerprint != "" {
@@ -154,9 +158,6 @@ func (f *fleetFlags) run(cmd *cobra.Command) (err error) {
 		},
 	}
 	o.Enrolled = func() { f.invite(cmd.ErrOrStderr(), host) }
-	if f.json {
-		o.Watch = out.event
-	}
 	host = fleet.New(o)
 	if !f.json {
 		if err := s.announce(); err != nil {
@@ -227,6 +228,9 @@ func (f *fleetFlags) open(ctx context.Context, kept *store.Store, q *search.Requ
 	if f.flags.Changed("trial-time") {
 		before.TrialTimeMs = q.TrialTimeMs
 	}
+	if err := before.Check(); err != nil { // for what is kept is asked for again
+		return st, err
+	}
 	*q = before
 	text, err := json.Marshal(before)
 	if err != nil {
@@ -237,41 +241,53 @@ func (f *fleetFlags) open(ctx context.Context, kept *store.Store, q *search.Requ
 
 // tellSpent lists the classes on which a budget of candidates is spent already, and says
 // so: their devices would wait for work in vain. What changed about the study is recorded
-// there, as it is elsewhere when a device comes.
-func tellSpent(ctx context.Context, w io.Writer, kept *store.Store, st store.Study, q search.Request) (spent []string, err error) {
+// there, as it is elsewhere when a device comes. What happens is told to watch, if it is
+// not nil.
+func tellSpent(ctx context.Context, w io.Writer, kept *store.Store, st store.Study, q search.Request, watch func(class string, e trial.Event)) (spent []string, err error) {
 	b, err := search.ParseBudget(q.Budget)
 	if err != nil || b.Trials == 0 {
 		return nil, err
 	}
 	for _, j := range st.Journals {
-		if j.Measured+j.Failed < b.Trials {
-			continue
-		}
-		is, err := isSpent(ctx, kept, st.ID, j.Class, q, b)
-		if err != nil {
-			return nil, fmt.Errorf("class %s: %w", j.Class, err)
+		n := j.Measured + j.Failed
+		is := false
+		if n >= b.Trials {
+			of := func(e trial.Event) {
+				if watch != nil {
+					watch(j.Class, e)
+				}
+			}
+			if is, err = isSpent(ctx, kept, st.ID, j.Class, q, b, of); err != nil {
+				return nil, fmt.Errorf("class %s: %w", j.Class, err)
+			}
 		}
 		if is {
-			fmt.Fprintf(w, "litefront: the budget of %s is spent on class %s; a larger --budget continues it\n", b, j.Class)
+			fmt.Fprintf(w, "litefront: the budget of %s is spent on class %s, with %d candidates; a larger --budget continues it\n", b, j.Class, n)
 			spent = append(spent, j.Class)
+		} else if n > 0 {
+			fmt.Fprintf(w, "litefront: class %s has %d candidates of a budget of %s\n", j.Class, n, b)
 		}
 	}
 	return spent, nil
 }
 
-func isSpent(ctx context.Context, kept *store.Store, study int64, class string, q search.Request, b search.Budget) (spent bool, err error) {
+func isSpent(ctx context.Context, kept *store.Store, study int64, class string, q search.Request, b search.Budget, watch func(trial.Event)) (spent bool, err error) {
 	journal, events, err := kept.Journal(ctx, study, class)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	q.Journal = events
-	s, err := q.Open(journal, nil)
+	s, err := q.Open(journal, watch)
 	if err != nil {
 		return false, err
 	}
-	_, reason, err := search.NewDriver(s, b, func() int64 { return 0 }, nil).Next(ctx)
-	return reason == search.DoneBudget, err
+	driver := search.NewDriver(s, b, func() int64 { return 0 }, watch)
+	if _, reason, err := driver.Next(ctx); reason != search.DoneBudget || err != nil {
+		return false, err
+	}
+	driver.End(search.DoneBudget)
+	return true, nil
 }
 
 // invite prints an invitation, as a QR code too where somebody sees it.

@@ -368,6 +368,7 @@ func TestBadInput(t *testing.T) {
 		{"heads", []string{"inspect", "heads.json"}, []string{"n_head", "5", "48"}},
 		{"no such file", []string{"measure", "absent.json"}, []string{"absent.json"}},
 		{"prompt beyond the positions", []string{"measure", "tiny.json", "--prompt", "600"}, []string{"tiny.json", "prompt 600", "at most"}},
+		{"prompt beyond the space's positions", quick("--prompt", "600", "--context", "700"), []string{"context 700", "64"}},
 		{"overlay", quick("--overlay", "heads.json"), []string{"heads.json", "n_head"}},
 		{"empty space", []string{"search", "--space", "empty.toml"}, []string{"empty.toml", "n_head"}},
 		{"unknown key in space", []string{"search", "--space", "unknown.toml"}, []string{"unknown.toml", "depth"}},

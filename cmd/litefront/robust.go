@@ -49,7 +49,7 @@ func robustCommand() *cobra.Command {
 		var err error
 		switch {
 		case (len(args) == 0) == (name == ""):
-			return fmt.Errorf("%s needs the journals of studies, one for each device, or --study", cmd.CommandPath())
+			return fmt.Errorf("%s needs the journals of studies, one for each device, or --study, and not both", cmd.CommandPath())
 		case name != "":
 			entries, err = storedStudies(cmd.Context(), flag, name)
 		default:

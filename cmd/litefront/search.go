@@ -231,9 +231,6 @@ func (s *searchFlags) resume(q *search.Request) error {
 		q.Budget = recorded
 	}
 	q.Reconstrain = s.flags.Changed("constraint")
-	if len(q.Setup.Constraints) == 1 && q.Setup.Constraints[0] == "none" {
-		q.Setup.Constraints = nil
-	}
 	return s.agrees(st.Started().Setup, q.Setup)
 }
 

@@ -58,13 +58,20 @@ func newSetupFlags(cmd *cobra.Command, budget string) *setupFlags {
 
 // request reads all that the flags name. The study has no name yet.
 func (s *setupFlags) request(cmd *cobra.Command) (q search.Request, err error) {
-	s.workload.resolve()
 	if _, err := search.ParseBudget(s.budget); err != nil {
 		return q, err
 	}
 	sp, err := readSpace(s.space)
 	if err != nil {
 		return q, err
+	}
+	workload, err := s.workload.within(sp.Backbone, sp.MaxLen)
+	if err != nil {
+		return q, fmt.Errorf("space %q: %w", sp.Name, err)
+	}
+	constraints := s.constraints
+	if len(constraints) == 1 && constraints[0] == "none" {
+		constraints = nil
 	}
 	overlays := make([]arch.Architecture, len(s.overlays))
 	for i, path := range s.overlays {
@@ -80,9 +87,9 @@ func (s *setupFlags) request(cmd *cobra.Command) (q search.Request, err error) {
 		Code: runtime.CodeVersion(),
 		Setup: trial.Setup{
 			Space:       sp,
-			Workload:    s.workload.Workload,
+			Workload:    workload,
 			Objectives:  s.objectives,
-			Constraints: s.constraints,
+			Constraints: constraints,
 			Strategy:    s.strategy,
 			Protocol:    s.device.protocol,
 			Seed:        s.seed,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,11 @@ func storeBackupCommand() *cobra.Command {
 			return err
 		}
 		defer s.Close()
-		return s.Backup(ctx, args[0])
+		if err := s.Backup(ctx, args[0]); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", args[0])
+		return err
 	}
 	return cmd
 }
@@ -169,21 +174,27 @@ func storeImportCommand() *cobra.Command {
 	cmd.Flags().StringVar(&class, "class", "", "class of the devices that measured (default: what the device of the first result says of itself)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := untilInterrupted(cmd)
+		read := func(path string) (events []trial.Event, of string, err error) {
+			if events, err = journal.Read(path); err != nil {
+				return nil, "", err
+			}
+			if of = cmp.Or(class, classOf(events)); of == "" {
+				return nil, "", fmt.Errorf("journal %s: it has no result that would tell its class of devices; --class names one", path)
+			}
+			return events, of, nil
+		}
+		if _, _, err := read(args[0]); err != nil { // before a store is made
+			return err
+		}
 		s, err := flag.open(ctx, true)
 		if err != nil {
 			return err
 		}
 		defer s.Close()
 		for _, path := range args {
-			events, err := journal.Read(path)
+			events, of, err := read(path)
 			if err != nil {
 				return err
-			}
-			of := class
-			if of == "" {
-				if of = classOf(events); of == "" {
-					return fmt.Errorf("journal %s: it has no result that would tell its class of devices; --class names one", path)
-				}
 			}
 			st, err := s.Import(ctx, name, of, events)
 			if err != nil {
@@ -198,11 +209,14 @@ func storeImportCommand() *cobra.Command {
 	return cmd
 }
 
-// classOf names the kind of device that gave the first result.
+// classOf names the kind of device that gave the first result; of a fleet, its class.
 func classOf(events []trial.Event) string {
 	for _, e := range events {
 		if e.Measured != nil {
 			d := e.Measured.Measurement.Device
+			if d.ID != "" {
+				return d.Name
+			}
 			return strings.TrimSpace(fmt.Sprintf("%s/%s %s", d.OS, d.Arch, d.CPU))
 		}
 	}

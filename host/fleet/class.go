@@ -679,7 +679,7 @@ func (c *class) decide(k *task, id string, d trust.Decision) {
 	} else if c.hopeless(k) {
 		c.settle(k, id)
 	} else {
-		c.host.o.Log.Info("waits for another device", "class", c.name, "trial", k.job.Number, "reason", d.Replicate)
+		c.host.o.Log.Info("waits for another device, and believes this one if none comes", "class", c.name, "trial", k.job.Number, "reason", d.Replicate, "for", c.grace())
 	}
 	c.fill()
 }

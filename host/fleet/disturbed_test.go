@@ -152,6 +152,7 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var devices sync.WaitGroup
+	var helping atomic.Bool
 	fleet := []struct {
 		name   string
 		factor float64
@@ -173,6 +174,9 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		}
 		s := newClient(t, d.name, d.factor)
 		s.quiet = true
+		if !slices.Contains(liars, d.name) {
+			s.helping = &helping
+		}
 		devices.Go(func() { s.stay(ctx, door, d.how) })
 	}
 	measured := func() (n int) {
@@ -194,6 +198,23 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 			now.Store(startHost(t, dir, q, o))
 		})
 	}
+	// Those that lie are to be found out before the others have done all, on any machine.
+	until(t, "enough measured", func() bool { return measured() >= 80 })
+	helping.Store(true)
+	until(t, "end of the study, or of the liars", func() bool {
+		all, err := now.Load().store.Devices(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := 0
+		for _, d := range all {
+			if d.State == store.Quarantined {
+				out++
+			}
+		}
+		return out == len(liars) || now.Load().Fleet().Classes[0].Done != ""
+	})
+	helping.Store(false)
 	until(t, "end of the study", func() bool {
 		f := now.Load().Fleet()
 		return len(f.Classes) == 1 && f.Classes[0].Done != ""
@@ -208,8 +229,11 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	verify(t, r, f.Classes[0].Class, q)
 }
 
-// verify demands of a study that has ended that devices named "faster", "garbage" and
-// "slower" are quarantined, and no others; that its frontier is that of a search alone;
+// liars are the devices of which nothing is to be believed.
+var liars = []string{"faster", "garbage", "slower"}
+
+// verify demands of a study that has ended that the liars are quarantined, and no
+// others; that its frontier is that of a search alone;
 // and that its journal has all of its budget, each trial once.
 func verify(t *testing.T, r *running, class string, q search.Request) {
 	t.Helper()
@@ -227,8 +251,8 @@ func verify(t *testing.T, r *running, class string, q search.Request) {
 		}
 	}
 	slices.Sort(out)
-	if want := []string{"faster", "garbage", "slower"}; !slices.Equal(out, want) {
-		t.Errorf("quarantined %v; want %v", out, want)
+	if !slices.Equal(out, liars) {
+		t.Errorf("quarantined %v; want %v", out, liars)
 	}
 	if got, want := frontier(t, r, class), alone(t, q); !slices.Equal(got, want) {
 		t.Errorf("frontier\n%v\nwant\n%v", got, want)

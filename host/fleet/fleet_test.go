@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,6 +177,9 @@ type client struct {
 	conn    *nats.Conn
 	// quiet has it say nothing of what goes wrong while hosts come and go.
 	quiet bool
+	// helping has it take jobs of its own alone, which others' results are checked by;
+	// nil if it never does.
+	helping *atomic.Bool
 }
 
 func newClient(t testing.TB, name string, factor float64) *client {
@@ -305,6 +309,10 @@ func (s *client) pull(consumer, wait string) *nats.Msg {
 func (s *client) next() *nats.Msg {
 	if m := s.pull(jobs.DeviceConsumer(s.welcome.Device), `{"batch":1,"no_wait":true}`); m != nil {
 		return m
+	}
+	if s.helping != nil && s.helping.Load() {
+		time.Sleep(20 * time.Millisecond)
+		return nil
 	}
 	return s.pull(jobs.ClassConsumer(s.welcome.Class), `{"batch":1,"expires":100000000}`)
 }

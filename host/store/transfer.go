@@ -23,7 +23,7 @@ import (
 // for its owner alone. Others may go on changing the store. No file is replaced.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.backup(ctx, path); err != nil {
-		return fmt.Errorf("backup %s: %w", path, s.failure(err))
+		return fmt.Errorf("backup %s: %w", path, err)
 	}
 	return nil
 }
@@ -34,7 +34,7 @@ func (s *Store) backup(ctx context.Context, path string) error {
 		case err == nil:
 			return fmt.Errorf("%s exists already; name another file", name)
 		case !errors.Is(err, fs.ErrNotExist):
-			return err
+			return cause(err)
 		}
 	}
 	whole, err := filepath.Abs(s.path)
@@ -43,7 +43,7 @@ func (s *Store) backup(ctx context.Context, path string) error {
 	}
 	db, err := connect(whole, "") // which holds up no other reader
 	if err != nil {
-		return err
+		return s.failure(err)
 	}
 	defer db.Close()
 	target, err := filepath.Abs(path)
@@ -52,8 +52,17 @@ func (s *Store) backup(ctx context.Context, path string) error {
 	}
 	return wholefile.NewSecretByName(target, func(name string) error {
 		_, err := db.ExecContext(ctx, "VACUUM INTO ?", name)
-		return err
+		return s.failure(err)
 	})
+}
+
+// cause is err without the path, which whoever reads it knows.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // Exported is a journal that was written to a file.

@@ -49,7 +49,7 @@ func ParseAddress(text string) (Address, error) {
 	ports := map[string]string{"http": "80", "https": "443"}
 	switch {
 	case ports[u.Scheme] == "":
-		return fail("scheme %.40q must be http or https", u.Scheme)
+		return fail("scheme %.40q must be http or https, as in https://host:8443/#join=TOKEN", u.Scheme)
 	case u.User != nil:
 		return fail("a user or password in the URL is for nothing")
 	case u.Path != "" && u.Path != "/":
