@@ -31,7 +31,7 @@ type workloadFlags struct {
 func addWorkloadFlags(cmd *cobra.Command) *workloadFlags {
 	w := &workloadFlags{trial.DefaultWorkload(), cmd.Flags()}
 	cmd.Flags().IntVar(&w.PromptLen, "prompt", w.PromptLen, "tokens in the prompt")
-	cmd.Flags().IntVar(&w.Context, "context", w.Context, "tokens the KV cache holds: the prompt and what is decoded after it; with --prompt alone, 64 more than that")
+	cmd.Flags().IntVar(&w.Context, "context", w.Context, "tokens the KV cache holds: the prompt and what is decoded after it; with --prompt alone, 64 more than that; without the flag at most what the models have positions for")
 	addPrecisionFlag(cmd, &w.Precision)
 	return w
 }

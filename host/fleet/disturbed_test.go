@@ -232,9 +232,9 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 // liars are the devices of which nothing is to be believed.
 var liars = []string{"faster", "garbage", "slower"}
 
-// verify demands of a study that has ended that the liars are quarantined, and no
-// others; that its frontier is that of a search alone;
-// and that its journal has all of its budget, each trial once.
+// verify demands of a study that has ended that the liars are quarantined, and no others;
+// that its frontier is that of a search alone; and that its journal has all of its budget,
+// each trial once.
 func verify(t *testing.T, r *running, class string, q search.Request) {
 	t.Helper()
 	var out []string
