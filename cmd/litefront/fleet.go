@@ -26,6 +26,7 @@ import (
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
+	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -249,45 +250,52 @@ func tellSpent(ctx context.Context, w io.Writer, kept *store.Store, st store.Stu
 		return nil, err
 	}
 	for _, j := range st.Journals {
-		n := j.Measured + j.Failed
-		is := false
+		n, is, err := j.Measured+j.Failed, false, error(nil)
 		if n >= b.Trials {
-			of := func(e trial.Event) {
+			n, is, err = concludeSpent(ctx, kept, st.ID, j.Class, q, b, func(e trial.Event) {
 				if watch != nil {
 					watch(j.Class, e)
 				}
-			}
-			if is, err = isSpent(ctx, kept, st.ID, j.Class, q, b, of); err != nil {
-				return nil, fmt.Errorf("class %s: %w", j.Class, err)
-			}
+			})
 		}
-		if is {
+		switch {
+		case n == 0 && err == nil:
+		case ctx.Err() != nil:
+			return spent, nil
+		case err != nil: // others can do without it
+			fmt.Fprintf(w, "litefront: class %s: %v\n", j.Class, oneLine(err))
+		case !is:
+			fmt.Fprintf(w, "litefront: class %s has %d candidates of a budget of %s\n", j.Class, n, b)
+		default:
 			fmt.Fprintf(w, "litefront: the budget of %s is spent on class %s, with %d candidates; a larger --budget continues it\n", b, j.Class, n)
 			spent = append(spent, j.Class)
-		} else if n > 0 {
-			fmt.Fprintf(w, "litefront: class %s has %d candidates of a budget of %s\n", j.Class, n, b)
 		}
 	}
 	return spent, nil
 }
 
-func isSpent(ctx context.Context, kept *store.Store, study int64, class string, q search.Request, b search.Budget, watch func(trial.Event)) (spent bool, err error) {
-	journal, events, err := kept.Journal(ctx, study, class)
+// concludeSpent counts the candidates of a class that a budget is for, and ends the study
+// there if it is spent and nothing beside it is left to measure.
+func concludeSpent(ctx context.Context, kept *store.Store, id int64, class string, q search.Request, b search.Budget, watch func(trial.Event)) (n int, spent bool, err error) {
+	journal, events, err := kept.Journal(ctx, id, class)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	q.Journal = events
 	s, err := q.Open(journal, watch)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
-	driver := search.NewDriver(s, b, func() int64 { return 0 }, watch)
-	if _, reason, err := driver.Next(ctx); reason != search.DoneBudget || err != nil {
-		return false, err
+	for _, t := range s.Trials() {
+		if t.Status != study.Outstanding && !t.Overlay() {
+			n++
+		}
 	}
-	driver.End(search.DoneBudget)
-	return true, nil
+	if spent = n >= b.Trials && s.Queued() == 0; spent {
+		search.NewDriver(s, b, func() int64 { return 0 }, watch).End(search.DoneBudget)
+	}
+	return n, spent, nil
 }
 
 // invite prints an invitation, as a QR code too where somebody sees it.

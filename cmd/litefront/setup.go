@@ -66,7 +66,7 @@ func (s *setupFlags) request(cmd *cobra.Command) (q search.Request, err error) {
 		return q, err
 	}
 	workload, err := s.workload.within(sp.Backbone, sp.MaxLen)
-	if err != nil {
+	if err != nil && s.flags.Changed("space") { // otherwise a study that goes on may have another
 		return q, fmt.Errorf("space %q: %w", sp.Name, err)
 	}
 	constraints := s.constraints

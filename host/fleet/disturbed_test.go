@@ -152,7 +152,9 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var devices sync.WaitGroup
+	// Those that lie are to be found out before the others have done all, on any machine.
 	var helping atomic.Bool
+	helping.Store(true)
 	fleet := []struct {
 		name   string
 		factor float64
@@ -188,6 +190,7 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 		return n
 	}
 	until(t, "all devices", func() bool { return len(now.Load().Fleet().Devices) == len(fleet) })
+	helping.Store(false)
 	for _, d := range disturbances {
 		until(t, fmt.Sprint(d.measured, " measured"), func() bool { return measured() >= d.measured })
 		d.happens(dir, func(between func()) {
@@ -198,8 +201,10 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 			now.Store(startHost(t, dir, q, o))
 		})
 	}
-	// Those that lie are to be found out before the others have done all, on any machine.
-	until(t, "enough measured", func() bool { return measured() >= 80 })
+	ended := func() bool {
+		f := now.Load().Fleet()
+		return len(f.Classes) == 1 && f.Classes[0].Done != ""
+	}
 	helping.Store(true)
 	until(t, "end of the study, or of the liars", func() bool {
 		all, err := now.Load().store.Devices(t.Context())
@@ -212,13 +217,10 @@ func disturb(t *testing.T, o queue.Options, disturbances []disturbance) {
 				out++
 			}
 		}
-		return out == len(liars) || now.Load().Fleet().Classes[0].Done != ""
+		return out == len(liars) || ended()
 	})
 	helping.Store(false)
-	until(t, "end of the study", func() bool {
-		f := now.Load().Fleet()
-		return len(f.Classes) == 1 && f.Classes[0].Done != ""
-	})
+	until(t, "end of the study", ended)
 	r := now.Load()
 	f := r.Fleet()
 	stop()

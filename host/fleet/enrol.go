@@ -88,13 +88,13 @@ func (h *Host) Enrol(hello jobs.Hello) (jobs.Welcome, error) {
 	id, class := jobs.DeviceID(hello.Key), hello.Class()
 	c := h.classOf(class)
 	if c == nil {
-		if c, err = h.open(class, hello); err != nil {
-			return jobs.Welcome{}, err
-		}
 		if !invited { // counted at once: what follows may fail again and again
 			h.mu.Lock()
 			h.opened[id]++
 			h.mu.Unlock()
+		}
+		if c, err = h.open(class, hello); err != nil {
+			return jobs.Welcome{}, err
 		}
 	}
 	welcome := jobs.Welcome{V: jobs.Version, Device: id, Class: class, LeaseMs: h.o.Lease.Milliseconds()}

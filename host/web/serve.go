@@ -27,7 +27,7 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 
 // maxConnections bounds those that other machines have open, WebSockets aside: every one
 // takes a file, and the process needs some for itself.
-const maxConnections = 1024
+var maxConnections int64 = 1024
 
 // Answer has h answer the requests on l, which it closes, until ctx ends; those under
 // way may then finish for a moment. With a configuration of TLS that is by HTTPS.

@@ -100,6 +100,8 @@ func (remote) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2
 // Connections of other machines beyond the limit are closed, and room that others leave
 // is given again.
 func TestConnections(t *testing.T) {
+	defer func(n int64) { maxConnections = n }(maxConnections)
+	maxConnections = 32
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

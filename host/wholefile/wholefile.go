@@ -33,12 +33,21 @@ func NewSecretByName(path string, fill func(name string) error) error {
 func rename(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil {
-		return os.Remove(from)
+		if err = os.Remove(from); err != nil {
+			_ = os.Remove(to) // the error that counts is the first
+		}
+		return err
 	}
-	if _, there := os.Lstat(to); there == nil {
-		return fs.ErrExist
+	// Where there are no links, the name is taken first.
+	taken, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
 	}
-	return os.Rename(from, to) // where there are no links
+	_ = taken.Close() // nothing was written
+	if err = os.Rename(from, to); err != nil {
+		_ = os.Remove(to) // the error that counts is the first
+	}
+	return err
 }
 
 func write(path string, mode fs.FileMode, render func(*os.File) error) error {

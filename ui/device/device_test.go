@@ -24,7 +24,7 @@ import (
 const (
 	class = "linux-wasm-00ff"
 	id    = "abc123"
-	lease = 3 * time.Second
+	lease = 6 * time.Second
 )
 
 // host is a queue as a host has it.

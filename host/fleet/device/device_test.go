@@ -257,7 +257,7 @@ func TestDeliveredTwice(t *testing.T) {
 // A device is out of reach for longer than its lease: another one does the job, and
 // when it is back it answers, too, and goes on.
 func TestPausedPastLease(t *testing.T) {
-	h := newHost(t, 5*time.Second)
+	h := newHost(t, 8*time.Second)
 	w := newWire(t, h.url)
 	s, reached, on := gate()
 	h.device(w.url(), t.TempDir(), s)
@@ -324,7 +324,7 @@ func TestEnd(t *testing.T) {
 
 // A result is offered until the host has stored it; the job is the device's meanwhile.
 func TestStoredLate(t *testing.T) {
-	h := newHost(t, 5*time.Second)
+	h := newHost(t, 8*time.Second)
 	if err := h.js.DeleteStream(t.Context(), jobs.ResultsStream); err != nil {
 		t.Fatal(err)
 	}
