@@ -26,7 +26,6 @@ import (
 	"litefront/kernels/measure"
 	"litefront/kernels/search"
 	"litefront/searchcore/arch"
-	"litefront/searchcore/study"
 	"litefront/searchcore/trial"
 )
 
@@ -287,13 +286,10 @@ func concludeSpent(ctx context.Context, kept *store.Store, id int64, class strin
 	if err != nil {
 		return 0, false, err
 	}
-	for _, t := range s.Trials() {
-		if t.Status != study.Outstanding && !t.Overlay() {
-			n++
-		}
-	}
-	if spent = n >= b.Trials && s.Queued() == 0; spent {
-		search.NewDriver(s, b, func() int64 { return 0 }, watch).End(search.DoneBudget)
+	driver := search.NewDriver(s, b, func() int64 { return 0 }, watch)
+	n = driver.Ended()
+	if spent = n >= b.Trials && !driver.Left(); spent {
+		driver.End(search.DoneBudget)
 	}
 	return n, spent, nil
 }

@@ -30,11 +30,8 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 
 func (s *Store) backup(ctx context.Context, path string) error {
 	for _, name := range []string{path, path + "-wal"} { // a log would be taken for the new file's
-		switch _, err := os.Lstat(name); {
-		case err == nil:
+		if _, err := os.Lstat(name); err == nil {
 			return fmt.Errorf("%s exists already; name another file", name)
-		case !errors.Is(err, fs.ErrNotExist):
-			return cause(err)
 		}
 	}
 	whole, err := filepath.Abs(s.path)
@@ -54,15 +51,6 @@ func (s *Store) backup(ctx context.Context, path string) error {
 		_, err := db.ExecContext(ctx, "VACUUM INTO ?", name)
 		return s.failure(err)
 	})
-}
-
-// cause is err without the path, which whoever reads it knows.
-func cause(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 // Exported is a journal that was written to a file.

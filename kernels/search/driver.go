@@ -21,7 +21,7 @@ type Driver struct {
 	watch    func(trial.Event)
 	start    int64         // clock at the start of this session
 	before   time.Duration // spent in earlier sessions
-	ended    int           // trials that ended in this session
+	endedNow int           // trials that ended in this session
 	failures int           // in a row
 	asked    map[int]bool  // trials that this session handed out and that did not end, by number; whether in the search
 }
@@ -44,7 +44,7 @@ func (d *Driver) Next(ctx context.Context) (t trial.Trial, reason string, err er
 		return trial.Trial{}, DoneBudget, nil
 	case ctx.Err() != nil:
 		return trial.Trial{}, DoneInterrupted, nil
-	case d.budget.Trials > 0 && d.done()+d.handedOut() >= d.budget.Trials && !d.Left():
+	case d.budget.Trials > 0 && d.Ended()+d.handedOut() >= d.budget.Trials && !d.Left():
 		return trial.Trial{}, "", trial.ErrWait
 	}
 	t, err = d.study.Ask()
@@ -120,7 +120,7 @@ func (d *Driver) Fail(number int, token string, reason error) error {
 }
 
 func (d *Driver) end(number int) {
-	d.ended++
+	d.endedNow++
 	delete(d.asked, number)
 }
 
@@ -142,11 +142,11 @@ func (d *Driver) TimeIsUp() bool { return d.budget.Time > 0 && d.elapsed() >= d.
 
 // spent reports whether the budget is.
 func (d *Driver) spent() bool {
-	return d.TimeIsUp() || d.budget.Trials > 0 && d.done() >= d.budget.Trials
+	return d.TimeIsUp() || d.budget.Trials > 0 && d.Ended() >= d.budget.Trials
 }
 
-// done is how many trials of the search have ended. Overlays are beside it.
-func (d *Driver) done() (n int) {
+// Ended is how many trials of the search have ended. Overlays are beside it.
+func (d *Driver) Ended() (n int) {
 	for _, t := range d.study.Trials() {
 		if t.Status != study.Outstanding && !t.Overlay() {
 			n++
@@ -177,9 +177,9 @@ func (d *Driver) progress() {
 	switch {
 	case d.budget.Time > 0:
 		p.LeftMs = toMs(max(d.budget.Time-elapsed, 0))
-	case d.ended > 0:
-		perTrial := toMs(time.Duration(d.clock()-d.start)) / float64(d.ended)
-		p.LeftMs = perTrial * float64(max(d.budget.Trials-d.done(), 0))
+	case d.endedNow > 0:
+		perTrial := toMs(time.Duration(d.clock()-d.start)) / float64(d.endedNow)
+		p.LeftMs = perTrial * float64(max(d.budget.Trials-d.Ended(), 0))
 	}
 	d.tell(trial.Event{Kind: trial.KindProgress, Progress: &p})
 }
